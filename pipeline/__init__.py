@@ -1,0 +1,1 @@
+"""Everything that would exist without a screen: stages, rules of the road, the worker and its adapters."""

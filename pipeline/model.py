@@ -1,0 +1,97 @@
+"""This file is where the worker's words are defined: job, outcome, draft, receipt."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pipeline.stages import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One earlier message of a conversation; `by` is "contact" or "page"."""
+
+    by: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One contact that this worker holds until `lease_token` expires."""
+
+    state_id: int
+    lease_token: str
+    stage: Stage
+    rule_id: str
+    rule_name: str
+    prompt: str
+    language: str
+    model: str
+    review_before_send: bool
+    contact_name: str
+    sender_id: str
+    page_name: str
+    facebook_page_id: str
+    encrypted_token: str = field(repr=False)
+    follow_up_count: int
+    max_follow_ups: int
+    attempt: int
+    window_closes_at: datetime | None
+    message: str
+    attempt_id: str
+    attempt_started_at: datetime | None
+    history: tuple[Said, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """The step succeeded: the contact moves to `to`, and `fields` are stored with it."""
+
+    to: Stage
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The step may succeed later: the contact goes back one stage for `after_seconds`."""
+
+    code: str
+    message: str
+    after_seconds: float
+    pause_page_seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """A person is needed: code, one sentence, and a hint what to do.
+
+    `page_status` is set when the page itself must stop (token_invalid, restricted).
+    """
+
+    code: str
+    message: str
+    hint: str
+    page_status: str = ""
+    unknown: bool = False
+
+
+Outcome = Advance | Retry | Fail
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message as the AI wrote it, with what it cost."""
+
+    text: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    generation_time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Facebook's answer to a message it accepted."""
+
+    facebook_message_id: str

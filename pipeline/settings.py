@@ -1,0 +1,104 @@
+"""This file is the only reader of the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+GRAPH_URL = "https://graph.facebook.com/v26.0"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the text names the variable and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the processes need to know; secrets are kept out of `repr`. Every field is in `.env.example`."""
+
+    supabase_url: str = ""
+    supabase_publishable_key: str = ""
+    supabase_secret_key: str = field(default="", repr=False)
+    google_api_key: str = field(default="", repr=False)
+    google_model: str = "gemini-3.5-flash-lite"
+    google_base_url: str = ""
+    facebook_graph_url: str = ""
+    facebook_app_secret: str = field(default="", repr=False)
+    facebook_verify_token: str = field(default="", repr=False)
+    token_encryption_key: str = field(default="", repr=False)
+    session_secret: str = field(default="", repr=False)
+    send_mode: str = "sandbox"
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: int = 8050
+    app_pg_bin: str = ""
+    stagelight_home: Path = Path(".local")
+
+    def require(self, *names: str) -> None:
+        """Raises SettingsError naming every variable of `names` that is empty."""
+        missing = [name.upper() for name in names if not getattr(self, name)]
+        if missing:
+            raise SettingsError(
+                f"Missing setting: {', '.join(missing)}. "
+                "Copy the line from .env.example into .env and fill it in."
+            )
+
+    @property
+    def graph_url(self) -> str:
+        """The Graph API's base address; the real one only in live mode."""
+        return self.facebook_graph_url or GRAPH_URL
+
+    def check_send_mode(self) -> None:
+        """Refuses a worker that could reach customers by accident.
+
+        Live needs its secrets; the sandbox must be on this machine.
+        """
+        if self.send_mode == "live":
+            self.require("google_api_key", "token_encryption_key", "facebook_app_secret")
+            return
+        self.require("facebook_graph_url", "google_base_url", "token_encryption_key")
+        for name in ("facebook_graph_url", "google_base_url"):
+            host = urlsplit(getattr(self, name)).hostname
+            if host not in LOOPBACK:
+                raise SettingsError(
+                    f"{name.upper()} points at {host}, but SEND_MODE=sandbox only talks to this "
+                    "machine. Set SEND_MODE=live if real people are to get messages."
+                )
+
+
+ALIASES = {
+    "supabase_publishable_key": "SUPABASE_ANON_KEY",
+    "supabase_secret_key": "SUPABASE_SERVICE_ROLE_KEY",
+}
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `environ`, or from `.env` under the process environment.
+
+    Raises SettingsError for a value that cannot be used.
+    """
+    source = environ if environ is not None else {**_dotenv(), **os.environ}
+    values: dict[str, object] = {}
+    for setting in fields(Settings):
+        text = source.get(setting.name.upper()) or source.get(ALIASES.get(setting.name, ""), "")
+        if text:
+            values[setting.name] = _convert(setting.name, text.strip())
+    settings = Settings(**values)  # type: ignore[arg-type]
+    if settings.send_mode not in ("sandbox", "live"):
+        raise SettingsError(f"SEND_MODE is {settings.send_mode!r}; it must be sandbox or live.")
+    return settings
+
+
+def _dotenv() -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(".env").items() if value}
+
+
+def _convert(name: str, text: str) -> object:
+    if name == "dashboard_port":
+        if not text.isdigit() or not 0 < int(text) < 65536:
+            raise SettingsError(f"DASHBOARD_PORT is {text!r}; it must be a port number, like 8050.")
+        return int(text)
+    return Path(text) if name == "stagelight_home" else text
