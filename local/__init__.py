@@ -1,0 +1,1 @@
+"""The embedded stack: a real PostgreSQL, a gateway like Supabase's, a sandbox, one supervisor."""
