@@ -1,0 +1,1 @@
+"""This package is where Google AI and Facebook are played on this machine."""
