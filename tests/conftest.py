@@ -1,0 +1,111 @@
+"""This file is where tests get a real database, a real gateway and the whole stack."""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from local.bootstrap import bootstrap, make_database, migrate
+from local.postgres import Postgres, find_bin
+from tests.builders import World
+from tests.running import Stack, free_port, serving, start_stack
+
+TEMPLATE = "template_stagelight"
+# Everything here is on this machine; a proxy from the environment must not get to see it.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+# A cluster that is thrown away need not survive a power cut.
+THROWN_AWAY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+
+
+@dataclass(frozen=True)
+class Database:
+    """One test's own database, with the migration applied."""
+
+    cluster: Postgres
+    name: str
+
+    def dsn(self, user: str = "postgres") -> str:
+        """The address for one of the login roles."""
+        return self.cluster.dsn(user, self.name)
+
+
+@dataclass(frozen=True)
+class Supabase:
+    """A gateway on one test's database: what supabase-py needs to know."""
+
+    url: str
+    publishable_key: str
+    secret_key: str = field(repr=False)
+    database: Database
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """One PostgreSQL for the whole run; APP_PG_BIN chooses which."""
+    home = tmp_path_factory.mktemp("cluster")
+    bin_dir = find_bin(os.environ.get("APP_PG_BIN", ""))
+    postgres = Postgres(home, free_port(), bin_dir, {**THROWN_AWAY, "max_connections": "200"})
+    postgres.start()
+    try:
+        bootstrap(postgres)
+        make_database(postgres, TEMPLATE)
+        migrate(postgres.dsn(dbname=TEMPLATE))
+        yield postgres
+    finally:
+        postgres.stop()
+
+
+@pytest.fixture
+def database(cluster: Postgres) -> Iterator[Database]:
+    """A fresh copy of the migrated database, dropped afterwards."""
+    name = f"test_{secrets.token_hex(6)}"
+    copy = sql.SQL("create database {} owner postgres template {}")
+    with psycopg.connect(cluster.superuser_dsn(), autocommit=True) as admin:
+        admin.execute(copy.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
+        yield Database(cluster, name)
+        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def supabase(database: Database, tmp_path: Path) -> Iterator[Supabase]:
+    """The gateway, on a thread, in front of this test's database."""
+    from local.gateway.server import Config, create_gateway
+
+    keys = ("sb_publishable_" + secrets.token_urlsafe(16), "sb_secret_" + secrets.token_urlsafe(16))
+    port = free_port()
+    config = Config(
+        url=f"http://127.0.0.1:{port}",
+        dsn=database.dsn("authenticator"),
+        auth_dsn=database.dsn("supabase_auth_admin"),
+        key_file=str(tmp_path / "jwt.json"),
+        publishable_key=keys[0],
+        secret_key=keys[1],
+    )
+    with serving(create_gateway(config), port):
+        yield Supabase(config.url, *keys, database=database)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Everything: PostgreSQL, gateway, sandbox, worker, dashboard, with the demo data."""
+    running = start_stack(tmp_path_factory.mktemp("stack") / "home")
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def world(database: Database) -> Iterator[World]:
+    """Arranges rows in this test's database."""
+    arranged = World(database.dsn())
+    yield arranged
+    arranged.close()

@@ -1,0 +1,126 @@
+"""This file is where tests start servers: an application on a thread, or `python -m local`."""
+
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from local.files import read_json
+from local.ports import first_free
+
+ROOT = Path(__file__).parent.parent
+
+
+def free_port() -> int:
+    """A free port below 32768; two test runs at the same time start looking at different places."""
+    return first_free(22000 + secrets.randbelow(9000))
+
+
+def until(true: Callable[[], Any], seconds: float = 20, why: Callable[[], str] = str) -> Any:
+    """What `true()` returns as soon as that is something; fails after `seconds`, saying `why()`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := true()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {why()}"
+        time.sleep(0.02)
+    return answer
+
+
+@contextmanager
+def serving(application: Any, port: int) -> Iterator[None]:
+    """An ASGI application on 127.0.0.1:`port`, on a thread, for as long as the block lasts."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        until(lambda: server.started or not thread.is_alive())
+        assert thread.is_alive(), "the server ended at start"
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """`python -m local` in a home of its own."""
+
+    home: Path
+    process: "subprocess.Popen[bytes]" = field(repr=False)
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """What connection.json holds; empty before it is written."""
+        return read_json(self.home / "connection.json")
+
+    def __getattr__(self, name: str) -> Any:
+        # url, secret_key, dashboard_url, demo_email ...: the names of connection.json.
+        connection = self.connection
+        if name not in connection:
+            raise AttributeError(name)
+        return connection[name]
+
+    def said(self) -> str:
+        """What a person has read in the terminal so far."""
+        return terminal_of(self.home).read_text()
+
+    def stop(self) -> str:
+        """Ends it as Ctrl-C does; returns what it said."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(timeout=40)
+        return self.said()
+
+
+def terminal_of(home: Path) -> Path:
+    """The file that stands for the terminal of the stack in `home`."""
+    return home.with_name(f"{home.name}.terminal")
+
+
+def run_local(home: Path, *arguments: str, **environment: str) -> Stack:
+    """Starts `python -m local ...` in `home`, on free ports, without any settings of ours."""
+    ours = {name: os.environ[name] for name in ("PATH", "HOME", "APP_PG_BIN") if name in os.environ}
+    with terminal_of(home).open("wb") as terminal:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local", *arguments],
+            cwd=ROOT,
+            env={
+                **ours,
+                "STAGELIGHT_HOME": str(home),
+                "DASHBOARD_PORT": str(free_port()),
+                **environment,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=terminal,
+            stderr=terminal,
+        )
+    return Stack(home, process)
+
+
+def start_stack(home: Path, **environment: str) -> Stack:
+    """Starts the whole stack and waits until it can be used."""
+    ports = ("--first-port", str(free_port()))
+    running = run_local(home, "--stop-with-parent", *ports, **environment)
+    try:
+        until(lambda: running.connection or running.process.poll() is not None, 60, running.said)
+        assert running.process.poll() is None, running.said()
+    except AssertionError:
+        running.stop()
+        raise
+    return running
