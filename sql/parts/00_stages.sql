@@ -1,0 +1,66 @@
+-- Stagelight's whole database. Paste it into the Supabase SQL editor and run it; running it again changes nothing.
+-- Built by `make sql` from sql/parts/; edit the parts, not this file. Needs no extension and no superuser.
+
+-- Functions are executable by everybody unless this is said before they are made. The per-schema form has no effect,
+-- so it is said for the role as a whole.
+alter default privileges revoke execute on functions from public;
+
+do $$
+begin
+    if to_regtype('public.automation_stage') is null then
+        create type public.automation_stage as enum (
+            'queued', 'checking', 'eligible', 'generating', 'ready_to_send', 'sending', 'sent', 'failed', 'skipped', 'completed'
+        );
+    end if;
+end;
+$$;
+
+comment on type public.automation_stage is
+'Where one contact of one automation is. The first six are in flight; the same names as Stage in pipeline/stages.py.';
+
+create table if not exists public.ai_automation_stage_moves (
+    from_stage public.automation_stage not null,
+    to_stage public.automation_stage not null,
+    constraint ai_automation_stage_moves_pkey primary key (from_stage, to_stage)
+);
+
+comment on table public.ai_automation_stage_moves is
+'The stage graph: a move that is not a row here is refused by a trigger, whoever tries it.';
+
+insert into public.ai_automation_stage_moves (from_stage, to_stage)
+values
+('queued', 'checking'),
+('queued', 'skipped'),
+('checking', 'eligible'),
+('checking', 'skipped'),
+('checking', 'queued'),
+('eligible', 'generating'),
+('eligible', 'skipped'),
+('generating', 'ready_to_send'),
+('generating', 'eligible'),
+('generating', 'failed'),
+('ready_to_send', 'sending'),
+('ready_to_send', 'skipped'),
+('ready_to_send', 'eligible'),
+('sending', 'sent'),
+('sending', 'ready_to_send'),
+('sending', 'failed'),
+('sent', 'queued'),
+('sent', 'completed'),
+('failed', 'queued'),
+('skipped', 'queued'),
+('skipped', 'completed'),
+('completed', 'queued')
+on conflict do nothing;
+
+create or replace function public.schema_version()
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select '1';
+$$;
+
+comment on function public.schema_version() is
+'The version of this file; the dashboard compares it with the one it was written for.';

@@ -1,0 +1,95 @@
+-- Who we write for and to: pages, their sealed tokens, contacts and what was said.
+
+create table if not exists public.facebook_pages (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null default auth.uid() references auth.users (id) on delete cascade,
+    facebook_page_id text not null,
+    name text not null,
+    status text not null default 'active',
+    status_reason text,
+    paused_until timestamptz,
+    sends_per_minute integer not null default 60,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint facebook_pages_pkey primary key (id),
+    constraint facebook_pages_owner_key unique (id, user_id),
+    constraint facebook_pages_connected_once unique (user_id, facebook_page_id),
+    constraint facebook_pages_status_is_known check (status in ('active', 'token_invalid', 'restricted')),
+    constraint facebook_pages_rate_is_possible check (sends_per_minute between 1 and 2400),
+    constraint facebook_pages_name_fits check (length(name) between 1 and 200),
+    constraint facebook_pages_id_fits check (length(facebook_page_id) between 1 and 100)
+);
+
+comment on table public.facebook_pages is 'A connected Facebook page.';
+comment on column public.facebook_pages.status is 'active; token_invalid and restricted stop every send of the page until a person acts.';
+comment on column public.facebook_pages.paused_until is 'Facebook asked us to wait; sending goes on by itself after this moment.';
+comment on column public.facebook_pages.sends_per_minute is 'Most messages handed to Facebook in any 60 seconds, over all workers.';
+
+create table if not exists public.facebook_page_secrets (
+    page_id uuid not null,
+    user_id uuid not null,
+    encrypted_token text not null,
+    updated_at timestamptz not null default now(),
+    constraint facebook_page_secrets_pkey primary key (page_id),
+    constraint facebook_page_secrets_page_fkey foreign key (page_id, user_id)
+    references public.facebook_pages (id, user_id) on delete cascade
+);
+
+create index if not exists facebook_page_secrets_owner_idx on public.facebook_page_secrets (user_id);
+
+comment on table public.facebook_page_secrets is
+'The page token, encrypted by the app with a key the database never sees. No signed-in user can read it.';
+
+create table if not exists public.contacts (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null default auth.uid() references auth.users (id) on delete cascade,
+    page_id uuid not null,
+    sender_id text not null,
+    sender_name text not null default '',
+    tags text [] not null default '{}',
+    time_zone text,
+    last_inbound_at timestamptz,
+    last_outbound_at timestamptz,
+    opted_out_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint contacts_pkey primary key (id),
+    constraint contacts_owner_key unique (id, user_id),
+    constraint contacts_once_per_page unique (page_id, sender_id),
+    constraint contacts_page_fkey foreign key (page_id, user_id)
+    references public.facebook_pages (id, user_id) on delete cascade,
+    constraint contacts_sender_id_fits check (length(sender_id) between 1 and 200),
+    constraint contacts_sender_name_fits check (length(sender_name) <= 300),
+    constraint contacts_tags_are_few check (cardinality(tags) <= 100),
+    constraint contacts_time_zone_exists check (timezone(time_zone, timestamptz '2026-01-01 00:00:00+00') is not null or time_zone is null)
+);
+
+create index if not exists contacts_owner_idx on public.contacts (user_id);
+create index if not exists contacts_tags_idx on public.contacts using gin (tags);
+
+comment on table public.contacts is 'A person who wrote to a page.';
+comment on column public.contacts.sender_id is 'The page-scoped id (PSID) that Facebook gives.';
+comment on column public.contacts.time_zone is 'IANA name where known; active hours are the contact''s own then.';
+comment on column public.contacts.last_inbound_at is 'The contact''s last action; the 24 h messaging window counts from here. Never moves back.';
+comment on column public.contacts.opted_out_at is 'Set when the contact says stop; no automation writes to them until they say start.';
+
+create table if not exists public.contact_messages (
+    id bigint generated always as identity,
+    user_id uuid not null,
+    contact_id uuid not null,
+    direction text not null,
+    body text not null,
+    facebook_message_id text,
+    said_at timestamptz not null default now(),
+    constraint contact_messages_pkey primary key (id),
+    constraint contact_messages_contact_fkey foreign key (contact_id, user_id)
+    references public.contacts (id, user_id) on delete cascade,
+    constraint contact_messages_once unique (contact_id, facebook_message_id),
+    constraint contact_messages_direction_is_known check (direction in ('in', 'out')),
+    constraint contact_messages_body_fits check (length(body) <= 20000)
+);
+
+create index if not exists contact_messages_conversation_idx on public.contact_messages (contact_id, said_at desc);
+create index if not exists contact_messages_owner_idx on public.contact_messages (user_id);
+
+comment on table public.contact_messages is 'One message in or out: what the AI may refer to, and how a reply is noticed.';

@@ -1,0 +1,84 @@
+-- What is automated: rules and their runs.
+
+create table if not exists public.ai_automation_rules (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null default auth.uid() references auth.users (id) on delete cascade,
+    page_id uuid not null,
+    name text not null,
+    enabled boolean not null default false,
+    include_tags text [] not null default '{}',
+    include_mode text not null default 'any',
+    exclude_tags text [] not null default '{}',
+    wait_minutes integer not null default 1200,
+    max_follow_ups integer not null default 3,
+    daily_limit integer not null default 200,
+    active_days smallint [] not null default '{1,2,3,4,5,6,7}',
+    active_from time not null default '09:00',
+    active_until time not null default '20:00',
+    time_zone text not null default 'UTC',
+    run_24_7 boolean not null default false,
+    prompt text not null default '',
+    language text not null default '',
+    model text not null default '',
+    review_before_send boolean not null default false,
+    stop_on_reply boolean not null default true,
+    run_every_minutes integer not null default 60,
+    next_run_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint ai_automation_rules_pkey primary key (id),
+    constraint ai_automation_rules_owner_key unique (id, user_id),
+    constraint ai_automation_rules_page_fkey foreign key (page_id, user_id)
+    references public.facebook_pages (id, user_id) on delete cascade,
+    constraint ai_automation_rules_name_fits check (length(name) between 1 and 120),
+    constraint ai_automation_rules_include_mode_is_known check (include_mode in ('any', 'all')),
+    constraint ai_automation_rules_tags_are_few check (cardinality(include_tags) <= 50 and cardinality(exclude_tags) <= 50),
+    constraint ai_automation_rules_wait_is_possible check (wait_minutes between 0 and 43200),
+    constraint ai_automation_rules_follow_ups_are_few check (max_follow_ups between 1 and 10),
+    constraint ai_automation_rules_daily_limit_is_possible check (daily_limit between 0 and 100000),
+    constraint ai_automation_rules_days_are_iso check (active_days <@ '{1,2,3,4,5,6,7}'::smallint []),
+    constraint ai_automation_rules_hours_are_a_span check (active_from <> active_until),
+    constraint ai_automation_rules_time_zone_exists check (timezone(time_zone, timestamptz '2026-01-01 00:00:00+00') is not null),
+    constraint ai_automation_rules_prompt_fits check (length(prompt) <= 8000),
+    constraint ai_automation_rules_schedule_is_possible check (run_every_minutes between 1 and 10080)
+);
+
+create index if not exists ai_automation_rules_owner_idx on public.ai_automation_rules (user_id);
+create index if not exists ai_automation_rules_page_idx on public.ai_automation_rules (page_id);
+create index if not exists ai_automation_rules_due_idx on public.ai_automation_rules (next_run_at) where enabled;
+
+comment on table public.ai_automation_rules is 'An automation: whom it writes to, when, how often and with which words.';
+comment on column public.ai_automation_rules.include_tags is 'A contact needs any (or all, by include_mode) of these; empty means every contact of the page.';
+comment on column public.ai_automation_rules.wait_minutes is 'How long after the last message in either direction a follow-up may go out.';
+comment on column public.ai_automation_rules.daily_limit is 'Most messages per local day of time_zone.';
+comment on column public.ai_automation_rules.active_days is 'ISO weekdays, 1 is Monday; a span over midnight belongs to the day it starts.';
+comment on column public.ai_automation_rules.next_run_at is 'When the scheduler looks for due contacts next.';
+
+create table if not exists public.ai_automation_runs (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null,
+    rule_id uuid not null,
+    source text not null,
+    requested_by uuid,
+    requested_at timestamptz not null default now(),
+    finished_at timestamptz,
+    total integer not null default 0,
+    sent integer not null default 0,
+    skipped integer not null default 0,
+    failed integer not null default 0,
+    constraint ai_automation_runs_pkey primary key (id),
+    constraint ai_automation_runs_owner_key unique (id, user_id),
+    constraint ai_automation_runs_rule_fkey foreign key (rule_id, user_id)
+    references public.ai_automation_rules (id, user_id) on delete cascade,
+    constraint ai_automation_runs_source_is_known check (source in ('manual', 'schedule')),
+    constraint ai_automation_runs_counts_add_up check (
+        sent >= 0 and skipped >= 0 and failed >= 0 and sent + skipped + failed <= total
+    )
+);
+
+create index if not exists ai_automation_runs_newest_idx on public.ai_automation_runs (rule_id, requested_at desc);
+create index if not exists ai_automation_runs_owner_idx on public.ai_automation_runs (user_id);
+
+comment on table public.ai_automation_runs is
+'One trigger of an automation. total = sent + skipped + failed + still in flight, at every moment.';
+comment on column public.ai_automation_runs.finished_at is 'When the last contact of the run left the flight; empty while any is in it.';

@@ -1,0 +1,170 @@
+-- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
+
+create or replace function public.active_hours(
+    p_days smallint [],
+    p_from time,
+    p_until time,
+    p_zone text,
+    p_now timestamptz
+)
+returns table (open_now boolean, next_open_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+    select
+        coalesce(bool_or(p_now >= span.opens_at and p_now < span.closes_at), false),
+        min(span.opens_at) filter (where span.opens_at > p_now)
+    from generate_series(-1, 8) as ahead (days)
+    cross join lateral (select timezone(p_zone, p_now)::date + ahead.days as local_day) as d
+    cross join lateral (
+        select
+            timezone(p_zone, d.local_day + p_from) as opens_at,
+            timezone(p_zone, d.local_day + (p_until <= p_from)::int + p_until) as closes_at
+    ) as span
+    where extract(isodow from d.local_day) = any(p_days);
+$$;
+
+comment on function public.active_hours(smallint [], time, time, text, timestamptz) is
+'Whether a zone''s clock is inside the active days and hours, and when they begin next. Spans are compared as moments, so midnight and both DST changes are right.';
+
+create or replace function public.contact_eligibility(
+    p_rule_id uuid,
+    p_contact_ids uuid [] default null,
+    p_now timestamptz default now()
+)
+returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+    with rule as (
+        select r.*, p.status as page_status, p.paused_until
+        from public.ai_automation_rules as r
+        inner join public.facebook_pages as p on p.id = r.page_id
+        where r.id = p_rule_id
+    ),
+
+    candidate as (
+        select
+            c.id, c.tags, c.opted_out_at, c.last_inbound_at,
+            coalesce(c.time_zone, r.time_zone) as zone,
+            s.last_sent_at, s.stopped_at, s.quota_day,
+            coalesce(s.follow_up_count, 0) as follow_up_count,
+            case
+                when s.last_sent_at is not null then s.last_sent_at
+                when public.is_in_flight(s.current_stage) then s.queued_at
+            end as replies_count_from
+        from rule as r
+        inner join public.contacts as c on c.page_id = r.page_id
+        left join public.ai_automation_contact_states as s on s.rule_id = r.id and s.contact_id = c.id
+        where p_contact_ids is null or c.id = any(p_contact_ids)
+    ),
+
+    clock as (
+        select z.zone, h.open_now, h.next_open_at
+        from (select distinct candidate.zone from candidate) as z
+        cross join rule as r
+        cross join lateral public.active_hours(r.active_days, r.active_from, r.active_until, z.zone, p_now) as h
+    ),
+
+    judged as (
+        select
+            c.id, c.quota_day, c.last_inbound_at,
+            case
+                when not r.enabled then 'rule_disabled'
+                when r.page_status <> 'active' or r.paused_until > p_now then 'page_unavailable'
+                when c.opted_out_at is not null then 'opted_out'
+                when c.stopped_at is not null then 'stopped'
+                when c.tags && r.exclude_tags then 'excluded_tag'
+                when
+                    r.include_tags <> '{}'
+                    and not case r.include_mode when 'all' then c.tags @> r.include_tags else c.tags && r.include_tags end
+                    then 'missing_tag'
+                when r.stop_on_reply and c.last_inbound_at > c.replies_count_from then 'replied'
+                when c.follow_up_count >= r.max_follow_ups then 'max_follow_ups_reached'
+                when greatest(c.last_inbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
+                when c.last_inbound_at is null or c.last_inbound_at + interval '24 hours' <= p_now then 'window_closed'
+                when not r.run_24_7 and not h.open_now then 'outside_active_hours'
+                else 'ok'
+            end as reason,
+            greatest(c.last_inbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) as wait_ends_at,
+            h.next_open_at,
+            greatest(r.paused_until, p_now + interval '30 minutes') as page_probe_at,
+            timezone(r.time_zone, p_now)::date as today,
+            timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at,
+            r.daily_limit
+        from candidate as c
+        cross join rule as r
+        inner join clock as h on h.zone = c.zone
+    ),
+
+    -- Whose window closes first goes first; a contact that holds a place already needs no other.
+    ranked as (
+        select
+            j.*,
+            count(*) filter (where j.reason = 'ok' and j.quota_day is distinct from j.today) over (
+                order by j.last_inbound_at, j.id rows unbounded preceding
+            ) as place
+        from judged as j
+    ),
+
+    settled as (
+        select
+            k.*,
+            case
+                when
+                    k.reason = 'ok' and k.quota_day is distinct from k.today
+                    and k.place > k.daily_limit - coalesce((
+                        select u.reserved from public.ai_automation_daily_usage as u
+                        where u.rule_id = p_rule_id and u.day = k.today
+                    ), 0)
+                    then 'daily_limit_reached'
+                else k.reason
+            end as final_reason
+        from ranked as k
+    )
+
+    select
+        f.id,
+        f.final_reason,
+        case f.final_reason
+            when 'page_unavailable' then f.page_probe_at
+            when 'waiting' then f.wait_ends_at
+            when 'outside_active_hours' then f.next_open_at
+            when 'daily_limit_reached' then f.tomorrow_at
+        end
+    from settled as f;
+$$;
+
+comment on function public.contact_eligibility(uuid, uuid [], timestamptz) is
+'A reason per contact of the rule''s page, the first that applies: rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer.';
+
+create or replace function public.reason_text(p_reason text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select case p_reason
+        when 'rule_disabled' then 'The automation is switched off'
+        when 'page_unavailable' then 'The page cannot send at the moment'
+        when 'opted_out' then 'Asked not to be written to'
+        when 'stopped' then 'Stopped by a person'
+        when 'cancelled' then 'Cancelled by a person'
+        when 'rejected' then 'The message was rejected in review'
+        when 'excluded_tag' then 'Has an excluded tag'
+        when 'missing_tag' then 'Lacks the tags of this automation'
+        when 'replied' then 'Replied'
+        when 'max_follow_ups_reached' then 'Got every follow-up'
+        when 'waiting' then 'Too soon after the last message'
+        when 'window_closed' then 'Facebook''s 24-hour window is closed'
+        when 'outside_active_hours' then 'Outside the active hours'
+        when 'daily_limit_reached' then 'The daily limit is reached'
+        when 'already_sent' then 'This follow-up has been sent, or may have been'
+        when 'ok' then 'Passed every check'
+        else coalesce(p_reason, '')
+    end;
+$$;
+
+comment on function public.reason_text(text) is 'The sentence a person reads for a reason code.';

@@ -1,0 +1,149 @@
+-- How contacts get into a run: by the schedule, or because a person pressed the button.
+
+-- Queues the contacts of one rule. p_due_only takes those whose time has come; otherwise all that are not in flight,
+-- not waiting for their next follow-up and not over are checked again.
+create or replace function public.enqueue_contacts(p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rule public.ai_automation_rules;
+    v_run_id uuid;
+    v_queued integer;
+begin
+    select r.* into v_rule from public.ai_automation_rules as r where r.id = p_rule_id for no key update;
+    insert into public.ai_automation_runs (user_id, rule_id, source, requested_by)
+    values (v_rule.user_id, v_rule.id, p_source, p_requested_by)
+    returning id into v_run_id;
+
+    with matching as (
+        select c.id, c.last_inbound_at
+        from public.contacts as c
+        left join public.ai_automation_contact_states as s on s.rule_id = v_rule.id and s.contact_id = c.id
+        where
+            c.page_id = v_rule.page_id
+            and (
+                v_rule.include_tags = '{}'
+                or case v_rule.include_mode when 'all' then c.tags @> v_rule.include_tags else c.tags && v_rule.include_tags end
+            )
+            and (
+                s.id is null
+                or (s.current_stage in ('sent', 'skipped') and s.next_check_at <= now())
+                or (s.current_stage = 'skipped' and (not p_due_only or c.updated_at > s.stage_entered_at))
+            )
+    )
+
+    insert into public.ai_automation_contact_states as s (
+        user_id, rule_id, contact_id, run_id, max_follow_ups, status_message
+    )
+    select v_rule.user_id, v_rule.id, m.id, v_run_id, v_rule.max_follow_ups, 'In queue'
+    from matching as m
+    order by m.last_inbound_at, m.id
+    on conflict (rule_id, contact_id) do update
+        set
+            run_id = excluded.run_id,
+            current_stage = 'queued',
+            queued_at = now(),
+            due_at = now(),
+            next_send_at = null,
+            next_check_at = null,
+            status_message = excluded.status_message,
+            reason_code = null,
+            error_code = null,
+            error_message = null,
+            error_hint = null,
+            generated_message = null,
+            generation_time_ms = null,
+            tokens_in = null,
+            tokens_out = null,
+            max_follow_ups = excluded.max_follow_ups,
+            attempt = 0,
+            times_lost = 0,
+            approved_at = null,
+            quota_day = null
+        where s.current_stage in ('sent', 'skipped');
+    get diagnostics v_queued = row_count;
+
+    if v_queued = 0 and p_source = 'schedule' then
+        delete from public.ai_automation_runs as r where r.id = v_run_id;
+    else
+        update public.ai_automation_runs as r
+        set total = v_queued, finished_at = case when v_queued = 0 then now() end
+        where r.id = v_run_id;
+    end if;
+    return jsonb_build_object('run_id', v_run_id, 'queued', v_queued);
+end;
+$$;
+
+comment on function public.enqueue_contacts(uuid, text, uuid, boolean) is
+'Starts a run of one rule and says how many contacts were queued. Not callable from outside; request_run and enqueue_due_contacts are.';
+
+create or replace function public.request_run(p_rule_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_rule public.ai_automation_rules;
+    v_result jsonb;
+    v_in_flight integer;
+    v_contacts integer;
+begin
+    select r.* into v_rule
+    from public.ai_automation_rules as r
+    where r.id = p_rule_id and r.user_id = (select auth.uid());
+    if not found then
+        raise exception 'This automation does not exist.' using errcode = 'P0002';
+    end if;
+    if not v_rule.enabled then
+        raise exception 'This automation is switched off.' using errcode = 'P0001', hint = 'Switch it on first.';
+    end if;
+    select count(*) into v_in_flight
+    from public.ai_automation_contact_states as s
+    where s.rule_id = p_rule_id and public.is_in_flight(s.current_stage);
+    select count(*) into v_contacts from public.contacts as c where c.page_id = v_rule.page_id;
+    v_result := public.enqueue_contacts(p_rule_id, 'manual', v_rule.user_id, false);
+    insert into public.ai_automation_audit (user_id, rule_id, action, affected)
+    values (v_rule.user_id, p_rule_id, 'request_run', (v_result ->> 'queued')::int);
+    return v_result || jsonb_build_object(
+        'already_in_flight', v_in_flight,
+        'not_queued', v_contacts - v_in_flight - (v_result ->> 'queued')::int
+    );
+end;
+$$;
+
+comment on function public.request_run(uuid) is
+'Run now: queues every contact of the caller''s automation that is not in flight, not over and not waiting for its next follow-up.';
+
+create or replace function public.enqueue_due_contacts(p_limit integer default 50)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rule record;
+    v_queued integer := 0;
+    v_rules integer := 0;
+begin
+    for v_rule in
+        select r.id, r.run_every_minutes
+        from public.ai_automation_rules as r
+        where r.enabled and r.next_run_at <= now()
+        order by r.next_run_at
+        limit p_limit
+        for no key update skip locked
+    loop
+        v_rules := v_rules + 1;
+        v_queued := v_queued + (public.enqueue_contacts(v_rule.id, 'schedule', null, true) ->> 'queued')::int;
+        update public.ai_automation_rules as r
+        set next_run_at = now() + make_interval(mins => v_rule.run_every_minutes)
+        where r.id = v_rule.id;
+    end loop;
+    return jsonb_build_object('rules', v_rules, 'queued', v_queued);
+end;
+$$;
+
+comment on function public.enqueue_due_contacts(integer) is
+'The plan turn: queues what is due of every enabled automation whose time has come. Two schedulers never start one slot twice.';

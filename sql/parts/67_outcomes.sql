@@ -1,0 +1,264 @@
+-- How the result of a step is written down: fenced, set-based, all or nothing per contact.
+
+create or replace function public.record_outcomes(p_outcomes jsonb)
+returns table (state_id bigint, recorded boolean, problem text)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := now();
+begin
+    perform 1
+    from public.ai_automation_contact_states as s
+    where s.id in (select (o.value ->> 'state_id')::bigint from jsonb_array_elements(p_outcomes) as o)
+    order by s.id
+    for no key update;
+
+    return query
+    with outcome as materialized (
+        select o.*
+        from jsonb_to_recordset(p_outcomes) as o (
+            state_id bigint, lease_token uuid, from_stage public.automation_stage, to_stage public.automation_stage,
+            status_message text, error_code text, error_message text, error_hint text,
+            generated_message text, generation_time_ms integer, ai_model text, tokens_in integer, tokens_out integer,
+            facebook_message_id text, after_seconds double precision, attempt_outcome text,
+            page_status text, pause_page_seconds double precision
+        )
+    ),
+
+    checked as materialized (
+        select
+            o.*, s.contact_id, s.user_id, s.rule_id, r.page_id, r.wait_minutes, s.generated_message as stored_message,
+            case
+                when s.id is null or s.lease_token is distinct from o.lease_token or s.current_stage <> o.from_stage then 'not_held'
+                when o.from_stage <> o.to_stage and m.from_stage is null then 'not_allowed'
+            end as problem
+        from outcome as o
+        left join public.ai_automation_contact_states as s on s.id = o.state_id
+        left join public.ai_automation_rules as r on r.id = s.rule_id
+        left join public.ai_automation_stage_moves as m on m.from_stage = o.from_stage and m.to_stage = o.to_stage
+    ),
+
+    good as materialized (select c.* from checked as c where c.problem is null),
+
+    moved as (
+        update public.ai_automation_contact_states as s
+        set
+            current_stage = g.to_stage,
+            status_message = coalesce(g.status_message, ''),
+            error_code = g.error_code,
+            error_message = g.error_message,
+            error_hint = g.error_hint,
+            generated_message = coalesce(g.generated_message, s.generated_message),
+            generation_time_ms = coalesce(g.generation_time_ms, s.generation_time_ms),
+            ai_model = coalesce(g.ai_model, s.ai_model),
+            tokens_in = coalesce(g.tokens_in, s.tokens_in),
+            tokens_out = coalesce(g.tokens_out, s.tokens_out),
+            due_at = v_now + make_interval(secs => coalesce(g.after_seconds, 0)),
+            next_send_at = case
+                when g.to_stage = 'ready_to_send' then v_now + make_interval(secs => coalesce(g.after_seconds, 0))
+            end,
+            attempt = case when g.error_code is not null and public.is_in_flight(g.to_stage) then s.attempt + 1 else s.attempt end,
+            follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
+            last_sent_at = case when g.to_stage = 'sent' then v_now else s.last_sent_at end,
+            next_check_at = case
+                when g.to_stage = 'sent' and s.follow_up_count + 1 < s.max_follow_ups
+                    then v_now + make_interval(mins => g.wait_minutes)
+            end,
+            quota_day = case when g.to_stage = 'failed' and g.attempt_outcome is distinct from 'unknown' then null else s.quota_day end,
+            lease_owner = null,
+            lease_token = null,
+            lease_expires_at = case when g.to_stage = 'sending' then v_now + make_interval(secs => coalesce(g.after_seconds, 0)) end
+        from good as g
+        where s.id = g.state_id
+        returning s.id
+    ),
+
+    tried as (
+        update public.ai_automation_attempts as a
+        set
+            outcome = g.attempt_outcome,
+            facebook_message_id = coalesce(g.facebook_message_id, a.facebook_message_id),
+            error_code = g.error_code,
+            error_message = g.error_message,
+            finished_at = case when g.to_stage <> 'sending' then v_now end
+        from good as g
+        where g.from_stage = 'sending' and a.state_id = g.state_id and a.outcome in ('sending', 'unknown')
+        returning a.id
+    ),
+
+    said as (
+        insert into public.contact_messages (user_id, contact_id, direction, body, facebook_message_id, said_at)
+        select g.user_id, g.contact_id, 'out', g.stored_message, g.facebook_message_id, v_now
+        from good as g
+        where g.to_stage = 'sent'
+        on conflict do nothing
+        returning id
+    ),
+
+    written_to as (
+        update public.contacts as c
+        set last_outbound_at = v_now
+        from good as g
+        where g.to_stage = 'sent' and c.id = g.contact_id
+        returning c.id
+    ),
+
+    paged as (
+        update public.facebook_pages as p
+        set
+            status = coalesce(w.page_status, p.status),
+            status_reason = w.error_message,
+            paused_until = greatest(p.paused_until, w.paused_until),
+            updated_at = v_now
+        from (
+            select
+                g.page_id, max(g.page_status) as page_status, max(g.error_message) as error_message,
+                max(v_now + make_interval(secs => g.pause_page_seconds)) filter (where g.pause_page_seconds > 0) as paused_until
+            from good as g
+            where g.page_status is not null or g.pause_page_seconds > 0
+            group by g.page_id
+        ) as w
+        where p.id = w.page_id
+        returning p.id
+    )
+
+    select c.state_id, c.problem is null, c.problem from checked as c;
+end;
+$$;
+
+comment on function public.record_outcomes(jsonb) is
+'Writes the results of steps ([{state_id, lease_token, from_stage, to_stage, ...}]). A row whose lease is gone (not_held) or whose move is not in the graph (not_allowed) changes nothing and is reported. to_stage sending from sending keeps an unknown outcome waiting to be settled.';
+
+create or replace function public.reclaim_expired_leases()
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_reclaimed integer;
+begin
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = case
+            when s.current_stage = 'checking' then 'queued'
+            when s.times_lost >= 2 then 'failed'
+            else 'eligible'
+        end::public.automation_stage,
+        times_lost = s.times_lost + 1,
+        due_at = now(),
+        status_message = 'Taken back from a worker that stopped answering',
+        error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
+        error_message = case
+            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Three workers stopped while writing to this contact.'
+        end,
+        error_hint = case
+            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Look at the worker''s log, then retry the contact.'
+        end,
+        quota_day = case when s.current_stage = 'generating' and s.times_lost >= 2 then null else s.quota_day end
+    from (
+        select t.id
+        from public.ai_automation_contact_states as t
+        where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
+        order by t.id
+        for no key update skip locked
+    ) as expired
+    where s.id = expired.id;
+    get diagnostics v_reclaimed = row_count;
+    return jsonb_build_object('reclaimed', v_reclaimed);
+end;
+$$;
+
+comment on function public.reclaim_expired_leases() is
+'Takes contacts back from workers that stopped answering. A contact in sending is not moved: it must be settled, never sent again by itself.';
+
+create or replace function public.beat(p_worker text, p_version text, p_doing text, p_lease_seconds integer, p_stopping boolean default false)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_held integer;
+begin
+    insert into public.ai_automation_workers as w (name, version, doing, stopped_at)
+    values (p_worker, p_version, p_doing, case when p_stopping then now() end)
+    on conflict (name) do update
+        set version = excluded.version, doing = excluded.doing, beat_at = now(), stopped_at = excluded.stopped_at;
+    update public.ai_automation_contact_states as s
+    set lease_expires_at = now() + make_interval(secs => p_lease_seconds)
+    where s.lease_owner = p_worker and s.lease_expires_at is not null and s.lease_expires_at > now();
+    get diagnostics v_held = row_count;
+    return jsonb_build_object('held', v_held);
+end;
+$$;
+
+comment on function public.beat(text, text, text, integer, boolean) is
+'A worker says that it lives: its row is renewed and so are the leases it still holds. An expired lease is not revived.';
+
+create or replace function public.complete_finished_sequences(p_limit integer default 500)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_completed integer;
+begin
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = 'completed',
+        reason_code = coalesce(s.reason_code, 'max_follow_ups_reached'),
+        status_message = public.reason_text(coalesce(s.reason_code, 'max_follow_ups_reached')),
+        next_check_at = null
+    from (
+        select t.id
+        from public.ai_automation_contact_states as t
+        where
+            (t.current_stage = 'skipped' and t.reason_code in ('replied', 'opted_out', 'stopped', 'max_follow_ups_reached'))
+            or (
+                t.current_stage = 'sent' and t.follow_up_count >= t.max_follow_ups
+                and t.last_sent_at < now() - interval '24 hours'
+            )
+        order by t.id
+        limit p_limit
+        for no key update skip locked
+    ) as over
+    where s.id = over.id;
+    get diagnostics v_completed = row_count;
+    return v_completed;
+end;
+$$;
+
+comment on function public.complete_finished_sequences(integer) is
+'Ends sequences that are over: replied, opted out, stopped, or every follow-up sent and the reply window gone. Returns how many.';
+
+create or replace function public.end_sequences_on_reply()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = 'completed',
+        reason_code = case when n.opted_out_at is not null then 'opted_out' else 'replied' end,
+        status_message = public.reason_text(case when n.opted_out_at is not null then 'opted_out' else 'replied' end),
+        next_check_at = null
+    from new_contacts as n
+    inner join old_contacts as o on o.id = n.id
+    cross join public.ai_automation_rules as r
+    where
+        s.contact_id = n.id and r.id = s.rule_id and s.current_stage = 'sent'
+        and (
+            (n.opted_out_at is not null and o.opted_out_at is null)
+            or (r.stop_on_reply and n.last_inbound_at > s.last_sent_at and n.last_inbound_at is distinct from o.last_inbound_at)
+        );
+    return null;
+end;
+$$;
+
+comment on function public.end_sequences_on_reply() is 'A contact who replies or opts out gets no further follow-up: sent becomes completed at once.';
+
+create or replace trigger end_sequences_on_reply
+after update on public.contacts
+referencing old table as old_contacts new table as new_contacts
+for each statement execute function public.end_sequences_on_reply();

@@ -1,0 +1,175 @@
+-- What a signed-in person may do. Each function checks that the thing belongs to the caller.
+
+create or replace function public.set_rule_enabled(p_rule_id uuid, p_enabled boolean)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_rules as r
+    set
+        enabled = p_enabled,
+        next_run_at = case when p_enabled then now() + make_interval(mins => r.run_every_minutes) end,
+        updated_at = now()
+    where r.id = p_rule_id and r.user_id = (select auth.uid());
+    if not found then
+        raise exception 'This automation does not exist.' using errcode = 'P0002';
+    end if;
+    insert into public.ai_automation_audit (user_id, rule_id, action)
+    values ((select auth.uid()), p_rule_id, case when p_enabled then 'switch_on' else 'switch_off' end);
+    return jsonb_build_object('enabled', p_enabled);
+end;
+$$;
+
+comment on function public.set_rule_enabled(uuid, boolean) is
+'Switches the caller''s automation on or off. Off stops contacts in flight at their next step.';
+
+create or replace function public.cancel_contacts(p_state_ids bigint [])
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_changed integer;
+begin
+    update public.ai_automation_contact_states as s
+    set
+        stopped_at = now(),
+        current_stage = case
+            when s.current_stage in ('queued', 'eligible', 'ready_to_send') then 'skipped' else s.current_stage
+        end,
+        reason_code = 'cancelled',
+        status_message = case
+            when s.current_stage in ('queued', 'eligible', 'ready_to_send') then public.reason_text('cancelled')
+            else 'Stops before the next step'
+        end,
+        next_check_at = null,
+        next_send_at = case when s.current_stage = 'sending' then s.next_send_at end,
+        quota_day = case when s.current_stage in ('queued', 'eligible', 'ready_to_send') then null else s.quota_day end
+    where
+        s.id = any(p_state_ids) and s.user_id = (select auth.uid())
+        and s.current_stage in ('queued', 'checking', 'eligible', 'generating', 'ready_to_send');
+    get diagnostics v_changed = row_count;
+    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'cancel_contacts', v_changed);
+    return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
+end;
+$$;
+
+comment on function public.cancel_contacts(bigint []) is
+'Stops contacts of the caller that are in flight and not yet being sent to. One whose message is being written stops before it is sent.';
+
+create or replace function public.retry_contacts(p_state_ids bigint [])
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_changed integer;
+begin
+    update public.ai_automation_attempts as a
+    set outcome = 'abandoned', finished_at = coalesce(a.finished_at, now())
+    from public.ai_automation_contact_states as s
+    where
+        s.id = any(p_state_ids) and s.user_id = (select auth.uid()) and s.current_stage = 'failed'
+        and a.state_id = s.id and a.outcome = 'unknown';
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = 'queued',
+        queued_at = now(),
+        due_at = now(),
+        status_message = 'In queue again',
+        reason_code = null,
+        error_code = null,
+        error_message = null,
+        error_hint = null,
+        generated_message = null,
+        next_check_at = null,
+        stopped_at = null,
+        approved_at = null,
+        attempt = 0,
+        times_lost = 0,
+        quota_day = null
+    where
+        s.id = any(p_state_ids) and s.user_id = (select auth.uid())
+        and s.current_stage in ('failed', 'skipped');
+    get diagnostics v_changed = row_count;
+    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'retry_contacts', v_changed);
+    return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
+end;
+$$;
+
+comment on function public.retry_contacts(bigint []) is
+'Queues failed or skipped contacts of the caller again. A follow-up whose outcome was unknown may be sent a second time: that is the person''s decision, and it is recorded.';
+
+create or replace function public.approve_message(p_state_id bigint, p_text text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if length(p_text) > 1990 then
+        raise exception 'The message is too long for Messenger (% of 1990 characters).', length(p_text) using errcode = '22001';
+    end if;
+    update public.ai_automation_contact_states as s
+    set
+        generated_message = coalesce(nullif(btrim(p_text), ''), s.generated_message),
+        approved_at = now(), due_at = now(), next_send_at = now(), status_message = 'Approved, waiting for its turn'
+    where s.id = p_state_id and s.user_id = (select auth.uid()) and s.current_stage = 'ready_to_send';
+    if not found then
+        raise exception 'This message is no longer waiting for review.' using errcode = 'P0002';
+    end if;
+    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'approve_message', 1);
+    return jsonb_build_object('approved', true);
+end;
+$$;
+
+comment on function public.approve_message(bigint, text) is 'Lets a message that waits for review go out, with p_text in its place if given.';
+
+create or replace function public.reject_message(p_state_id bigint, p_reason text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = 'skipped', reason_code = 'rejected', next_send_at = null, quota_day = null,
+        status_message = coalesce(nullif(left(btrim(p_reason), 300), ''), public.reason_text('rejected'))
+    where s.id = p_state_id and s.user_id = (select auth.uid()) and s.current_stage = 'ready_to_send';
+    if not found then
+        raise exception 'This message is no longer waiting for review.' using errcode = 'P0002';
+    end if;
+    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'reject_message', 1);
+    return jsonb_build_object('rejected', true);
+end;
+$$;
+
+comment on function public.reject_message(bigint, text) is 'Takes a message that waits for review out; the contact is skipped.';
+
+create or replace function public.save_page_token(p_page_id uuid, p_encrypted_token text)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into public.facebook_page_secrets as k (page_id, user_id, encrypted_token)
+    select p.id, p.user_id, p_encrypted_token
+    from public.facebook_pages as p
+    where p.id = p_page_id and p.user_id = (select auth.uid())
+    on conflict (page_id) do update set encrypted_token = excluded.encrypted_token, updated_at = now();
+    if not found then
+        raise exception 'This page does not exist.' using errcode = 'P0002';
+    end if;
+    update public.facebook_pages as p
+    set status = 'active', status_reason = null, paused_until = null, updated_at = now()
+    where p.id = p_page_id;
+end;
+$$;
+
+comment on function public.save_page_token(uuid, text) is 'Stores a token that the app has already encrypted, and lets the page send again.';

@@ -1,0 +1,108 @@
+-- Contacts from a file: each row is checked by itself; a bad one is reported by its line, the others go in.
+
+create or replace function public.moment_or_null(p_text text)
+returns timestamptz
+language plpgsql
+immutable
+set search_path = ''
+set timezone = 'UTC'
+as $$
+begin
+    return nullif(btrim(p_text), '')::timestamptz;
+exception
+    when others then
+        return 'infinity';
+end;
+$$;
+
+comment on function public.moment_or_null(text) is 'Text to a moment, UTC where no zone is given; infinity where it is not one.';
+
+create or replace function public.import_contacts(p_page_id uuid, p_contacts jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages;
+    v_rejected jsonb;
+    v_imported integer;
+    v_updated integer;
+begin
+    select p.* into v_page from public.facebook_pages as p where p.id = p_page_id and p.user_id = (select auth.uid());
+    if not found then
+        raise exception 'This page does not exist.' using errcode = 'P0002';
+    end if;
+    if jsonb_typeof(p_contacts) is distinct from 'array' or jsonb_array_length(p_contacts) > 1000 then
+        raise exception 'Contacts come as a list of at most 1000.' using errcode = '22023';
+    end if;
+
+    with given as (
+        select
+            e.ordinality, coalesce((e.value ->> 'line')::int, e.ordinality::int) as line,
+            btrim(coalesce(e.value ->> 'sender_id', '')) as sender_id,
+            btrim(coalesce(e.value ->> 'name', '')) as name,
+            nullif(btrim(e.value ->> 'time_zone'), '') as time_zone,
+            public.moment_or_null(e.value ->> 'last_message_at') as last_inbound_at,
+            coalesce(array(
+                select distinct lower(btrim(t.tag))
+                from unnest(
+                    case jsonb_typeof(e.value -> 'tags')
+                        when 'array' then array(select jsonb_array_elements_text(e.value -> 'tags'))
+                        else regexp_split_to_array(coalesce(e.value ->> 'tags', ''), '[;|]')
+                    end
+                ) as t (tag)
+                where btrim(t.tag) <> ''
+            ), '{}') as tags
+        from jsonb_array_elements(p_contacts) with ordinality as e
+    ),
+
+    judged as materialized (
+        select
+            g.*,
+            case
+                when g.sender_id = '' then 'sender_id is missing'
+                when length(g.sender_id) > 200 then 'sender_id is longer than 200 characters'
+                when length(g.name) > 300 then 'name is longer than 300 characters'
+                when cardinality(g.tags) > 100 then 'more than 100 tags'
+                when
+                    g.time_zone is not null
+                    and not exists (select 1 from pg_catalog.pg_timezone_names as z where z.name = g.time_zone)
+                    then format('time_zone "%s" is not a zone name such as Europe/Berlin', left(g.time_zone, 60))
+                when g.last_inbound_at = 'infinity' then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00'
+                when g.last_inbound_at > now() + interval '5 minutes' then 'last_message_at lies in the future'
+                when row_number() over (partition by g.sender_id order by g.ordinality) > 1
+                    then format('sender_id %s stands on an earlier line', left(g.sender_id, 60))
+            end as problem
+        from given as g
+    ),
+
+    stored as (
+        insert into public.contacts as c (user_id, page_id, sender_id, sender_name, tags, time_zone, last_inbound_at)
+        select v_page.user_id, v_page.id, j.sender_id, j.name, j.tags, j.time_zone, j.last_inbound_at
+        from judged as j
+        where j.problem is null
+        on conflict (page_id, sender_id) do update
+            set
+                sender_name = coalesce(nullif(excluded.sender_name, ''), c.sender_name),
+                tags = array(select distinct t.tag from unnest(c.tags || excluded.tags) as t (tag) order by t.tag),
+                time_zone = coalesce(excluded.time_zone, c.time_zone),
+                last_inbound_at = greatest(c.last_inbound_at, excluded.last_inbound_at),
+                updated_at = now()
+        returning (c.xmax = 0) as is_new
+    )
+
+    select
+        (select count(*) from stored where stored.is_new),
+        (select count(*) from stored where not stored.is_new),
+        coalesce(jsonb_agg(jsonb_build_object('line', j.line, 'reason', j.problem) order by j.line) filter (where j.problem is not null), '[]')
+    into v_imported, v_updated, v_rejected
+    from judged as j;
+
+    insert into public.ai_automation_audit (user_id, action, affected) values (v_page.user_id, 'import_contacts', v_imported + v_updated);
+    return jsonb_build_object('imported', v_imported, 'updated', v_updated, 'rejected', v_rejected);
+end;
+$$;
+
+comment on function public.import_contacts(uuid, jsonb) is
+'Adds or updates up to 1000 contacts of the caller''s page ([{line, sender_id, name, tags, time_zone, last_message_at}]). last_inbound_at never goes back; tags are added. Bad rows come back as rejected: [{line, reason}].';

@@ -1,0 +1,170 @@
+-- The live monitor in one round trip: cards, list and side panels of one moment.
+
+create or replace function public.worker_health()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'alive', count(*) filter (where w.stopped_at is null and w.beat_at > now() - interval '15 seconds'),
+        'last_beat_at', max(w.beat_at)
+    )
+    from public.ai_automation_workers as w;
+$$;
+
+comment on function public.worker_health() is 'How many workers are alive (heard of within 15 s), and when the last one was heard of; no names.';
+
+create or replace function public.monitor_contacts(
+    p_rule_id uuid, p_stage text, p_search text, p_limit integer, p_offset integer
+)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    with matching as materialized (
+        select a.*
+        from public.active_automation_contacts as a
+        where
+            a.rule_id = p_rule_id
+            and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
+            and (
+                nullif(btrim(p_search), '') is null
+                or concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message)
+                ilike '%' || regexp_replace(btrim(p_search), '([\\%_])', '\\\1', 'g') || '%'
+            )
+    ),
+
+    page as (
+        select m.*
+        from matching as m
+        order by
+            (m.current_stage = 'failed') desc,
+            public.is_in_flight(m.current_stage) desc,
+            case when public.is_in_flight(m.current_stage) then m.current_stage end desc,
+            m.stage_entered_at desc,
+            m.state_id
+        limit least(greatest(p_limit, 1), 100) offset greatest(p_offset, 0)
+    )
+
+    select jsonb_build_object(
+        'matching', (select count(*) from matching),
+        'contacts', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'state_id', p.state_id, 'contact_id', p.contact_id, 'name', p.sender_name, 'stage', p.current_stage,
+                'stage_entered_at', p.stage_entered_at, 'status', p.status_message, 'reason_code', p.reason_code,
+                'error_code', p.error_code, 'error_message', p.error_message, 'error_hint', p.error_hint,
+                'message', p.generated_message, 'next_send_at', p.next_send_at, 'next_check_at', p.next_check_at,
+                'generation_time_ms', p.generation_time_ms, 'tokens', p.tokens, 'follow_up_count', p.follow_up_count,
+                'max_follow_ups', p.max_follow_ups, 'attempt', p.attempt, 'lost', p.lost
+            )) from page as p
+        ), '[]'::jsonb)
+    );
+$$;
+
+comment on function public.monitor_contacts(uuid, text, text, integer, integer) is
+'One page of the monitor''s list, failed first, then what is closest to being sent; matching is the true number behind it.';
+
+create or replace function public.monitor_snapshot(
+    p_rule_id uuid,
+    p_stage text default null,
+    p_search text default null,
+    p_limit integer default 100,
+    p_offset integer default 0
+)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    with listed as materialized (
+        select public.monitor_contacts(p_rule_id, p_stage, p_search, p_limit, p_offset) as found
+    )
+
+    select jsonb_build_object(
+        'now', now(),
+        'rule', jsonb_build_object(
+            'id', r.id, 'name', r.name, 'enabled', r.enabled, 'time_zone', r.time_zone, 'daily_limit', r.daily_limit,
+            'max_follow_ups', r.max_follow_ups, 'run_24_7', r.run_24_7, 'active_from', r.active_from,
+            'active_until', r.active_until, 'active_days', r.active_days, 'next_run_at', r.next_run_at,
+            'page_name', g.name, 'page_status', g.status, 'paused_until', g.paused_until, 'sent_today', l.sent_today
+        ),
+        'workers', public.worker_health(),
+        'stages', (
+            select jsonb_agg(jsonb_build_object(
+                'stage', s.stage, 'contacts', s.contacts, 'average_seconds', round(s.average_seconds::numeric, 1),
+                'oldest_seconds', round(s.oldest_seconds::numeric, 1),
+                'mean_seconds_last_hour', round(s.mean_seconds_last_hour::numeric, 2),
+                'in_per_minute', s.in_per_minute, 'out_per_minute', s.out_per_minute
+            ) order by s.position)
+            from public.automation_stage_summary as s
+            where s.rule_id = r.id
+        ),
+        'totals', jsonb_build_object('in_flight', l.in_flight, 'total', l.total, 'matching', x.found -> 'matching'),
+        'contacts', x.found -> 'contacts',
+        'going_out_next', coalesce((
+            select jsonb_agg(jsonb_build_object('name', n.sender_name, 'next_send_at', n.next_send_at) order by n.next_send_at)
+            from (
+                select a.sender_name, a.next_send_at
+                from public.active_automation_contacts as a
+                where a.rule_id = r.id and a.current_stage = 'ready_to_send'
+                order by a.next_send_at
+                limit 5
+            ) as n
+        ), '[]'::jsonb),
+        'held_back', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'reason_code', b.reason_code, 'contacts', b.contacts, 'next_check_at', b.next_check_at
+            ) order by b.contacts desc, b.reason_code)
+            from (
+                select a.reason_code, count(*) as contacts, min(a.next_check_at) as next_check_at
+                from public.active_automation_contacts as a
+                where a.rule_id = r.id and a.current_stage in ('skipped', 'completed')
+                group by a.reason_code
+            ) as b
+        ), '[]'::jsonb),
+        'last_run', (
+            select jsonb_build_object(
+                'id', u.id, 'source', u.source, 'requested_at', u.requested_at, 'finished_at', u.finished_at, 'total', u.total,
+                'in_flight', u.total - u.sent - u.skipped - u.failed, 'sent', u.sent, 'skipped', u.skipped, 'failed', u.failed
+            )
+            from public.ai_automation_runs as u
+            where u.rule_id = r.id
+            order by u.requested_at desc
+            limit 1
+        )
+    )
+    from public.ai_automation_rules as r
+    inner join public.facebook_pages as g on g.id = r.page_id
+    inner join public.automation_live_stats as l on l.rule_id = r.id
+    cross join listed as x
+    where r.id = p_rule_id;
+$$;
+
+comment on function public.monitor_snapshot(uuid, text, text, integer, integer) is
+'Everything the monitor of one automation shows, of one moment; null when the automation does not exist or is not the caller''s.';
+
+create or replace function public.dry_run(p_rule_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'contacts', coalesce(sum(n.contacts), 0),
+        'would_send', coalesce(sum(n.contacts) filter (where n.reason_code = 'ok'), 0),
+        'reasons', coalesce(jsonb_agg(jsonb_build_object(
+            'reason_code', n.reason_code, 'reason', public.reason_text(n.reason_code), 'contacts', n.contacts,
+            'next_check_at', n.next_check_at
+        ) order by n.contacts desc), '[]'::jsonb)
+    )
+    from (
+        select e.reason_code, count(*) as contacts, min(e.next_check_at) as next_check_at
+        from public.contact_eligibility(p_rule_id) as e
+        group by e.reason_code
+    ) as n;
+$$;
+
+comment on function public.dry_run(uuid) is 'Who would get a message now, and why the others would not; writes nothing.';

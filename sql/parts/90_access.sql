@@ -1,0 +1,161 @@
+-- Who may see and do what. RLS on every table; every grant is explicit, because since 2026-10-30 a hosted project gives
+-- none by itself, not even to service_role. There is no policy for service_role: it bypasses RLS, and a policy without
+-- `to` would open the table to everybody.
+
+do $$
+declare
+    v_table text;
+begin
+    foreach v_table in array array[
+        'ai_automation_stage_moves', 'facebook_pages', 'facebook_page_secrets', 'contacts', 'contact_messages',
+        'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
+        'ai_automation_attempts', 'ai_automation_stage_minutes', 'ai_automation_daily_usage', 'ai_automation_workers',
+        'ai_automation_audit'
+    ] loop
+        execute format('alter table public.%I enable row level security', v_table);
+        execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
+        execute format('grant select, insert, update, delete on public.%I to service_role', v_table);
+    end loop;
+end;
+$$;
+
+revoke update, delete on public.ai_automation_stage_events from service_role;
+revoke insert, update, delete on public.ai_automation_stage_moves from service_role;
+
+grant select on public.ai_automation_stage_moves to authenticated;
+grant select on public.contact_messages to authenticated;
+grant select on public.ai_automation_runs to authenticated;
+grant select on public.ai_automation_contact_states to authenticated;
+grant select on public.ai_automation_stage_events to authenticated;
+grant select on public.ai_automation_attempts to authenticated;
+grant select on public.ai_automation_stage_minutes to authenticated;
+grant select on public.ai_automation_daily_usage to authenticated;
+grant select on public.ai_automation_audit to authenticated;
+grant select, delete on public.facebook_pages to authenticated;
+grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per_minute) on public.facebook_pages to authenticated;
+grant select, delete on public.contacts to authenticated;
+grant update (sender_name, tags, time_zone, opted_out_at) on public.contacts to authenticated;
+grant select, delete on public.ai_automation_rules to authenticated;
+grant insert (
+    page_id, name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
+    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes
+), update (
+    name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
+    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes
+) on public.ai_automation_rules to authenticated;
+
+revoke all on public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats,
+public.automation_candidates from public, anon, authenticated, service_role;
+grant select on public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats,
+public.automation_candidates to authenticated, service_role;
+
+drop policy if exists "everybody signed in may read the stage graph" on public.ai_automation_stage_moves;
+create policy "everybody signed in may read the stage graph" on public.ai_automation_stage_moves
+for select to authenticated using (true);
+
+drop policy if exists "owners see their pages" on public.facebook_pages;
+create policy "owners see their pages" on public.facebook_pages
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners connect pages" on public.facebook_pages;
+create policy "owners connect pages" on public.facebook_pages
+for insert to authenticated with check (user_id = (select auth.uid()));
+drop policy if exists "owners change their pages" on public.facebook_pages;
+create policy "owners change their pages" on public.facebook_pages
+for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+drop policy if exists "owners disconnect their pages" on public.facebook_pages;
+create policy "owners disconnect their pages" on public.facebook_pages
+for delete to authenticated using (user_id = (select auth.uid()));
+
+drop policy if exists "owners see their contacts" on public.contacts;
+create policy "owners see their contacts" on public.contacts
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners change their contacts" on public.contacts;
+create policy "owners change their contacts" on public.contacts
+for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+drop policy if exists "owners delete their contacts" on public.contacts;
+create policy "owners delete their contacts" on public.contacts
+for delete to authenticated using (user_id = (select auth.uid()));
+
+drop policy if exists "owners see their automations" on public.ai_automation_rules;
+create policy "owners see their automations" on public.ai_automation_rules
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners add automations" on public.ai_automation_rules;
+create policy "owners add automations" on public.ai_automation_rules
+for insert to authenticated with check (user_id = (select auth.uid()));
+drop policy if exists "owners change their automations" on public.ai_automation_rules;
+create policy "owners change their automations" on public.ai_automation_rules
+for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+drop policy if exists "owners delete their automations" on public.ai_automation_rules;
+create policy "owners delete their automations" on public.ai_automation_rules
+for delete to authenticated using (user_id = (select auth.uid()));
+
+drop policy if exists "owners see their messages" on public.contact_messages;
+create policy "owners see their messages" on public.contact_messages
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their runs" on public.ai_automation_runs;
+create policy "owners see their runs" on public.ai_automation_runs
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their contact states" on public.ai_automation_contact_states;
+create policy "owners see their contact states" on public.ai_automation_contact_states
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their stage events" on public.ai_automation_stage_events;
+create policy "owners see their stage events" on public.ai_automation_stage_events
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their attempts" on public.ai_automation_attempts;
+create policy "owners see their attempts" on public.ai_automation_attempts
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their stage minutes" on public.ai_automation_stage_minutes;
+create policy "owners see their stage minutes" on public.ai_automation_stage_minutes
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their daily usage" on public.ai_automation_daily_usage;
+create policy "owners see their daily usage" on public.ai_automation_daily_usage
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see what they did" on public.ai_automation_audit;
+create policy "owners see what they did" on public.ai_automation_audit
+for select to authenticated using (user_id = (select auth.uid()));
+
+-- Functions: nobody, then by name.
+revoke execute on function
+public.schema_version(),
+public.is_in_flight(public.automation_stage),
+public.stamp_contact_state(), public.record_stage_moves(), public.record_first_stage(),
+public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(), public.end_sequences_on_reply(),
+public.active_hours(smallint [], time, time, text, timestamptz),
+public.contact_eligibility(uuid, uuid [], timestamptz),
+public.reason_text(text), public.moment_or_null(text),
+public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
+public.recheck_before_send(bigint []), public.skip_ineligible(bigint []), public.pick_ready_to_send(integer),
+public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
+public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
+public.beat(text, text, text, integer, boolean), public.complete_finished_sequences(integer),
+public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint []), public.retry_contacts(bigint []),
+public.approve_message(bigint, text), public.reject_message(bigint, text), public.save_page_token(uuid, text),
+public.import_contacts(uuid, jsonb), public.worker_health(),
+public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
+public.dry_run(uuid)
+from public, anon, authenticated, service_role;
+
+grant execute on function public.schema_version() to anon, authenticated, service_role;
+
+grant execute on function
+public.is_in_flight(public.automation_stage), public.reason_text(text),
+public.active_hours(smallint [], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid [], timestamptz)
+to authenticated, service_role;
+
+grant execute on function
+public.request_run(uuid), public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint []),
+public.retry_contacts(bigint []), public.approve_message(bigint, text), public.reject_message(bigint, text),
+public.save_page_token(uuid, text), public.import_contacts(uuid, jsonb), public.worker_health(),
+public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
+public.dry_run(uuid)
+to authenticated;
+
+grant execute on function
+public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
+public.recheck_before_send(bigint []), public.skip_ineligible(bigint []), public.pick_ready_to_send(integer),
+public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
+public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
+public.beat(text, text, text, integer, boolean), public.complete_finished_sequences(integer)
+to service_role;
+
+notify pgrst, 'reload schema';

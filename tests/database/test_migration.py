@@ -1,0 +1,125 @@
+"""This file is where the migration's own promises are kept: it applies anywhere, twice, and closes every door."""
+
+import secrets
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from local.bootstrap import MIGRATION, make_database, migrate
+from pipeline.stages import MOVES, Stage
+
+PARTS = Path(MIGRATION).parent / "parts"
+
+
+@pytest.mark.parametrize("old_grants", [False, True], ids=["grants since 2026-10-30", "old grants"])
+def test_it_applies_twice_as_a_non_superuser(cluster, old_grants):
+    name = f"twice_{secrets.token_hex(4)}"
+    make_database(cluster, name, old_grants=old_grants)
+
+    migrate(cluster.dsn(dbname=name))
+    migrate(cluster.dsn(dbname=name))
+
+    with psycopg.connect(cluster.dsn(dbname=name)) as connection:
+        assert connection.execute("select public.schema_version()").fetchone() == ("1",)
+        assert connection.execute(
+            "select rolsuper from pg_roles where rolname = current_user"
+        ).fetchone() == (False,)
+        assert doors_open_to_anon(connection) == []
+        assert tables_writable_beyond_the_grants(connection) == []
+
+
+def doors_open_to_anon(connection):
+    return connection.execute(
+        """
+        select c.relname from pg_class as c
+        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'p')
+            and has_table_privilege('anon', c.oid, 'select, insert, update, delete, truncate')
+        union all
+        select p.proname from pg_proc as p
+        where p.pronamespace = 'public'::regnamespace and p.proname <> 'schema_version'
+            and has_function_privilege('anon', p.oid, 'execute')
+        """
+    ).fetchall()
+
+
+def tables_writable_beyond_the_grants(connection):
+    """States, events, runs, attempts and quotas change through functions only; tokens are unreadable."""
+    return connection.execute(
+        """
+        select c.relname, a.privilege from pg_class as c
+        cross join unnest(array['insert', 'update', 'delete', 'truncate']) as a (privilege)
+        where c.relnamespace = 'public'::regnamespace and c.relname like 'ai\\_automation\\_%'
+            and c.relname <> 'ai_automation_rules' and c.relkind = 'r'
+            and has_table_privilege('authenticated', c.oid, a.privilege)
+        union all
+        select 'facebook_page_secrets', 'select'
+        where has_table_privilege('authenticated', 'public.facebook_page_secrets', 'select')
+        """
+    ).fetchall()
+
+
+def test_the_one_file_is_the_joined_parts():
+    joined = "".join(part.read_text() for part in sorted(PARTS.glob("*.sql")))
+
+    assert Path(MIGRATION).read_text() == joined, "run `make sql`"
+
+
+def test_the_stage_graph_in_the_database_is_the_one_in_python(world):
+    assert [
+        row["stage"]
+        for row in world.rows(
+            "select unnest(enum_range(null::public.automation_stage))::text as stage"
+        )
+    ] == [stage.value for stage in Stage]
+    assert {
+        (row["from_stage"], row["to_stage"])
+        for row in world.rows(
+            "select from_stage::text, to_stage::text from public.ai_automation_stage_moves"
+        )
+    } == {(start.value, end.value) for start, ends in MOVES.items() for end in ends}
+
+
+CATALOGUE_RULES = {
+    "every table has row level security": """
+        select relname from pg_class
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relrowsecurity
+    """,
+    "every view runs as its reader": """
+        select relname from pg_class
+        where relnamespace = 'public'::regnamespace and relkind = 'v'
+            and not coalesce(reloptions @> '{security_invoker=on}', false)
+    """,
+    "every function pins its search path": """
+        select proname from pg_proc
+        where pronamespace = 'public'::regnamespace and not coalesce(proconfig @> '{"search_path=\\"\\""}', false)
+    """,
+    "every foreign key has an index": """
+        select conname from pg_constraint as k
+        where k.contype = 'f' and k.connamespace = 'public'::regnamespace and not exists (
+            select 1 from pg_index as i where i.indrelid = k.conrelid and i.indkey[0] = any(k.conkey)
+        )
+    """,
+    "no policy is without a role or for everybody": """
+        select polname from pg_policy as p
+        where p.polrelid in (select oid from pg_class where relnamespace = 'public'::regnamespace)
+            and p.polroles <> array['authenticated'::regrole::oid]
+    """,
+    "every object is explained": """
+        select relname from pg_class
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'p')
+            and obj_description(oid, 'pg_class') is null
+        union all
+        select proname from pg_proc
+        where pronamespace = 'public'::regnamespace and obj_description(oid, 'pg_proc') is null
+    """,
+}
+
+
+@pytest.mark.parametrize("rule", CATALOGUE_RULES)
+def test_the_catalogue_obeys(rule, world):
+    assert world.rows(CATALOGUE_RULES[rule]) == []
+
+
+def test_policy_names_are_not_cut_off(world):
+    assert world.rows("select polname from pg_policy where length(polname) >= 63") == []
