@@ -1,0 +1,1 @@
+"""This package is where the real Google AI and the real Facebook are called."""

@@ -1,0 +1,129 @@
+"""This file is where Google AI is asked for one follow-up message."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import httpx
+from google import genai
+from google.genai import types
+from google.genai.errors import APIError
+from pydantic import BaseModel
+
+from pipeline.adapters.google_errors import explain
+from pipeline.adapters.prompt import instruct, tell
+from pipeline.model import Draft, Job
+from pipeline.ports import WriterBusyError, WriterEmptyError, WriterRefusedError
+from pipeline.settings import LOOPBACK, Settings
+
+TIMEOUT_SECONDS = 30.0
+# Thinking tokens count here too, so there is more room than 2,000 characters need.
+MOST_TOKENS = 2048
+WORTH_ANOTHER_TRY = frozenset({"STOP", "MAX_TOKENS", "OTHER", "MALFORMED_RESPONSE", "RECITATION"})
+
+
+class FollowUp(BaseModel):
+    """The answer's shape."""
+
+    message: str
+
+
+class GoogleAi:
+    """The Writer behind the real google-genai client; one per process, closed at its end."""
+
+    def __init__(self, settings: Settings, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        settings.require("google_api_key")
+        on_this_machine = urlsplit(settings.google_base_url).hostname in LOOPBACK
+        self._http = httpx.AsyncClient(trust_env=not on_this_machine)
+        self._client = genai.Client(
+            vertexai=False,
+            api_key=settings.google_api_key,
+            http_options=types.HttpOptions(
+                base_url=settings.google_base_url or None,
+                api_version="v1beta",
+                timeout=int(timeout_seconds * 1000),
+                retry_options=types.HttpRetryOptions(attempts=1),
+                httpx_async_client=self._http,
+            ),
+        )
+        self._model = settings.google_model
+        self._seconds = timeout_seconds
+
+    async def write(self, job: Job, correction: str = "") -> Draft:
+        """One draft, unchecked. Raises WriterError."""
+        model = job.model or self._model
+        started = time.monotonic()
+        answer = await self._ask(model, tell(job, correction), instruct(job))
+        usage = answer.usage_metadata or types.GenerateContentResponseUsageMetadata()
+        return Draft(
+            text=_text(answer),
+            model=model,
+            tokens_in=usage.prompt_token_count or 0,
+            tokens_out=(usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0),
+            generation_time_ms=round((time.monotonic() - started) * 1000),
+        )
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._client.aio.aclose()
+        self._client.close()
+        await self._http.aclose()
+
+    async def _ask(
+        self, model: str, contents: str, instruction: str
+    ) -> types.GenerateContentResponse:
+        config = types.GenerateContentConfig(
+            system_instruction=instruction,
+            max_output_tokens=MOST_TOKENS,
+            response_mime_type="application/json",
+            response_schema=FollowUp,
+            thinking_config=thinking_for(model),
+            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+        )
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._client.aio.models.generate_content(
+                    model=model, contents=contents, config=config
+                )
+        except APIError as failure:
+            raise explain(failure, datetime.now(UTC)) from None
+        except (httpx.HTTPError, TimeoutError) as failure:
+            words = f"Google AI did not answer ({type(failure).__name__})."
+            raise WriterBusyError("ai_unavailable", words) from None
+        except ValueError:
+            raise WriterBusyError("ai_unavailable", "Google AI's answer is unreadable.") from None
+
+
+def thinking_for(model: str) -> types.ThinkingConfig:
+    """As little thinking as the model allows (facts of 2026-11: 3.8 and pro have no minimal)."""
+    if model.startswith("gemini-2.5"):
+        return types.ThinkingConfig(thinking_budget=128 if "pro" in model else 0)
+    least_is_low = model.startswith("gemini-3.8") or "pro" in model
+    level = types.ThinkingLevel.LOW if least_is_low else types.ThinkingLevel.MINIMAL
+    return types.ThinkingConfig(thinking_level=level)
+
+
+def _text(answer: types.GenerateContentResponse) -> str:
+    if isinstance(answer.parsed, FollowUp) and answer.parsed.message.strip():
+        return answer.parsed.message
+    feedback = answer.prompt_feedback
+    if feedback is not None and feedback.block_reason is not None:
+        raise _blocked(_word(feedback.block_reason))
+    finish = _word(answer.candidates[0].finish_reason) if answer.candidates else "NO_CANDIDATE"
+    if finish not in WORTH_ANOTHER_TRY:
+        raise _blocked(finish)
+    if answer.parsed is not None or not (answer.text or "").strip():
+        words = f"Google AI answered without a text (finish reason {finish})."
+        raise WriterEmptyError("ai_empty", words, "Retry; if it stays empty, change the prompt.")
+    return answer.text or ""
+
+
+def _blocked(reason: str) -> WriterRefusedError:
+    words = f"Google AI blocked this message (finish reason {reason})."
+    hint = "Look at the automation's prompt and the contact's last messages, then retry."
+    return WriterRefusedError("ai_blocked", words, hint)
+
+
+def _word(reason: object) -> str:
+    return str(getattr(reason, "value", reason) or "UNKNOWN")

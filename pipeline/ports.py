@@ -1,0 +1,86 @@
+"""This file is where the two outside powers are described: the writer and the messenger."""
+
+from typing import Protocol
+
+from pipeline.model import Draft, Job, Receipt
+
+
+class WriterError(Exception):
+    """The AI gave no text; the words are for a person and hold no secret."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+class WriterBusyError(WriterError):
+    """It may work later, not before `after_seconds`."""
+
+    def __init__(self, code: str, message: str, after_seconds: float = 0.0) -> None:
+        super().__init__(code, message)
+        self.after_seconds = after_seconds
+
+
+class WriterRefusedError(WriterError):
+    """It will not work until a person changes something."""
+
+
+class WriterEmptyError(WriterError):
+    """It answered without a text; another try may help, once."""
+
+
+class Writer(Protocol):
+    """Writes one follow-up; `correction` says what was wrong with the draft before."""
+
+    async def write(self, job: Job, correction: str = "") -> Draft:
+        """Raises WriterError."""
+        ...
+
+
+class MessengerError(Exception):
+    """Facebook did not do what was asked; the words are for a person and hold no secret."""
+
+
+class NotSentError(MessengerError):
+    """Nothing reached Facebook: no connection was made."""
+
+
+class OutcomeUnknownError(MessengerError):
+    """The call was written at least in part, and no answer says what became of it."""
+
+
+class GraphError(MessengerError):
+    """Facebook's own answer; `regain_seconds` is the wait its usage headers ask for."""
+
+    def __init__(
+        self,
+        code: int,
+        subcode: int,
+        message: str,
+        *,
+        is_transient: bool = False,
+        regain_seconds: float = 0.0,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.subcode = subcode
+        self.message = message
+        self.is_transient = is_transient
+        self.regain_seconds = regain_seconds
+
+
+class Messenger(Protocol):
+    """Delivers to one contact, and looks up what was delivered."""
+
+    async def send(self, job: Job, token: str) -> Receipt:
+        """Raises MessengerError."""
+        ...
+
+    async def find_sent(self, job: Job, token: str) -> str | None:
+        """The Facebook id of `job.message` in the thread since the attempt began, or None.
+
+        Raises MessengerError when the thread cannot be read.
+        """
+        ...

@@ -1,0 +1,36 @@
+"""This file is where a repeated try gets its waiting time, or is given up."""
+
+from zlib import crc32
+
+from pipeline.model import Fail, Job, Retry
+
+FIRST_SECONDS = 5.0
+LONGEST_SECONDS = 900.0
+MOST_TRIES = 8
+
+
+def backoff_seconds(attempt: int, chance: float) -> float:
+    """Doubles with every attempt (the first is 0); half of it is certain, half by `chance` in 0..1.
+
+    Full jitter may come out near zero and retry at once, so this is equal jitter.
+    """
+    ceiling = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(attempt, 30))
+    return ceiling / 2 + chance * ceiling / 2
+
+
+def chance_of(job: Job) -> float:
+    """A number in 0..1 that differs between contacts and attempts, and never for the same one."""
+    return crc32(f"{job.state_id}:{job.attempt}".encode()) / 2**32
+
+
+def try_again(
+    job: Job, code: str, message: str, asked_seconds: float = 0.0, *, pauses_page: bool = False
+) -> Retry | Fail:
+    """Later, not before `asked_seconds`; after eight tries a person must look."""
+    if job.attempt + 1 >= MOST_TRIES:
+        hint = "Retry it when the cause is gone; automatic tries have ended."
+        return Fail(code, f"{message} Given up after {MOST_TRIES} tries.", hint)
+    own = backoff_seconds(job.attempt, chance_of(job))
+    # All who were told the same time would come back in one moment.
+    wait = max(own, asked_seconds * (1 + chance_of(job) / 10))
+    return Retry(code, message, wait, pause_page_seconds=wait if pauses_page else 0.0)

@@ -1,0 +1,51 @@
+"""This file is where a send with an unknown outcome is settled, by reading the conversation."""
+
+from datetime import UTC, datetime, timedelta
+
+from pipeline.model import Advance, Fail, Job, Outcome
+from pipeline.ports import GraphError, Messenger, MessengerError
+from pipeline.stages import Stage
+from pipeline.steps.page_token import open_token
+from pipeline.steps.verdicts import classify, describe
+from pipeline.vault import Vault
+
+GIVE_UP_AFTER = timedelta(hours=1)
+CODE = "outcome_unknown"
+NOT_FOUND = Fail(
+    CODE,
+    "The message may or may not have arrived: Facebook gave no clear answer, and it is not in the "
+    "conversation.",
+    "Look at the conversation on Facebook. Retry only if the message is not there.",
+)
+NOT_READ_HINT = "The conversation is read again in a while; nothing is sent again by itself."
+
+
+async def settle(
+    job: Job, messenger: Messenger, vault: Vault, now: datetime | None = None
+) -> Outcome:
+    """Sent if our text is in the thread, otherwise failed; never sent again.
+
+    While the thread cannot be read the answer is `Fail(unknown=True)`: stay in sending and ask
+    again. It is not a Retry, because a Retry would go back to ready_to_send and out a second time.
+    """
+    token = open_token(job, vault)
+    if isinstance(token, Fail):
+        return _wait(job, token.message, token.page_status, now)
+    try:
+        message_id = await messenger.find_sent(job, token)
+    except GraphError as error:
+        verdict = classify(error)
+        return _wait(job, describe(error, verdict), verdict.page_status, now)
+    except MessengerError as error:
+        return _wait(job, str(error), "", now)
+    if message_id is None:
+        return NOT_FOUND
+    return Advance(Stage.SENT, {"facebook_message_id": message_id})
+
+
+def _wait(job: Job, why: str, page_status: str, now: datetime | None) -> Fail:
+    words = f"Sent or not is still unknown, the conversation cannot be read: {why}"
+    since = job.attempt_started_at
+    if since is not None and (now or datetime.now(UTC)) - since > GIVE_UP_AFTER:
+        return Fail(CODE, words, NOT_FOUND.hint, page_status)
+    return Fail(CODE, words, NOT_READ_HINT, page_status, unknown=True)

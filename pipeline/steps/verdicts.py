@@ -1,0 +1,169 @@
+"""This file is where Facebook's errors become decisions: later, contact, page, unknown."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.ports import GraphError
+
+
+class Kind(StrEnum):
+    """What an error means for the contact in hand."""
+
+    LATER = "later"
+    CONTACT = "contact"
+    SKIP = "skip"
+    PAGE = "page"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision with its words: a code to group by, a sentence for a person, what to do."""
+
+    kind: Kind
+    code: str
+    message: str
+    hint: str = ""
+    page_status: str = ""
+    wait_seconds: float = 0.0
+    pauses_page: bool = False
+
+
+RECONNECT = "Connect the page again on the Pages screen, then retry."
+WAIT_FOR_THEM = "Nothing to do: the contact can be followed up after they write again."
+
+RATE = Verdict(
+    Kind.LATER, "rate_limited", "Facebook asks the page to send more slowly.", pauses_page=True
+)
+ELSEWHERE = Verdict(
+    Kind.LATER,
+    "thread_taken",
+    "Another app or Messenger's own assistant holds this conversation.",
+    wait_seconds=1800,
+)
+UNCLEAR = Verdict(
+    Kind.UNKNOWN, "outcome_unknown", "Facebook reported an error and may have sent the message."
+)
+WINDOW = Verdict(
+    Kind.SKIP, "window_closed", "The 24 hours after the contact's last message are over.",
+    WAIT_FOR_THEM,
+)  # fmt: skip
+AWAY = Verdict(
+    Kind.CONTACT, "contact_unavailable", "This person cannot receive messages now.",
+    "They may have blocked the page or closed their account. Retry later, or leave them out.",
+)  # fmt: skip
+NOBODY = Verdict(
+    Kind.CONTACT, "no_such_contact", "Facebook knows no such person on this page.",
+    "Check the contact's sender id; it must be the page-scoped id (PSID) of this page.",
+)  # fmt: skip
+OPTED_OUT = Verdict(
+    Kind.CONTACT, "opted_out", "The contact stopped these messages.", "Do not write to them again."
+)
+BOTHERSOME = Verdict(
+    Kind.CONTACT, "too_many_messages", "Facebook says this contact got too many messages.",
+    "Write less often: raise the automation's waiting time.",
+)  # fmt: skip
+DUPLICATE = Verdict(
+    Kind.CONTACT, "duplicate", "Facebook says this message was sent before.",
+    "Look at the conversation before you retry.",
+)  # fmt: skip
+NOT_ACCEPTED = Verdict(
+    Kind.CONTACT, "not_accepted", "Facebook did not accept the message.",
+    "Look at the message and the contact's sender id, then retry.",
+)  # fmt: skip
+TOKEN = Verdict(
+    Kind.PAGE, "token_invalid", "Facebook does not accept the page's access any more.",
+    RECONNECT, page_status="token_invalid",
+)  # fmt: skip
+EXPIRED = Verdict(
+    Kind.PAGE, "token_expired", "The page's access to Facebook has expired.",
+    RECONNECT, page_status="token_invalid",
+)  # fmt: skip
+CHECKPOINT = Verdict(
+    Kind.PAGE, "token_checkpoint", "Facebook wants the person who connected the page to log in.",
+    f"Log in on facebook.com and follow what it asks. {RECONNECT}", page_status="token_invalid",
+)  # fmt: skip
+PERMISSION = Verdict(
+    Kind.PAGE, "permission_missing", "The page's permission to send messages is missing.",
+    f"Give the app pages_messaging for this page. {RECONNECT}", page_status="token_invalid",
+)  # fmt: skip
+RESTRICTED = Verdict(
+    Kind.PAGE, "page_restricted", "Facebook does not let this page send for now.",
+    "See Page Quality in Meta Business Suite. Retry when Facebook has lifted it.",
+    page_status="restricted",
+)  # fmt: skip
+NEEDS_ADMIN = Verdict(
+    Kind.PAGE, "terms_not_accepted", "An admin of the page has not accepted Facebook's terms.",
+    "Accept the terms in the page's Messenger settings, then retry.", page_status="restricted",
+)  # fmt: skip
+
+# Subcodes are unique among these errors, and say more than the code: 200/1545041 is the contact's
+# problem, plain 200 the page's.
+BY_SUBCODE: dict[int, Verdict] = {
+    33: NOBODY,
+    99: UNCLEAR,
+    458: TOKEN,
+    459: CHECKPOINT,
+    460: TOKEN,
+    463: EXPIRED,
+    467: TOKEN,
+    1357046: UNCLEAR,
+    1545041: AWAY,
+    1893015: OPTED_OUT,
+    1893061: NOT_ACCEPTED,
+    1893063: RESTRICTED,
+    2018001: NOBODY,
+    2018028: PERMISSION,
+    2018065: WINDOW,
+    2018108: AWAY,
+    2018278: WINDOW,
+    2018300: ELSEWHERE,
+    2018321: ELSEWHERE,
+    2018338: BOTHERSOME,
+    2018344: NEEDS_ADMIN,
+    2018352: BOTHERSOME,
+    2534022: WINDOW,
+    2534029: RESTRICTED,
+    2534040: RATE,
+    2534122: RESTRICTED,
+}
+BY_CODE: dict[int, Verdict] = {
+    1: UNCLEAR,
+    2: UNCLEAR,
+    4: RATE,
+    9: BOTHERSOME,
+    10: PERMISSION,
+    17: RATE,
+    32: RATE,
+    100: NOT_ACCEPTED,
+    102: TOKEN,
+    190: TOKEN,
+    **dict.fromkeys(range(200, 300), PERMISSION),
+    341: RATE,
+    368: RESTRICTED,
+    506: DUPLICATE,
+    551: AWAY,
+    613: RATE,
+    1200: UNCLEAR,
+    2022: RESTRICTED,
+    80006: RATE,
+    2018300: ELSEWHERE,
+    2018321: ELSEWHERE,
+}
+
+
+def classify(error: GraphError) -> Verdict:
+    """Subcode first, then code; the HTTP status says nothing (Meta's list, 2026-06-25)."""
+    if error.code == 100 and "no matching user" in error.message.lower():
+        return NOBODY
+    known = BY_SUBCODE.get(error.subcode) or BY_CODE.get(error.code)
+    if known is not None:
+        return known
+    return UNCLEAR if error.is_transient else NOT_ACCEPTED
+
+
+def describe(error: GraphError, verdict: Verdict) -> str:
+    """The verdict's sentence with Facebook's numbers, so that it can be looked up."""
+    numbers = f"{error.code}/{error.subcode}" if error.subcode else f"{error.code}"
+    own_words = f": {error.message}" if verdict is NOT_ACCEPTED and error.message else ""
+    return f"{verdict.message} (Facebook error {numbers}{own_words})"
