@@ -12,6 +12,7 @@ import psycopg
 
 from local.account import Account, choose_account
 from local.binaries import find_bin, major_of
+from local.children import shorten
 from local.errors import StartError
 from local.files import read_json, write_private, write_private_json
 
@@ -47,6 +48,8 @@ OPTIONS = {
 
 class Postgres:
     """A cluster in `home`/postgres on 127.0.0.1:`port`, with a random password per role."""
+
+    name = "PostgreSQL"
 
     def __init__(
         self, home: Path, port: int, bin_dir: Path, options: Mapping[str, str] | None = None
@@ -88,6 +91,7 @@ class Postgres:
         """Starts the server; the calling thread must live as long as it (the kernel's rule)."""
         arguments = [part for item in self._options.items() for part in ("-c", "=".join(item))]
         command = self._account.command(self._bin / "postgres", *self._directory, *arguments)
+        shorten(self.log)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -104,8 +108,8 @@ class Postgres:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if not self.alive():
-                raise StartError(f"PostgreSQL ended at start: {self._last_words()}")
-            if self.answers():
+                raise StartError(f"PostgreSQL ended at start: {self.last_words()}")
+            if self.ready():
                 return
             time.sleep(0.02)
         raise StartError(f"PostgreSQL did not answer in {START_SECONDS} s; see {self.log}.")
@@ -116,7 +120,7 @@ class Postgres:
         self.launch()
         self.wait_ready()
 
-    def answers(self) -> bool:
+    def ready(self) -> bool:
         """True when a connection can be made."""
         try:
             psycopg.connect(self.superuser_dsn(), connect_timeout=2).close()
@@ -208,7 +212,8 @@ class Postgres:
                 "the data, or run `make reset` to begin anew (this deletes it)."
             )
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """Why it ended, from its log."""
         lines = self.log.read_text(errors="replace").splitlines()
         telling = [
             line for line in lines[-20:] if "FATAL" in line or "ERROR" in line or "HINT" in line

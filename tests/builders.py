@@ -50,7 +50,7 @@ class World:
         )
 
     def page(self, user: Row, **values: Any) -> Row:
-        """A connected page, with a sealed token that no key opens unless `encrypted_token` is given."""
+        """A connected page; its token opens with no key unless `encrypted_token` is given."""
         token = values.pop("encrypted_token", "sealed")
         number = f"{1000 + next(self._numbers)}"
         page = self.insert(

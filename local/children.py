@@ -1,0 +1,131 @@
+"""This file is where one child process is started, asked whether it is usable, and ended."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from local.account import Account
+
+ROOT = Path(__file__).parent.parent
+LARGEST_LOG = 5 * 1024 * 1024
+
+
+class Part(Protocol):
+    """What the supervisor keeps running: PostgreSQL, or a Python child."""
+
+    name: str
+
+    def launch(self) -> None:
+        """Starts the process and returns at once."""
+
+    def alive(self) -> bool:
+        """True while the process runs."""
+
+    def ready(self) -> bool:
+        """True when it can be used."""
+
+    def stop(self) -> None:
+        """Ends it in order; returns when it is gone."""
+
+    def kill(self) -> None:
+        """Ends it at once; returns when it is gone."""
+
+    def last_words(self) -> str:
+        """Why it ended, from its log."""
+
+
+@dataclass
+class Child:
+    """A Python process of ours; `health` is an address that answers 200 when it can be used."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str] = field(repr=False)
+    log: Path
+    health: str = ""
+    stop_seconds: float = 4
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    def launch(self) -> None:
+        """Starts it in a session of its own, so that Ctrl-C reaches only the supervisor."""
+        shorten(self.log)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                Account().command(sys.executable, *self.arguments, signal="SIGKILL"),
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id, 0 when it was never started."""
+        return self._process.pid if self._process else 0
+
+    def alive(self) -> bool:
+        """True while the process runs; a dead one is reaped."""
+        return self._process is not None and self._process.poll() is None
+
+    def ready(self) -> bool:
+        """True when its health address answers 200, or it runs and has none."""
+        return self.alive() and (not self.health or answers(self.health))
+
+    def stop(self) -> None:
+        """SIGTERM, then SIGKILL after `stop_seconds`."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(self.stop_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def last_words(self) -> str:
+        """How it ended and the last line of its log."""
+        code = self._process.returncode if self._process else None
+        how = "still running" if code is None else f"exit code {code}"
+        if code is not None and code < 0:
+            how = f"killed by {signal.Signals(-code).name}"
+        return f"{how}; its log {self.log} ends: {last_line(self.log)}".removesuffix(" ends: ")
+
+
+def answers(address: str) -> bool:
+    """True when a GET of `address` gives 200."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def shorten(log: Path) -> None:
+    """Puts a log aside that has grown large; one old one is kept."""
+    if log.exists() and log.stat().st_size > LARGEST_LOG:
+        log.replace(log.with_name(f"{log.name}.old"))
+
+
+def last_line(log: Path) -> str:
+    """The last line of `log` that says something."""
+    with log.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,100 @@
+"""This file is where the state directory is kept: who owns it, its secrets, what tools may read."""
+
+import fcntl
+import secrets
+import shutil
+from pathlib import Path
+from typing import IO, Any
+
+from cryptography.fernet import Fernet
+
+from local.errors import StartError
+from local.files import read_json, write_private_json
+
+NEEDED_BYTES = 300 * 1024 * 1024
+DEMO_EMAIL = "demo@example.com"
+
+
+class Home:
+    """The directory STAGELIGHT_HOME (0700): everything the stack remembers."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.connection_file = self.path / "connection.json"
+        self.gateway_file = self.path / "gateway.json"
+        self.token_key_file = self.path / "jwt.json"
+        self.logs = self.path / "logs"
+        self._secrets_file = self.path / "secrets.json"
+        self._seeded_file = self.path / "seeded"
+        self._lock_file = self.path / "stack.lock"
+        self._lock: IO[str] | None = None
+
+    def open(self) -> bool:
+        """Takes the directory, making it on first use; False when another process has it."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            self.logs.mkdir(mode=0o700, exist_ok=True)
+            self._lock = self._lock_file.open("a+")
+        except OSError as error:
+            raise StartError(
+                f"Cannot write to {self.path}: {error.strerror}. Give this user the right to, or "
+                "set STAGELIGHT_HOME to another directory."
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        self._check_space()
+        return True
+
+    def secrets(self) -> dict[str, str]:
+        """Keys and passwords of this installation, made once."""
+        kept = read_json(self._secrets_file)
+        made = {
+            "publishable_key": "sb_publishable_" + secrets.token_urlsafe(24),
+            "secret_key": "sb_secret_" + secrets.token_urlsafe(24),
+            "token_encryption_key": Fernet.generate_key().decode(),
+            "session_secret": secrets.token_urlsafe(48),
+            "facebook_app_secret": secrets.token_hex(16),
+            "demo_email": DEMO_EMAIL,
+            "demo_password": secrets.token_urlsafe(9),
+        }
+        if missing := set(made) - set(kept):
+            kept |= {name: made[name] for name in missing}
+            write_private_json(self._secrets_file, kept)
+        return kept
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """What a running stack offers to tools; empty when none runs."""
+        return read_json(self.connection_file)
+
+    @property
+    def seeded(self) -> bool:
+        """True after the first start has put the demo data in."""
+        return self._seeded_file.exists()
+
+    def mark_seeded(self) -> None:
+        """Never again, even if the user deletes the demo data."""
+        self._seeded_file.touch(mode=0o600)
+
+    def empty(self) -> None:
+        """Deletes everything here, which `open` must have given to this process."""
+        for entry in self.path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+    def looks_like_ours(self) -> bool:
+        """True when a stack has lived here, so that emptying it deletes nobody else's files."""
+        return self._lock_file.exists()
+
+    def _check_space(self) -> None:
+        free = shutil.disk_usage(self.path).free
+        if free < NEEDED_BYTES:
+            raise StartError(
+                f"Only {free // 1024**2} MB are free where {self.path} is; PostgreSQL needs about "
+                f"{NEEDED_BYTES // 1024**2} MB. Make room, or set STAGELIGHT_HOME to another disk."
+            )

@@ -1,0 +1,35 @@
+"""This file is where Ctrl-C and the end of the parent become an orderly stop."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+PR_SET_PDEATHSIG = 1
+
+
+class StopSignals:
+    """The first signal raises KeyboardInterrupt; a second Ctrl-C ends all at once."""
+
+    def __init__(self, at_once: Callable[[], None]) -> None:
+        self._at_once = at_once
+        self._asked = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self._asked:
+            self._asked = True
+            raise KeyboardInterrupt
+        # make passes SIGTERM on to us after the whole group got it: only a person insists.
+        if number == signal.SIGINT:
+            self._at_once()
+            os._exit(128 + number)
+
+
+def stop_with_parent() -> None:
+    """Asks for SIGTERM when the process that started this one is gone (Linux only)."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
