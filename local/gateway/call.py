@@ -1,0 +1,211 @@
+"""This file is where a REST request's method, headers and body become one Call."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from local.gateway.catalog import Catalog
+from local.gateway.config import Config
+from local.gateway.errors import JSON_TYPE, ApiError, not_implemented
+from local.gateway.tokens import Claims
+
+READS = ("GET", "HEAD")
+CHOICES = {
+    "resolution": {"merge-duplicates", "ignore-duplicates"},
+    "missing": {"default", "null"},
+    "return": {"representation", "minimal", "headers-only"},
+    "count": {"exact", "planned", "estimated"},
+    "tx": {"commit", "rollback"},
+    "handling": {"strict", "lenient"},
+}
+LATER = {("return", "headers-only"), ("count", "planned"), ("count", "estimated")}
+OBJECT_TYPE = "application/vnd.pgrst.object+json"
+FORMS = {
+    "*/*": "array",
+    "application/*": "array",
+    "application/json": "array",
+    "application/vnd.pgrst.array": "array",
+    "application/vnd.pgrst.array+json": "array",
+    "application/vnd.pgrst.object": "object",
+    OBJECT_TYPE: "object",
+    "text/csv": "csv",
+}
+CONTENT_TYPES = {
+    "array": JSON_TYPE,
+    "object": f"{OBJECT_TYPE}; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """The form of the answer that the caller accepts: array, object or csv."""
+
+    form: str
+    strip_nulls: bool = False
+
+    @property
+    def content_type(self) -> str:
+        return CONTENT_TYPES[self.form]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, understood and identified, before anything is known of its table or function."""
+
+    method: str
+    path: str
+    name: str
+    schema: str
+    claims: Claims
+    preferences: Mapping[str, str]
+    media: Media
+    parameters: Sequence[tuple[str, str]]
+    body: bytes
+    headers: Mapping[str, str]
+    cookies: Mapping[str, str]
+
+    @property
+    def role(self) -> str:
+        return str(self.claims["role"])
+
+    @property
+    def reads(self) -> bool:
+        return self.method in READS
+
+    @property
+    def counts(self) -> bool:
+        return "count" in self.preferences
+
+    @property
+    def wants_rows(self) -> bool:
+        return self.preferences.get("return") == "representation"
+
+    @property
+    def max_affected(self) -> int | None:
+        if self.preferences.get("handling") != "strict":
+            return None
+        text = self.preferences.get("max-affected", "")
+        return int(text) if text else None
+
+    def json(self) -> Any:
+        """The body's value; an empty body is an empty object."""
+        try:
+            return json.loads(self.body) if self.body.strip() else {}
+        except (ValueError, RecursionError) as error:
+            raise ApiError(400, "PGRST102", "Empty or invalid json") from error
+
+    @property
+    def text(self) -> str:
+        return self.body.decode() if self.body.strip() else "{}"
+
+    def settings(
+        self, config: Config, catalog: Catalog, lifted: Mapping[str, str]
+    ) -> list[tuple[str, str]]:
+        """What the transaction is told, in PostgREST's order (Query/PreQuery.hs); all of it LOCAL."""
+        path = dict.fromkeys((self.schema, *config.extra_search_path))
+        quoted = ('"' + name.replace('"', '""') + '"' for name in path)
+        headers = {name: value for name, value in self.headers.items() if name != "cookie"}
+        zone = self.preferences.get("timezone")
+        return [
+            ("search_path", ", ".join(quoted)),
+            *catalog.role_settings.get(self.role, {}).items(),
+            ("role", self.role),
+            ("request.jwt.claims", json.dumps(self.claims)),
+            ("request.method", self.method),
+            ("request.path", self.path),
+            ("request.headers", json.dumps(headers)),
+            ("request.cookies", json.dumps(self.cookies)),
+            *([("timezone", zone)] if zone else []),
+            *lifted.items(),
+        ]
+
+
+async def read_call(request: Request, config: Config, catalog: Catalog, claims: Claims) -> Call:
+    """The Call in a request; raises ApiError for what cannot be understood or is not implemented."""
+    if "range" in request.headers:
+        raise not_implemented("the Range header; use limit and offset")
+    path = request.scope["path"].removeprefix("/rest/v1")
+    return Call(
+        method=request.method,
+        path=path,
+        name=request.path_params["name"],
+        schema=_schema(request, config),
+        claims=claims,
+        preferences=_preferences(request.headers.getlist("prefer"), catalog.time_zones),
+        media=_media(request.headers.get("accept", "*/*")),
+        parameters=request.query_params.multi_items(),
+        body=await _json_body(request, config),
+        headers=request.headers,
+        cookies=request.cookies,
+    )
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, or ApiError 413 as soon as it is longer than `limit`."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise ApiError(413, "PGRST102", "Request body too large")
+    return bytes(body)
+
+
+async def _json_body(request: Request, config: Config) -> bytes:
+    body = await read_body(request, config.body_limit)
+    kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+    if kind in ("application/json", "") or request.method not in ("POST", "PATCH"):
+        return body
+    if kind in ("text/csv", "text/plain", "text/xml") or kind.startswith("application/"):
+        raise not_implemented(f"a request body of type {kind}")
+    raise ApiError(400, "PGRST102", f"Content-Type not acceptable: {kind}")
+
+
+def _schema(request: Request, config: Config) -> str:
+    header = "accept-profile" if request.method in READS else "content-profile"
+    schema = request.headers.get(header, config.schemas[0])
+    if schema not in config.schemas:
+        hint = "Only the following schemas are exposed: " + ", ".join(config.schemas)
+        raise ApiError(406, "PGRST106", f"Invalid schema: {schema}", hint=hint)
+    return schema
+
+
+def _preferences(headers: Sequence[str], zones: frozenset[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    invalid: list[str] = []
+    for text in ",".join(headers).split(","):
+        name, _, value = text.strip().partition("=")
+        if (name, value) in LATER:
+            raise not_implemented(f"Prefer: {name}={value}")
+        if _is_valid(name, value, zones):
+            found.setdefault(name, value)
+        elif text.strip():
+            invalid.append(text.strip())
+    if invalid and found.get("handling") == "strict":
+        details = "Invalid preferences: " + ", ".join(invalid)
+        message = "Invalid preferences given with handling=strict"
+        raise ApiError(400, "PGRST122", message, details)
+    return found
+
+
+def _is_valid(name: str, value: str, zones: frozenset[str]) -> bool:
+    if name == "max-affected":
+        return value.isascii() and value.isdigit() and len(value) < 10
+    return value in zones if name == "timezone" else value in CHOICES.get(name, ())
+
+
+def _media(accept: str) -> Media:
+    for part in accept.split(","):
+        kind, *options = (piece.strip().lower() for piece in part.split(";"))
+        if kind in FORMS:
+            return Media(FORMS[kind], "nulls=stripped" in options)
+        if kind.startswith("application/vnd.pgrst.plan") or kind in (
+            "application/geo+json",
+            "application/openapi+json",
+        ):
+            raise not_implemented(f"answers of type {kind}")
+    message = f"None of these media types are available: {accept}"
+    raise ApiError(406, "PGRST107", message)

@@ -1,0 +1,117 @@
+"""This file is where the gateway learns which tables and functions exist; every name in a statement comes from here."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from local.gateway.statements import read_statements
+
+SQL = read_statements("catalog.sql")
+# PostgREST lifts only these from a function to the whole request; lifting `role` or `search_path` would be a hole.
+HOISTED = frozenset({"statement_timeout", "plan_filter.statement_cost_limit"})
+ISOLATION = "default_transaction_isolation"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table or view: its columns' types, its primary key, its columns' default expressions."""
+
+    schema: str
+    name: str
+    columns: Mapping[str, str]
+    key: Sequence[str]
+    defaults: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One input of a function; an empty name means that it has none."""
+
+    name: str
+    type: str
+    required: bool
+    variadic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One overload of a function; `columns` is None for a scalar result."""
+
+    schema: str
+    name: str
+    arguments: Sequence[Argument]
+    columns: Mapping[str, str] | None
+    returns_set: bool
+    volatile: bool
+    void: bool
+    settings: Mapping[str, str]
+    isolation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What the exposed schemas held when it was last read."""
+
+    relations: Mapping[tuple[str, str], Relation]
+    functions: Mapping[tuple[str, str], Sequence[Function]]
+    role_settings: Mapping[str, Mapping[str, str]]
+    time_zones: frozenset[str]
+
+
+async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequence[str]) -> Catalog:
+    """Reads the catalog in one snapshot."""
+    names = list(schemas)
+    async with connection.transaction():
+        await connection.execute("set transaction isolation level repeatable read read only")
+        # With an empty path every type and default is written with its schema, so it is right under any path.
+        await connection.execute("select set_config('search_path', '', true)")
+        relations = await (await connection.execute(SQL["relations"], [names])).fetchall()
+        functions = await (await connection.execute(SQL["functions"], [names])).fetchall()
+        settings = await (await connection.execute(SQL["role_settings"])).fetchall()
+        zones = await (await connection.execute(SQL["time_zones"])).fetchall()
+    overloads: dict[tuple[str, str], list[Function]] = defaultdict(list)
+    for row in functions:
+        overloads[row[0], row[1]].append(_function(row))
+    by_role: dict[str, dict[str, str]] = defaultdict(dict)
+    for role, name, value in settings:
+        by_role[role][name] = value
+    return Catalog(
+        {(row[0], row[1]): Relation(*row) for row in relations},
+        overloads,
+        by_role,
+        frozenset(zone for (zone,) in zones),
+    )
+
+
+def _function(row: Sequence[Any]) -> Function:
+    schema, name, returns_set, volatile, void, defaults, names, modes, types, columns, config = row
+    inputs: list[tuple[str, str, bool]] = []
+    outputs: dict[str, str] = {}
+    for place, type_name in enumerate(types):
+        mode = modes[place] if modes else "i"
+        label = names[place] if place < len(names) else ""
+        if mode in "ibv":
+            inputs.append((label, type_name, mode == "v"))
+        if mode in "bot":
+            outputs[label] = type_name
+    required = len(inputs) - defaults
+    arguments = [
+        Argument(label, type_name, place < required and not variadic, variadic)
+        for place, (label, type_name, variadic) in enumerate(inputs)
+    ]
+    pairs = dict(setting.split("=", 1) for setting in config)
+    lifted = {key: value for key, value in pairs.items() if key in HOISTED}
+    columns = columns or outputs or None
+    isolation = pairs.get(ISOLATION, "")
+    return Function(
+        schema, name, arguments, columns, returns_set, volatile, void, lifted, isolation
+    )
+
+
+def describe(function: Function) -> str:
+    """The overload as PostgREST names it in messages."""
+    inputs = ", ".join(f"{argument.name} => {argument.type}" for argument in function.arguments)
+    return f"{function.schema}.{function.name}({inputs})"

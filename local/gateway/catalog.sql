@@ -1,0 +1,68 @@
+-- name: relations
+select
+    n.nspname,
+    c.relname,
+    json_object_agg(a.attname, format_type(a.atttypid, a.atttypmod) order by a.attnum),
+    coalesce((
+        select array_agg(k.attname::text order by i.ord)
+        from pg_index as x
+        cross join unnest(x.indkey) with ordinality as i (num, ord)
+        inner join pg_attribute as k on k.attrelid = c.oid and k.attnum = i.num
+        where x.indrelid = c.oid and x.indisprimary
+    ), '{}'),
+    coalesce(
+        json_object_agg(a.attname, coalesce(
+            pg_get_expr(d.adbin, d.adrelid),
+            'nextval(' || quote_literal(pg_get_serial_sequence(c.oid::regclass::text, a.attname)) || ')'
+        )) filter (where a.attgenerated = '' and (d.oid is not null or a.attidentity = 'd')), '{}'
+    )
+from pg_class as c
+inner join pg_namespace as n on n.oid = c.relnamespace
+inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
+where n.nspname = any(%s) and c.relkind in ('r', 'v', 'm', 'f', 'p')
+group by n.nspname, c.relname, c.oid;
+
+-- name: functions
+select
+    n.nspname,
+    p.proname,
+    p.proretset,
+    p.provolatile = 'v',
+    t.typname = 'void',
+    p.pronargdefaults,
+    coalesce(p.proargnames, '{}'),
+    coalesce(p.proargmodes::text[], '{}'),
+    coalesce((
+        select array_agg(format_type(x.type, null) order by x.ord)
+        from unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) with ordinality as x (type, ord)
+    ), '{}'),
+    (
+        select json_object_agg(a.attname, format_type(a.atttypid, a.atttypmod) order by a.attnum)
+        from pg_attribute as a
+        where a.attrelid = coalesce(nullif(base.typrelid, 0), nullif(t.typrelid, 0)) and a.attnum > 0 and not a.attisdropped
+    ),
+    coalesce(p.proconfig, '{}')
+from pg_proc as p
+inner join pg_namespace as n on n.oid = p.pronamespace
+inner join pg_type as t on t.oid = p.prorettype
+left join pg_type as base on base.oid = t.typbasetype
+where n.nspname = any(%s) and p.prokind = 'f' and t.typname not in ('trigger', 'event_trigger')
+order by p.oid;
+
+-- name: role_settings
+-- ALTER ROLE ... SET acts at login only, so a role that is merely assumed needs its settings set again.
+select
+    r.rolname,
+    split_part(pair, '=', 1),
+    substr(pair, strpos(pair, '=') + 1)
+from pg_db_role_setting as s
+inner join pg_roles as r on r.oid = s.setrole
+cross join unnest(s.setconfig) as pair
+left join pg_settings as known on known.name = split_part(pair, '=', 1)
+where
+    s.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+    and coalesce(known.context, 'user') = 'user';
+
+-- name: time_zones
+select name from pg_timezone_names;

@@ -1,0 +1,169 @@
+"""This file is where a parsed query becomes SQL: names as identifiers from the catalog, values as parameters only."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
+
+from local.gateway.errors import ApiError
+from local.gateway.query import SEARCHES, Condition, Field, Group, Item, Order, Query
+
+OPERATORS = {
+    "eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "like": "like",
+    "ilike": "ilike", "match": "~", "imatch": "~*", "cs": "@>", "cd": "<@", "ov": "&&", "sl": "<<",
+    "sr": ">>", "nxr": "&<", "nxl": "&>", "adj": "-|-", "isdistinct": "is distinct from",
+}  # fmt: skip
+SEARCH_FUNCTIONS = {
+    "fts": "to_tsquery", "plfts": "plainto_tsquery",
+    "phfts": "phraseto_tsquery", "wfts": "websearch_to_tsquery",
+}  # fmt: skip
+WORDS = {
+    "": "", "asc": " asc", "desc": " desc", "nullsfirst": " nulls first", "nullslast": " nulls last",
+    "null": "null", "not_null": "not null", "true": "true", "false": "false", "unknown": "unknown",
+}  # fmt: skip
+EMPTY = SQL("")
+
+
+def identifier(*names: str) -> Identifier:
+    """A quoted name; psycopg looks for placeholders inside quotes too, so `%` is doubled."""
+    return Identifier(*(name.replace("%", "%%") for name in names))
+
+
+def trusted(text: str) -> SQL:
+    """Text that came from PostgreSQL's own catalog: a type's name or a default expression."""
+    return SQL(text.replace("%", "%%"))
+
+
+def comma(parts: Iterable[Composable]) -> Composed:
+    return SQL(", ").join(parts)
+
+
+class Composer:
+    """Composes the parts of one statement over one relation and collects their parameters."""
+
+    def __init__(self, alias: str, columns: Mapping[str, str], label: str) -> None:
+        self.alias = identifier(alias)
+        self.parameters: dict[str, Any] = {}
+        self._columns = columns
+        self._label = label
+
+    def value(self, value: Any) -> Placeholder:
+        """A parameter of unknown type, which PostgreSQL types by where it stands."""
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return Placeholder(name)
+
+    def column(self, name: str) -> Composable:
+        if name not in self._columns:
+            raise ApiError(400, "42703", f"column {self._label}.{name} does not exist")
+        return SQL("{}.{}").format(self.alias, identifier(name))
+
+    def field(self, field: Field) -> Composable:
+        column = self.column(field.name)
+        if field.path and self._columns[field.name] not in ("json", "jsonb"):
+            column = SQL("to_jsonb({})").format(column)
+        for arrow, key in field.path:
+            kind = SQL("::int" if isinstance(key, int) else "::text")
+            column = Composed([column, SQL(arrow), self.value(str(key)), kind])
+        return column
+
+    def select(self, items: Iterable[Item]) -> Composed:
+        return comma(self._item(item) for item in items)
+
+    def _item(self, item: Item) -> Composable:
+        name, path = item.field.name, item.field.path
+        if name == "*" and not item.alias:
+            return SQL("{}.*").format(self.alias)
+        found = self.field(item.field)
+        if item.cast:
+            found = SQL("cast({} as {})").format(found, SQL(item.cast))
+        keys = [str(key) for _, key in path if isinstance(key, str)]
+        label = item.alias or (keys[-1] if keys else name)
+        return SQL("{} as {}").format(found, identifier(label))
+
+    def where(self, filters: Iterable[Condition | Group]) -> Composable:
+        terms = [self._filter(found) for found in filters]
+        return SQL(" where {}").format(SQL(" and ").join(terms)) if terms else EMPTY
+
+    def _filter(self, found: Condition | Group) -> Composable:
+        negation = SQL("not " if found.negated else "")
+        if isinstance(found, Condition):
+            return SQL("{}({})").format(negation, self._condition(found))
+        joint = SQL(" and " if found.operator == "and" else " or ")
+        members = joint.join([self._filter(member) for member in found.members])
+        return SQL("{}({})").format(negation, members)
+
+    def _condition(self, condition: Condition) -> Composable:
+        field, value = self.field(condition.field), condition.value
+        if isinstance(value, tuple):
+            return SQL("{} = any({})").format(field, self.value(_array(value)))
+        if condition.operator == "is":
+            return SQL("{} is {}").format(field, SQL(WORDS[value]))
+        if condition.operator in SEARCHES:
+            return self._search(field, condition)
+        if condition.operator in ("like", "ilike"):
+            value = value.replace("*", "%")
+        operand: Composable = self.value(value)
+        if condition.quantifier:
+            operand = SQL("{}({})").format(SQL(condition.quantifier), operand)
+        return SQL("{} {} {}").format(field, SQL(OPERATORS[condition.operator]), operand)
+
+    def _search(self, field: Composable, condition: Condition) -> Composable:
+        language: Composable = EMPTY
+        if condition.language:
+            language = SQL("{}::regconfig, ").format(self.value(condition.language))
+        if condition.field.path or self._columns[condition.field.name] != "tsvector":
+            field = SQL("to_tsvector({}{})").format(language, field)
+        function = SQL(SEARCH_FUNCTIONS[condition.operator])
+        return SQL("{} @@ {}({}{})").format(field, function, language, self.value(condition.value))
+
+    def order(self, terms: Iterable[Order]) -> Composable:
+        parts = [
+            Composed([self.field(term.field), SQL(WORDS[term.direction]), SQL(WORDS[term.nulls])])
+            for term in terms
+        ]
+        return SQL(" order by {}").format(comma(parts)) if parts else EMPTY
+
+    def page(self, query: Query, max_rows: int | None) -> Composable:
+        """Limit and offset; `max_rows` caps what one answer may hold, without an error."""
+        limits = [limit for limit in (query.limit, max_rows) if limit is not None]
+        limit = SQL(" limit {}::bigint").format(self.value(str(min(limits)))) if limits else EMPTY
+        if not query.offset:
+            return limit
+        return SQL("{} offset {}::bigint").format(limit, self.value(str(query.offset)))
+
+
+def _array(values: Iterable[str]) -> str:
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+
+
+def body(form: str, *, strip_nulls: bool = False, of: str = "_row") -> Composable:
+    """The aggregate that makes the response's text; `form` is array, object, csv or none."""
+    if form == "none":
+        return SQL("''")
+    if form == "csv":
+        return CSV
+    rows = SQL("json_agg({})").format(SQL(of))
+    found = SQL("{} -> 0").format(rows) if form == "object" else rows
+    if strip_nulls:
+        found = SQL("json_strip_nulls({})").format(found)
+    return SQL("coalesce({}, {})::text").format(
+        found, SQL("'null'" if form == "object" else "'[]'")
+    )
+
+
+CSV = SQL(
+    "coalesce((select string_agg(k, ',') from (select json_object_keys(to_json(x)) as k"
+    " from (select * from _rows limit 1) as x) as keys), '') || E'\\n'"
+    " || coalesce(string_agg(substring(_row::text, 2, length(_row::text) - 2), E'\\n'), '')"
+)
+
+
+def envelope(rows: Composable, text: Composable, total: Composable, source: Composable) -> Composed:
+    """The one statement of a request: counts, the body, and what a function said of its response."""
+    return SQL(
+        "with {source}_rows as ({rows}) select count(*), {text}, {total},"
+        " nullif(current_setting('response.headers', true), ''),"
+        " nullif(current_setting('response.status', true), '') from _rows as _row"
+    ).format(source=source, rows=rows, text=text, total=total)

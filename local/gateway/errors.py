@@ -1,0 +1,134 @@
+"""This file is where refusals become responses: SQLSTATE to HTTP status, and the JSON that supabase-py reads."""
+
+import json
+import logging
+from collections.abc import Mapping
+
+import psycopg
+from psycopg_pool import PoolTimeout
+from starlette.responses import Response
+
+log = logging.getLogger(__name__)
+
+JSON_TYPE = "application/json; charset=utf-8"
+AUTH_VERSION = {"X-Supabase-Api-Version": "2024-01-01"}
+
+# PostgREST's table (src/library/PostgREST/Error.hs, mapSQLtoHTTP): whole codes first, then classes.
+STATUS_OF_CODE = {
+    "23503": 409, "23505": 409, "25006": 405, "42883": 404, "42P01": 404,
+    "42P17": 500, "53400": 500, "57P01": 503, "P0001": 400,
+}  # fmt: skip
+STATUS_OF_CLASS = {
+    "08": 503, "09": 500, "0L": 403, "0P": 403, "25": 500, "28": 403, "2D": 500, "38": 500,
+    "39": 500, "3B": 500, "40": 500, "53": 503, "54": 500, "55": 500, "57": 500, "58": 500,
+    "F0": 500, "HV": 500, "P0": 500, "XX": 500,
+}  # fmt: skip
+
+
+class ApiError(Exception):
+    """A refusal in PostgREST's shape: status, code, message, details and hint."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str | None,
+        message: str,
+        details: str | None = None,
+        hint: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.body = {"code": code, "message": message, "details": details, "hint": hint}
+        self.headers = dict(headers or {})
+
+
+class AuthError(Exception):
+    """A refusal in Supabase Auth's shape: status, code and message."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def not_implemented(what: str) -> ApiError:
+    """The answer to everything outside the subset in docs/embedded.md."""
+    return ApiError(400, "PGRST127", "Feature not implemented", what)
+
+
+def bad_token(message: str, details: str | None = None, code: str = "PGRST301") -> ApiError:
+    """A 401 that tells the client to sign in again."""
+    challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return ApiError(401, code, message, details, headers=challenge)
+
+
+def rest_response(error: ApiError) -> Response:
+    """The refusal as PostgREST sends it; Proxy-Status carries the code where there is no body (HEAD)."""
+    headers = {"Content-Type": JSON_TYPE, "Proxy-Status": f"PostgREST; error={error.code}"}
+    return Response(json.dumps(error.body), error.status, {**headers, **error.headers})
+
+
+def auth_response(error: AuthError) -> Response:
+    """The refusal as Supabase Auth sends it."""
+    body: dict[str, object] = {"code": error.code, "message": str(error)}
+    if error.code == "weak_password":
+        body["weak_password"] = {"reasons": ["length"]}
+    headers = {"Content-Type": JSON_TYPE, "x-sb-error-code": error.code, **AUTH_VERSION}
+    return Response(json.dumps(body), error.status, headers)
+
+
+def refusal(error: Exception, *, signed_in: bool) -> ApiError:
+    """Any exception as a refusal that shows the caller nothing of this process."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, PoolTimeout):
+        return ApiError(504, "PGRST003", "Timed out acquiring connection from connection pool.")
+    if isinstance(error, psycopg.Error) and error.sqlstate:
+        return _from_postgres(error, error.sqlstate, signed_in)
+    if isinstance(error, psycopg.OperationalError):
+        return ApiError(503, "PGRST001", "Database client error. Retrying the connection.")
+    if isinstance(error, psycopg.DataError | UnicodeError):
+        return ApiError(400, "22021", "A value holds a character that PostgreSQL cannot store")
+    log.error("unexpected error", exc_info=error)
+    return ApiError(500, "PGRSTX00", "Internal error in the local gateway")
+
+
+def _from_postgres(error: psycopg.Error, code: str, signed_in: bool) -> ApiError:
+    diag = error.diag
+    if code == "PGRST":
+        return _raised_by_function(diag.message_primary, diag.message_detail)
+    status = _status(code, diag.message_primary or "", signed_in)
+    challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    message = diag.message_primary or "Database error"
+    return ApiError(status, code, message, diag.message_detail, diag.message_hint, challenge)
+
+
+def _raised_by_function(message: str | None, detail: str | None) -> ApiError:
+    try:
+        what, how = json.loads(message or ""), json.loads(detail or "")
+        return ApiError(
+            int(how["status"]),
+            what["code"],
+            what["message"],
+            what.get("details"),
+            what.get("hint"),
+            how.get("headers"),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        text = "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error"
+        return ApiError(500, "PGRST121", text)
+
+
+def _status(code: str, message: str, signed_in: bool) -> int:
+    if code == "42501":
+        return 403 if signed_in else 401
+    if code == "21000":
+        return 400 if message.endswith("requires a WHERE clause") else 500
+    if code == "22023":
+        return 401 if message.startswith("role") and message.endswith("does not exist") else 400
+    if code.startswith("PT"):
+        number = int(code[2:]) if code[2:].isdigit() else 500
+        return number if 200 <= number < 600 else 500
+    return STATUS_OF_CODE.get(code) or STATUS_OF_CLASS.get(code[:2], 400)

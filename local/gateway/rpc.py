@@ -1,0 +1,198 @@
+"""This file is where functions are chosen and called."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg.sql import SQL, Composable, Composed
+from starlette.responses import Response
+
+from local.gateway.answers import (
+    page_range,
+    page_status,
+    refuse_too_many,
+    refuse_unless_single,
+    respond,
+)
+from local.gateway.call import Call
+from local.gateway.catalog import Argument, Function, describe
+from local.gateway.compose import EMPTY, Composer, body, comma, envelope, identifier, trusted
+from local.gateway.config import Config
+from local.gateway.database import Answer, Database, Work
+from local.gateway.errors import ApiError
+from local.gateway.query import Query, parse_query
+
+NO_COUNT = SQL("null::bigint")
+SCALAR = "_scalar"
+
+
+async def answer_rpc(call: Call, config: Config, database: Database) -> Response:
+    """Calls one function; only a POST to a volatile one may write."""
+    query = parse_query(call.parameters, arguments=call.reads)
+    given = _given(call, query)
+    catalog = database.catalog
+    function = choose(call, catalog.functions.get((call.schema, call.name), ()), given.keys())
+    if call.max_affected is not None and not function.returns_set:
+        message = "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
+        raise ApiError(400, "PGRST128", message)
+    write = call.method == "POST" and function.volatile
+    settings = call.settings(config, catalog, function.settings)
+
+    def check(answer: Answer) -> None:
+        if function.returns_set:
+            refuse_unless_single(call, answer.rows)
+        refuse_too_many(call, answer.rows)
+
+    statement, parameters = _compose(call, config, function, query, given)
+    work = Work(
+        statement, parameters, settings, write, function.isolation, check if write else None
+    )
+    answer = await database.run(work)
+    check(answer)
+    return _respond(call, function, query, answer)
+
+
+def _given(call: Call, query: Query) -> Mapping[str, Any]:
+    if not call.reads:
+        value = call.json()
+        return value if isinstance(value, dict) else {}
+    given: dict[str, list[str]] = {}
+    for name, text in query.arguments:
+        given.setdefault(name, []).append(text)
+    return given
+
+
+def _takes_document(function: Function) -> bool:
+    inputs = function.arguments
+    return len(inputs) == 1 and not inputs[0].name and inputs[0].type in ("json", "jsonb")
+
+
+def _fits(function: Function, names: frozenset[str]) -> bool:
+    inputs = function.arguments
+    if not inputs or not all(argument.name for argument in inputs):
+        return not inputs and not names
+    required = {argument.name for argument in inputs if argument.required}
+    return required <= names <= {argument.name for argument in inputs}
+
+
+def choose(call: Call, overloads: Sequence[Function], keys: Any) -> Function:
+    """The overload whose argument names fit, else one that takes the whole body; raises ApiError 404 or 300."""
+    names = frozenset(keys)
+    fit = [function for function in overloads if _fits(function, names)]
+    if not fit and call.method == "POST":
+        fit = [function for function in overloads if _takes_document(function)]
+    if len(fit) == 1:
+        return fit[0]
+    if fit:
+        raise ApiError(
+            300,
+            "PGRST203",
+            "Could not choose the best candidate function between: "
+            + ", ".join(map(describe, fit)),
+            hint="Try renaming the parameters or the function itself in the database "
+            "so function overloading can be resolved",
+        )
+    raise _not_found(call, overloads, sorted(names))
+
+
+def _not_found(call: Call, overloads: Sequence[Function], names: Sequence[str]) -> ApiError:
+    full, listed = f"{call.schema}.{call.name}", ", ".join(names)
+    shown = f"({listed})" if names else " without parameters"
+    plural = "s" if len(names) > 1 else ""
+    searched = f" with parameter{plural} {listed}" if names else " without parameters"
+    document = " or with a single unnamed json/jsonb parameter" if call.method == "POST" else ""
+    hint = None
+    if overloads:
+        known = ", ".join(sorted(argument.name for argument in overloads[0].arguments))
+        hint = f"Perhaps you meant to call the function {full}({known})"
+    return ApiError(
+        404,
+        "PGRST202",
+        f"Could not find the function {full}{shown} in the schema cache",
+        f"Searched for the function {full}{searched}{document}, "
+        "but no matches were found in the schema cache.",
+        hint,
+    )
+
+
+def _compose(
+    call: Call, config: Config, function: Function, query: Query, given: Mapping[str, Any]
+) -> tuple[Composed, dict[str, Any]]:
+    columns = function.columns or {SCALAR: "text"}
+    composer = Composer("pgrst_call", columns, function.name)
+    called = SQL("_called as materialized ({}), ").format(_call(call, function, given, composer))
+    items = composer.select(query.select) if function.columns else SQL(SCALAR)
+    where = composer.where(query.where)
+    source = SQL(" from _called as {}{}").format(composer.alias, where)
+    page = composer.page(query, config.max_rows) if function.returns_set else EMPTY
+    rows = SQL("select {}{}{}{}").format(items, source, composer.order(query.order), page)
+    total = SQL("(select count(*){})").format(source) if call.counts else NO_COUNT
+    text = body(
+        _form(call, function),
+        strip_nulls=call.media.strip_nulls,
+        of="_row" if function.columns else f"_row.{SCALAR}",
+    )
+    return envelope(rows, text, total, called), composer.parameters
+
+
+def _form(call: Call, function: Function) -> str:
+    if call.method == "HEAD" or function.void:
+        return "none"
+    single = not function.returns_set and call.media.form == "array"
+    return "object" if single else call.media.form
+
+
+def _call(
+    call: Call, function: Function, given: Mapping[str, Any], composer: Composer
+) -> Composable:
+    source, inputs = _inputs(call, function, given, composer)
+    called = SQL("{}({})").format(identifier(function.schema, function.name), inputs)
+    if function.columns:
+        return SQL("select _result.* from {}lateral {} as _result").format(source, called)
+    if function.returns_set:
+        return SQL("select _result.{} from {}lateral {} as _result ({})").format(
+            identifier(SCALAR), source, called, identifier(SCALAR)
+        )
+    return SQL("select _result.{} from {}lateral (select {} as {}) as _result").format(
+        identifier(SCALAR), source, called, identifier(SCALAR)
+    )
+
+
+def _inputs(
+    call: Call, function: Function, given: Mapping[str, Any], composer: Composer
+) -> tuple[Composable, Composable]:
+    if _takes_document(function):
+        cast = trusted(function.arguments[0].type)
+        return EMPTY, SQL("{}::{}").format(composer.value(call.text), cast)
+    used = [argument for argument in function.arguments if argument.name in given]
+    if not used:
+        return EMPTY, EMPTY
+    if call.reads:
+        values = [_from_text(argument, given[argument.name], composer) for argument in used]
+        return EMPTY, comma(_named(*pair) for pair in zip(used, values, strict=True))
+    types = comma(
+        SQL("{} {}").format(identifier(argument.name), trusted(argument.type)) for argument in used
+    )
+    source = SQL("json_to_record({}::json) as _given ({}), ").format(
+        composer.value(call.text), types
+    )
+    columns = [identifier("_given", argument.name) for argument in used]
+    return source, comma(_named(*pair) for pair in zip(used, columns, strict=True))
+
+
+def _from_text(argument: Argument, texts: Sequence[str], composer: Composer) -> Composable:
+    value: Any = list(texts) if argument.variadic else texts[-1]
+    return SQL("{}::{}").format(composer.value(value), trusted(argument.type))
+
+
+def _named(argument: Argument, value: Composable) -> Composable:
+    variadic = SQL("variadic " if argument.variadic else "")
+    return SQL("{}{} := {}").format(variadic, identifier(argument.name), value)
+
+
+def _respond(call: Call, function: Function, query: Query, answer: Answer) -> Response:
+    status = page_status(query.offset, answer.rows, answer.total)
+    shown = page_range(query.offset, answer.rows, answer.total)
+    applied = ("return", "count", "handling", "timezone", "max-affected")
+    if function.void:
+        return respond(call, answer, 204, shown, applied)
+    return respond(call, answer, status, shown, applied, call.media.content_type)

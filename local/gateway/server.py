@@ -1,0 +1,165 @@
+"""This file is where the gateway becomes a web application: routes, the Host check, errors, start and stop."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psycopg
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from local.gateway.auth import Auth
+from local.gateway.call import read_call
+from local.gateway.config import Config
+from local.gateway.database import Database
+from local.gateway.errors import (
+    ApiError,
+    AuthError,
+    auth_response,
+    not_implemented,
+    refusal,
+    rest_response,
+)
+from local.gateway.rest import answer_table
+from local.gateway.rpc import answer_rpc
+from local.gateway.tokens import Keys, identify
+
+METHODS = ["GET", "HEAD", "POST", "PATCH", "DELETE"]
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class Gateway:
+    """One gateway in front of one database."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._keys = Keys(Path(config.key_file), config.jwt_secret, config.leeway)
+        self._database = Database(config)
+        self._auth = Auth(config, self._database, self._keys)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Follows PostgreSQL for as long as the application runs."""
+        following = asyncio.create_task(self._database.follow())
+        await self._database.wait_until_up()
+        yield
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+
+    async def rest(self, request: Request) -> Response:
+        """Answers /rest/v1/<table> and /rest/v1/rpc/<function>."""
+        signed_in = False
+        try:
+            claims = identify(request.headers, self._config, self._keys)
+            signed_in = claims["role"] != self._config.anon_role
+            call = await read_call(request, self._config, self._database.catalog, claims)
+            answer = answer_rpc if call.path.startswith("/rpc/") else answer_table
+            return await answer(call, self._config, self._database)
+        except Exception as error:
+            return rest_response(refusal(error, signed_in=signed_in))
+
+    async def auth(self, request: Request) -> Response:
+        """Answers /auth/v1/..."""
+        try:
+            return await self._auth.answer(request)
+        except AuthError as error:
+            return auth_response(error)
+        except ApiError as error:
+            return rest_response(error)
+        except Exception as error:
+            found = refusal(error, signed_in=True)
+            status = (
+                found.status if isinstance(error, psycopg.Error) and found.status < 500 else 500
+            )
+            if found.status in (503, 504):
+                status = found.status
+            return auth_response(AuthError(status, "unexpected_failure", str(found)))
+
+    async def health(self, _: Request) -> Response:
+        """200 when PostgreSQL answers, else 503."""
+        up = await self._database.answers()
+        body = json.dumps({"ok": up})
+        return Response(body, 200 if up else 503, media_type="application/json")
+
+
+class LocalHosts:
+    """Refuses a Host that is not this machine, so that no web page can reach the gateway by DNS rebinding."""
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._allowed = {*LOOPBACK, host}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").lower()
+            if host.rsplit(":", 1)[0] not in self._allowed and host not in self._allowed:
+                error = ApiError(421, None, "This gateway answers on this machine only")
+                await rest_response(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    path, status = (
+        request.scope["path"],
+        error.status_code if isinstance(error, HTTPException) else 500,
+    )
+    if not path.startswith("/rest/v1/"):
+        return rest_response(ApiError(status, None, "no Route matched with those values"))
+    if path == "/rest/v1/":
+        return rest_response(not_implemented("the OpenAPI description"))
+    if request.method in ("PUT", "OPTIONS"):
+        return rest_response(not_implemented(f"the {request.method} method"))
+    if status != 405:
+        message = "Invalid path specified in request URL"
+        return rest_response(ApiError(404, "PGRST125", message))
+    if path.startswith("/rest/v1/rpc/"):
+        message = f"Cannot use the {request.method} method on RPC"
+        return rest_response(ApiError(405, "PGRST101", message))
+    return rest_response(ApiError(405, "PGRST117", f"Unsupported HTTP method: {request.method}"))
+
+
+def create_gateway(config: Config) -> Starlette:
+    """The application; connections open when it starts and close when it stops."""
+    gateway = Gateway(config)
+    rest, auth = gateway.rest, gateway.auth
+    return Starlette(
+        routes=[
+            Route("/rest/v1/rpc/{name}", rest, methods=["GET", "HEAD", "POST"]),
+            Route("/rest/v1/{name}", rest, methods=METHODS),
+            Route("/auth/v1/{path:path}", auth, methods=["GET", "POST", "PUT", "DELETE"]),
+            Route("/health", gateway.health),
+        ],
+        middleware=[Middleware(LocalHosts, host=config.address[0])],
+        exception_handlers={404: _no_route, 405: _no_route},
+        lifespan=gateway.lifespan,
+    )
+
+
+def create_server(config: Config) -> uvicorn.Server:
+    """A server for the application on the address in `config.url`; SIGTERM and SIGINT stop it gracefully."""
+    host, port = config.address
+    # psycopg cannot use Windows' default event loop.
+    loop = "asyncio:SelectorEventLoop" if sys.platform == "win32" else "auto"
+    settings = uvicorn.Config(
+        create_gateway(config),
+        host=host,
+        port=port,
+        loop=loop,
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(settings)

@@ -1,0 +1,125 @@
+"""This file is where tokens are signed and checked, and where a request's keys become a role."""
+
+import hmac
+import json
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from local.gateway.config import Config
+from local.gateway.errors import ApiError, bad_token
+
+REMEMBERED_TOKENS = 2000
+Claims = dict[str, Any]
+
+
+class Keys:
+    """The installation's signing key, made at first use, and the tokens it has already checked."""
+
+    def __init__(self, key_file: Path, legacy_secret: str = "", leeway: int = 30) -> None:
+        private = _read_or_make(key_file)
+        public = {name: value for name, value in private.items() if name != "d"}
+        self.public = {**public, "key_ops": ["verify"]}
+        self._kid = private["kid"]
+        self._signer = jwt.PyJWK(private).key
+        self._verifier = jwt.PyJWK(self.public).key
+        self._legacy_secret = legacy_secret
+        self._leeway = leeway
+        self._checked: dict[str, Claims] = {}
+
+    def sign(self, claims: Claims) -> str:
+        return jwt.encode(claims, self._signer, "ES256", {"kid": self._kid})
+
+    def verify(self, token: str) -> Claims:
+        """The claims of a valid token; raises ApiError 401 for any other."""
+        claims = self._checked.get(token)
+        if claims and float(claims["exp"]) + self._leeway > time.time():
+            return claims
+        claims = self._decode(token)
+        if len(self._checked) >= REMEMBERED_TOKENS:
+            self._checked.clear()
+        self._checked[token] = claims
+        return claims
+
+    def _decode(self, token: str) -> Claims:
+        if (parts := token.count(".") + 1) != 3:
+            raise bad_token(f"Expected 3 parts in JWT; got {parts}")
+        try:
+            key, algorithm = self._key_for(jwt.get_unverified_header(token).get("kid"))
+            return jwt.decode(
+                token,
+                key,
+                algorithms=[algorithm],
+                leeway=self._leeway,
+                options={"verify_aud": False, "require": ["exp"]},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise bad_token("JWT expired", code="PGRST303") from error
+        except jwt.ImmatureSignatureError as error:
+            raise bad_token("JWT not yet valid", code="PGRST303") from error
+        except (jwt.InvalidTokenError, RecursionError) as error:
+            raise bad_token("No suitable key or wrong key type", str(error)) from error
+
+    def _key_for(self, kid: str | None) -> tuple[Any, str]:
+        # The algorithm follows from the key, never from the token's header, which its sender wrote.
+        if kid == self._kid:
+            return self._verifier, "ES256"
+        if kid is None and self._legacy_secret:
+            return self._legacy_secret, "HS256"
+        raise bad_token(
+            "No suitable key or wrong key type", "None of the keys was able to decode the JWT"
+        )
+
+
+def _read_or_make(key_file: Path) -> dict[str, Any]:
+    if not key_file.exists():
+        key = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1())))
+        named = {**key, "kid": str(uuid.uuid4()), "alg": "ES256", "use": "sig"}
+        new = key_file.with_name(key_file.name + ".new")
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(named, file)
+        new.replace(key_file)
+    found: dict[str, Any] = json.loads(key_file.read_text())
+    return found
+
+
+def identify(headers: Mapping[str, str], config: Config, keys: Keys) -> Claims:
+    """Who asks: the claims of their token, or just the role that their API key stands for.
+
+    Raises ApiError 401. An opaque bearer must be the API key itself, as on the platform.
+    """
+    key = headers.get("apikey", "")
+    role = _role_of_key(key, config)
+    if role == "service_role" and "mozilla/" in headers.get("user-agent", "").lower():
+        raise ApiError(401, None, "Forbidden use of secret API key in browser")
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    token = token.strip() if scheme.lower() == "bearer" else ""
+    if not token or _same(token, key):
+        return {"role": role}
+    claims = keys.verify(token)
+    named = claims.get("role", config.anon_role)
+    if named not in config.roles:
+        raise ApiError(401, "22023", f'role "{named}" does not exist')
+    return {**claims, "role": named}
+
+
+def _role_of_key(key: str, config: Config) -> str:
+    if _same(key, config.publishable_key):
+        return config.anon_role
+    if _same(key, config.secret_key):
+        return "service_role"
+    message = "Invalid API key" if key else "No API key found in request"
+    hint = "Double check your Supabase `anon` or `service_role` API key."
+    raise ApiError(401, None, message, hint=hint)
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
