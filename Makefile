@@ -1,16 +1,73 @@
 # What a developer types; `make` alone lists it.
 
 python := .venv/bin/python
-parts := $(sort $(wildcard sql/parts/*.sql))
+installed := .venv/.installed
+installed_tests := .venv/.installed-tests
 migration := sql/add-automation-monitoring.sql
+parts := $(sort $(wildcard sql/parts/*.sql))
+compile := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.PHONY: help run worker dashboard reset test check browser sql lock
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
-.PHONY: help
+	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-sql: ## join sql/parts/ into the file that is pasted into Supabase
+run: $(installed) ## start everything; with SUPABASE_URL set, only the dashboard
+	@exec $(python) -m local run --stop-with-parent
+
+worker: $(installed) ## start one more worker, for the running stack or for SUPABASE_URL
+	@exec $(python) -m local worker --stop-with-parent
+
+dashboard: $(installed) ## start one more dashboard, likewise, on DASHBOARD_PORT
+	@exec $(python) -m local dashboard --stop-with-parent
+
+reset: $(installed) ## delete all local data (refused while it runs)
+	@$(python) -m local reset
+
+test: $(installed_tests) browser ## run all tests; one of them: make test args=tests/stack
+	@$(python) -m pytest $(args)
+
+check: $(installed_tests) ## style, types, layers, SQL
+	@$(python) -m ruff check .
+	@$(python) -m ruff format --check --quiet .
+	@$(python) -m mypy
+	@.venv/bin/lint-imports --no-logo
+	@$(python) -m sqlfluff lint --nocolor --disable-progress-bar sql/parts
+	@cat $(parts) | cmp -s - $(migration) || { echo "$(migration) is not what sql/parts/ make: run 'make sql'." >&2; exit 1; }
+
+sql: ## join sql/parts/ into the one file that is pasted into Supabase
 	@cat $(parts) > $(migration)
-.PHONY: sql
+
+lock: ## pin what pyproject.toml asks for, with hashes (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	@$(compile) --extra local --output-file requirements.lock pyproject.toml
+	@$(compile) --extra local --extra test --output-file tests/requirements.lock pyproject.toml
+
+$(installed): requirements.lock
+	@command -v python3 >/dev/null || { echo "python3 was not found: install Python 3.11 or newer." >&2; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "python3 is $$(python3 -V), but 3.11 or newer is needed: install it and put it first on PATH." >&2; exit 1; }
+	@echo "Installing into .venv (the first time this takes a minute) ..."
+	@$(python) -c '' 2>/dev/null || python3 -m venv --clear .venv || \
+		{ echo "python3 cannot make a virtual environment: install its venv module (Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
+	@$(python) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(installed_tests): tests/requirements.lock $(installed)
+	@echo "Installing what tests need into .venv ..."
+	@$(python) -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.lock
+	@touch $@
+
+# The page tests use the system's Chromium, so that no browser is downloaded beside it.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium with apt ..."; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+			chromium fonts-noto-core fonts-noto-color-emoji >/dev/null; \
+	else \
+		echo "The page tests need Chromium: install it (Debian, Ubuntu: sudo apt-get install chromium) and try again." >&2; \
+		exit 1; \
+	fi
