@@ -1,1 +1,1 @@
-"""Everything that would exist without a screen: stages, rules of the road, the worker and its adapters."""
+"""Everything that would exist without a screen: the stages, the worker and its adapters."""

@@ -18,7 +18,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the processes need to know; secrets are kept out of `repr`. Every field is in `.env.example`."""
+    """What the processes need to know; `repr` shows no secret, `.env.example` names every field."""
 
     supabase_url: str = ""
     supabase_publishable_key: str = ""

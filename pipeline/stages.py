@@ -1,4 +1,4 @@
-"""This file is where the ten stages are named: icon, colour, meaning, and which may follow which."""
+"""This file is where the ten stages are named: icon, meaning, and which may follow which."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -172,7 +172,9 @@ $$;
 comment on function public.reclaim_expired_leases() is
 'Takes contacts back from workers that stopped answering. A contact in sending is not moved: it must be settled, never sent again by itself.';
 
-create or replace function public.beat(p_worker text, p_version text, p_doing text, p_lease_seconds integer, p_stopping boolean default false)
+create or replace function public.beat(
+    p_worker text, p_version text, p_doing text, p_held bigint [], p_lease_seconds integer, p_stopping boolean default false
+)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -186,14 +188,14 @@ begin
         set version = excluded.version, doing = excluded.doing, beat_at = now(), stopped_at = excluded.stopped_at;
     update public.ai_automation_contact_states as s
     set lease_expires_at = now() + make_interval(secs => p_lease_seconds)
-    where s.lease_owner = p_worker and s.lease_expires_at is not null and s.lease_expires_at > now();
+    where s.id = any(p_held) and s.lease_owner = p_worker and s.lease_expires_at > now();
     get diagnostics v_held = row_count;
     return jsonb_build_object('held', v_held);
 end;
 $$;
 
-comment on function public.beat(text, text, text, integer, boolean) is
-'A worker says that it lives: its row is renewed and so are the leases it still holds. An expired lease is not revived.';
+comment on function public.beat(text, text, text, bigint [], integer, boolean) is
+'A worker says that it lives: its row is renewed, and so are the leases of p_held. An expired lease is not revived, and a claim whose answer was lost runs out.';
 
 create or replace function public.complete_finished_sequences(p_limit integer default 500)
 returns integer

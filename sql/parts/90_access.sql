@@ -127,7 +127,7 @@ public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), pu
 public.recheck_before_send(bigint []), public.skip_ineligible(bigint []), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, integer, boolean), public.complete_finished_sequences(integer),
+public.beat(text, text, text, bigint [], integer, boolean), public.complete_finished_sequences(integer),
 public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint []), public.retry_contacts(bigint []),
 public.approve_message(bigint, text), public.reject_message(bigint, text), public.save_page_token(uuid, text),
 public.import_contacts(uuid, jsonb), public.worker_health(),
@@ -155,7 +155,7 @@ public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(
 public.recheck_before_send(bigint []), public.skip_ineligible(bigint []), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, integer, boolean), public.complete_finished_sequences(integer)
+public.beat(text, text, text, bigint [], integer, boolean), public.complete_finished_sequences(integer)
 to service_role;
 
 notify pgrst, 'reload schema';

@@ -1,0 +1,78 @@
+"""This file is where a worker process starts and stops: `python -m pipeline`."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+import httpx
+
+from pipeline.adapters.facebook import Facebook
+from pipeline.adapters.google_ai import GoogleAi
+from pipeline.clients import service_client
+from pipeline.logs import log_to_stderr
+from pipeline.recorder import Recorder
+from pipeline.scheduler import schedule
+from pipeline.settings import Settings, SettingsError, read_settings
+from pipeline.store import Store
+from pipeline.turns import Turns
+from pipeline.vault import Vault
+
+VERSION = "0.1.0"
+SECONDS_TO_FINISH = 8.0
+
+
+def main() -> int:
+    """Exit code 2 when a setting is missing or wrong."""
+    log_to_stderr()
+    try:
+        settings = read_settings()
+        settings.require("supabase_url", "supabase_secret_key")
+        settings.check_send_mode()
+        vault = Vault(settings.token_encryption_key)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    asyncio.run(work(settings, vault))
+    return 0
+
+
+async def work(settings: Settings, vault: Vault) -> None:
+    """Works until SIGTERM or SIGINT, then finishes what is in hand."""
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    async with httpx.AsyncClient(timeout=15) as database, httpx.AsyncClient(timeout=10) as graph:
+        store = Store(service_client(settings, database), name)
+        recorder = Recorder(store)
+        turns = Turns(store, recorder, GoogleAi(settings), Facebook(settings, graph), vault)
+        turns.version = VERSION
+        writing_down = asyncio.create_task(recorder.run())
+        scheduler = schedule(turns)
+        scheduler.start()
+        await told_to_stop()
+        scheduler.pause()
+        with suppress(Exception):  # the database may be away; what is in hand is settled later
+            await asyncio.wait_for(turns.finish(SECONDS_TO_FINISH), SECONDS_TO_FINISH + 1)
+        scheduler.shutdown(wait=False)
+        writing_down.cancel()
+
+
+async def told_to_stop() -> None:
+    """Returns at the first SIGTERM or SIGINT; the second one ends the process."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""This file is where it is said when each turn runs, and nothing else."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import httpx
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from postgrest import APIError
+
+from pipeline.recorder import name_of
+from pipeline.turns import Turns
+
+log = logging.getLogger("stagelight.scheduler")
+
+# A lease lasts 30 s (Store), so five beats may fail before a living worker loses its contacts.
+SECONDS_BETWEEN = {
+    "plan": 5.0,
+    "check": 0.5,
+    "write": 0.5,
+    "send": 0.5,
+    "settle": 3.0,
+    "beat": 5.0,
+}
+LONGEST_PAUSE_SECONDS = 10.0
+
+
+def schedule(turns: Turns) -> AsyncIOScheduler:
+    """A scheduler, not yet started, that runs every turn by itself and never one twice at once."""
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    for name, seconds in SECONDS_BETWEEN.items():
+        scheduler.add_job(
+            partial(guarded, name, getattr(turns, name), Pause()),
+            "interval",
+            seconds=seconds,
+            id=name,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+    return scheduler
+
+
+class Pause:
+    """How long a turn waits after the database could not be reached: doubling, then steady."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def lengthen(self) -> float:
+        """The next wait, in seconds."""
+        self.seconds = min(max(self.seconds * 2, 0.5), LONGEST_PAUSE_SECONDS)
+        return self.seconds
+
+
+async def guarded(name: str, turn: Callable[[], Awaitable[None]], pause: Pause) -> None:
+    """One turn; the database being away, or refusing, is logged and waited for."""
+    try:
+        await turn()
+    except (APIError, httpx.HTTPError) as error:
+        wait = pause.lengthen()
+        log.warning("waiting", extra={"turn": name, "seconds": wait, "error": name_of(error)})
+        await asyncio.sleep(wait)
+    else:
+        pause.seconds = 0.0

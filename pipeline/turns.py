@@ -1,0 +1,196 @@
+"""This file is where a worker's turns are: plan, check, write, send, settle, beat, maintain."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from pipeline.model import Fail, Job, Outcome, Retry
+from pipeline.ports import Messenger, Writer
+from pipeline.recorder import Recorder
+from pipeline.stages import Stage
+from pipeline.steps.check import check
+from pipeline.steps.send import send
+from pipeline.steps.settle import settle
+from pipeline.steps.write import write
+from pipeline.store import Store, row_of
+from pipeline.vault import Vault
+
+log = logging.getLogger("stagelight.worker")
+
+CHECK_BATCH = 200
+MAX_TRIES = 6
+GIVE_UP_SETTLING = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many contacts one worker writes to, and sends to, at the same time."""
+
+    writing: int = 6
+    sending: int = 6
+    settling: int = 4
+
+
+class Lane:
+    """Contacts of one stage in hand, each a task of its own, so that a slow one delays no other."""
+
+    def __init__(self, stage: Stage, room: int, work: Callable[[Job], Awaitable[None]]) -> None:
+        self.stage = stage
+        self._room = room
+        self._work = work
+        self.tasks: dict[asyncio.Task[None], Job] = {}
+
+    async def turn(self, store: Store) -> int:
+        """Fills the lane until nothing more is due; returns how many were taken."""
+        taken = 0
+        while free := self._room - len(self.tasks):
+            jobs = await store.claim(self.stage, free)
+            for job in jobs:
+                task = asyncio.ensure_future(self._work(job))
+                self.tasks[task] = job
+                task.add_done_callback(self.tasks.pop)
+            taken += len(jobs)
+            if len(jobs) < free:
+                break
+            await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
+        return taken
+
+
+class Turns:
+    """Everything a worker does; each turn may be called at any time and does what is due."""
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        writer: Writer,
+        messenger: Messenger,
+        vault: Vault,
+        capacity: Capacity | None = None,
+    ) -> None:
+        room = capacity or Capacity()
+        self._store = store
+        self._recorder = recorder
+        self.version = ""
+        run = self._run
+        self.writing = Lane(
+            Stage.ELIGIBLE, room.writing, partial(run, lambda job: write(job, writer))
+        )
+        self.sending = Lane(
+            Stage.READY_TO_SEND,
+            room.sending,
+            partial(run, lambda job: send(job, messenger, vault)),
+        )
+        self.settling = Lane(
+            Stage.SENDING,
+            room.settling,
+            partial(run, lambda job: settle(job, messenger, vault), settling=True),
+        )
+        self._lanes = (self.writing, self.sending, self.settling)
+
+    async def plan(self) -> None:
+        """Queues what the schedule says is due."""
+        queued = await self._store.enqueue_due()
+        if queued["rules"]:
+            log.info("plan", extra=queued)
+
+    async def check(self) -> None:
+        """Verifies queued contacts, batch after batch."""
+        while jobs := await self._store.claim(Stage.QUEUED, CHECK_BATCH):
+            log.info("check", extra={"reasons": await check(jobs, self._store)})
+
+    async def write(self) -> None:
+        """Has messages written for eligible contacts."""
+        await self._fill(self.writing, "write")
+
+    async def send(self) -> None:
+        """Hands written messages to Facebook."""
+        await self._fill(self.sending, "send")
+
+    async def settle(self) -> None:
+        """Finds out what became of sends with an unknown outcome, and ends what is over."""
+        await self._fill(self.settling, "settle")
+        if completed := await self._store.complete():
+            log.info("complete", extra={"contacts": completed})
+
+    async def beat(self) -> None:
+        """Says that this worker lives and what it holds; takes back what a dead one held."""
+        held = [job.state_id for lane in self._lanes for job in lane.tasks.values()]
+        await self._store.beat(self.version, self.doing(), held)
+        if reclaimed := await self._store.reclaim():
+            log.warning("reclaimed", extra={"contacts": reclaimed})
+
+    def doing(self) -> str:
+        """What is in hand, in words for /system."""
+        return f"writing {len(self.writing.tasks)}, sending {len(self.sending.tasks)}"
+
+    async def finish(self, within_seconds: float) -> None:
+        """Waits for what is in hand; what does not end in time is taken back and settled later."""
+        if tasks := [task for lane in self._lanes for task in lane.tasks]:
+            await asyncio.wait(tasks, timeout=within_seconds)
+        await self._store.beat(self.version, "stopped", [], stopping=True)
+
+    async def _fill(self, lane: Lane, name: str) -> None:
+        if taken := await lane.turn(self._store):
+            log.info(name, extra={"contacts": taken})
+
+    async def _run(
+        self,
+        step: Callable[[Job], Awaitable[Outcome]],
+        job: Job,
+        *,
+        settling: bool = False,
+    ) -> None:
+        try:
+            outcome = bounded(job, await step(job), settling=settling)
+        except Exception:
+            log.exception("surprise", extra={"state_id": job.state_id, "stage": job.stage})
+            outcome = surprise(job)
+        problem = await self._recorder.record(row_of(job, outcome, settling=settling))
+        if problem or isinstance(outcome, Retry | Fail):
+            code = getattr(outcome, "code", "")
+            log.warning(
+                "trouble",
+                extra={
+                    "state_id": job.state_id,
+                    "stage": job.stage,
+                    "code": code,
+                    "problem": problem,
+                },
+            )
+
+
+def bounded(job: Job, outcome: Outcome, *, settling: bool) -> Outcome:
+    """Ends endless trying: after MAX_TRIES, or GIVE_UP_SETTLING, a person is asked."""
+    if not isinstance(outcome, Retry):
+        return outcome
+    if settling:
+        started = job.attempt_started_at
+        if started is None or datetime.now(UTC) - started < GIVE_UP_SETTLING:
+            return outcome
+        return Fail(
+            "outcome_unknown",
+            "Whether this message arrived could not be found out.",
+            "Look at the conversation on Facebook; retry only if the message is not there.",
+            unknown=True,
+        )
+    if job.attempt + 1 < MAX_TRIES:
+        return outcome
+    return Fail(
+        outcome.code,
+        f"{outcome.message} Tried {MAX_TRIES} times.",
+        "Retry when the cause is gone.",
+    )
+
+
+def surprise(job: Job) -> Fail:
+    """A mistake of ours: while sending, the message may be out, so it is settled, not repeated."""
+    return Fail(
+        "unexpected",
+        "Something unexpected happened here; it is in the worker's log.",
+        "Retry; if it happens again, report it.",
+        unknown=job.stage is Stage.SENDING,
+    )
