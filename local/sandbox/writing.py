@@ -6,7 +6,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -21,6 +21,7 @@ SCRIPTS = {
 UKRAINIAN = frozenset("іїєґІЇЄҐ")
 WHOLE_NAME = frozenset({"zh", "ja", "ko"})
 NO_SPACES = frozenset({"zh", "ja"})
+PLAIN_QUESTION = re.compile(r"[\w ,.!'’-]{5,90}\?")
 NAME_KEYS = ("name", "first_name", "contact_name", "sender_name")
 PAGE_KEYS = ("page", "page_name", "business")
 
@@ -29,17 +30,19 @@ def compose(system: str, data: str) -> str:
     """A friendly message for the person in `data`, in their language, not one said before."""
     facts = _facts(data)
     name, page = _first(facts, NAME_KEYS), _first(facts, PAGE_KEYS)
-    said = " ".join(value for key, value in facts if key == "text")
-    language = _language(_first(facts, ("language",)), said, name)
-    phrases = _phrases()[language]
-    bodies = _topic(phrases, f"{system} {said}") or phrases["body"]
+    said = [value for key, value in facts if key == "text"]
+    language = _language(_first(facts, ("language",)), " ".join(said), name)
+    phrases, question = _phrases()[language], _question(facts)
+    bodies = _topic(phrases, system) or _asked(phrases, question) or phrases["body"]
     choices = list(product(phrases["hello"], bodies, phrases["end"]))
     start = crc32(f"{name}{page}".encode())
     between = "" if language in NO_SPACES else " "
     for step in range(len(choices)):
         # 5 has no factor in common with 27, so every choice comes up once.
         chosen = choices[(start + 5 * step) % len(choices)]
-        text = between.join(chosen).format(name=_called(name, language), page=page or "our page")
+        text = between.join(chosen).format(
+            name=_called(name, language), page=page or "our page", question=question
+        )
         text = text if name else re.sub(r"[\s,]*([!！])", r"\1", text, count=1)
         if text not in data and json.dumps(text)[1:-1] not in data:
             break
@@ -86,13 +89,28 @@ def _language(asked: str, said: str, name: str) -> str:
 def _language_of(text: str) -> str:
     scripts = {unicodedata.name(letter, "").split(" ")[0] for letter in text if letter.isalpha()}
     code = next((code for script, code in SCRIPTS.items() if script in scripts), "")
-    return "uk" if code == "ru" and UKRAINIAN & set(text) else code
+    if code == "ru" and UKRAINIAN & set(text):
+        return "uk"
+    # A name in Han characters with a space between its parts is a Japanese one.
+    return "ja" if code == "zh" and " " in text.strip() else code
 
 
 def _topic(phrases: dict[str, Any], text: str) -> list[str]:
     words = set(re.findall(r"\w+", text.lower()))
     topics = phrases.get("topics", {}).values()
     found: list[str] = next((t["body"] for t in topics if words & set(t["words"])), [])
+    return found
+
+
+def _question(facts: list[tuple[str, str]]) -> str:
+    """What the contact asked last, when it is short and plain enough to be quoted."""
+    words = [value for key, value in facts if key in ("by", "text")]
+    asked = [text for by, text in pairwise(words) if by == "contact"]
+    return asked[-1].strip() if asked and PLAIN_QUESTION.fullmatch(asked[-1].strip()) else ""
+
+
+def _asked(phrases: dict[str, Any], question: str) -> list[str]:
+    found: list[str] = phrases.get("question", {}).get("body", []) if question else []
     return found
 
 
