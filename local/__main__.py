@@ -31,9 +31,10 @@ def run(home: Home, settings: Settings, first_port: int) -> int:
     if not home.open():
         say(already_running(home))
         return 0
+    signals = StopSignals()
     home.connection_file.unlink(missing_ok=True)
     stack = Stack(home, settings, first_port)
-    StopSignals(at_once=stack.kill)
+    signals.at_once = stack.kill
     try:
         stack.start()
         say(welcome(home))
@@ -138,6 +139,8 @@ def main() -> int:
     except (StartError, SettingsError) as refusal:
         sys.stderr.write(f"{refusal}\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

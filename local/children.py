@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,8 @@ from local.account import Account
 
 ROOT = Path(__file__).parent.parent
 LARGEST_LOG = 5 * 1024 * 1024
+LONGEST_LINE = 300
+SETTLED_SECONDS = 2.0
 
 
 class Part(Protocol):
@@ -51,10 +54,12 @@ class Child:
     health: str = ""
     stop_seconds: float = 4
     _process: "subprocess.Popen[bytes] | None" = None
+    _launched_at: float = 0.0
 
     def launch(self) -> None:
         """Starts it in a session of its own, so that Ctrl-C reaches only the supervisor."""
         shorten(self.log)
+        self._launched_at = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 Account().command(sys.executable, *self.arguments, signal="SIGKILL"),
@@ -76,8 +81,12 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def ready(self) -> bool:
-        """True when its health address answers 200, or it runs and has none."""
-        return self.alive() and (not self.health or answers(self.health))
+        """True when its health address answers 200; without one, when it has lasted a while."""
+        if not self.alive():
+            return False
+        if not self.health:
+            return time.monotonic() - self._launched_at > SETTLED_SECONDS
+        return answers(self.health)
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL after `stop_seconds`."""
@@ -125,7 +134,9 @@ def shorten(log: Path) -> None:
 
 def last_line(log: Path) -> str:
     """The last line of `log` that says something."""
+    if not log.exists():
+        return ""
     with log.open("rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
         lines = file.read().decode(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return next((line.strip()[:LONGEST_LINE] for line in reversed(lines) if line.strip()), "")

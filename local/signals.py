@@ -13,8 +13,8 @@ PR_SET_PDEATHSIG = 1
 class StopSignals:
     """The first signal raises KeyboardInterrupt; a second Ctrl-C ends all at once."""
 
-    def __init__(self, at_once: Callable[[], None]) -> None:
-        self._at_once = at_once
+    def __init__(self) -> None:
+        self.at_once: Callable[[], None] = lambda: None
         self._asked = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._handle)
@@ -25,7 +25,7 @@ class StopSignals:
             raise KeyboardInterrupt
         # make passes SIGTERM on to us after the whole group got it: only a person insists.
         if number == signal.SIGINT:
-            self._at_once()
+            self.at_once()
             os._exit(128 + number)
 
 

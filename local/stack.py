@@ -125,5 +125,5 @@ def _check_dashboard_port(settings: Settings) -> None:
     if not is_free(port, host):
         raise StartError(
             f"Port {port} is used by another program, so the dashboard cannot listen there. End "
-            f"that program, or choose another port: DASHBOARD_PORT={first_free(port + 1)} make run"
+            f"that program, or choose another port: DASHBOARD_PORT={first_free(8051, [port])} make run"
         )

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import uvicorn
 
 from local.files import read_json
 from local.ports import first_free
+from pipeline.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -63,6 +64,7 @@ class Stack:
 
     home: Path
     process: "subprocess.Popen[bytes]" = field(repr=False)
+    terminal: Path
 
     @property
     def connection(self) -> dict[str, Any]:
@@ -78,7 +80,7 @@ class Stack:
 
     def said(self) -> str:
         """What a person has read in the terminal so far."""
-        return terminal_of(self.home).read_text()
+        return self.terminal.read_text()
 
     def stop(self) -> str:
         """Ends it as Ctrl-C does; returns what it said."""
@@ -88,29 +90,27 @@ class Stack:
         return self.said()
 
 
-def terminal_of(home: Path) -> Path:
-    """The file that stands for the terminal of the stack in `home`."""
-    return home.with_name(f"{home.name}.terminal")
-
-
-def run_local(home: Path, *arguments: str, **environment: str) -> Stack:
+def run_local(home: Path, *arguments: str, terminal: str = "terminal", **environment: str) -> Stack:
     """Starts `python -m local ...` in `home`, on free ports, without any settings of ours."""
+    # Blank, because a developer's .env would fill what is not there.
     ours = {name: os.environ[name] for name in ("PATH", "HOME", "APP_PG_BIN") if name in os.environ}
-    with terminal_of(home).open("wb") as terminal:
+    shown = home.with_name(f"{home.name}.{terminal}")
+    with shown.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "local", *arguments],
             cwd=ROOT,
             env={
+                **dict.fromkeys((setting.name.upper() for setting in fields(Settings)), ""),
                 **ours,
                 "STAGELIGHT_HOME": str(home),
                 "DASHBOARD_PORT": str(free_port()),
                 **environment,
             },
             stdin=subprocess.DEVNULL,
-            stdout=terminal,
-            stderr=terminal,
+            stdout=output,
+            stderr=output,
         )
-    return Stack(home, process)
+    return Stack(home, process, shown)
 
 
 def start_stack(home: Path, **environment: str) -> Stack:
@@ -118,7 +118,12 @@ def start_stack(home: Path, **environment: str) -> Stack:
     ports = ("--first-port", str(free_port()))
     running = run_local(home, "--stop-with-parent", *ports, **environment)
     try:
-        until(lambda: running.connection or running.process.poll() is not None, 60, running.said)
+        # Not connection.json: one that was killed leaves its own behind until the next start.
+        until(
+            lambda: "sign in as" in running.said() or running.process.poll() is not None,
+            60,
+            running.said,
+        )
         assert running.process.poll() is None, running.said()
     except AssertionError:
         running.stop()

@@ -1,0 +1,80 @@
+"""This file is where the embedded PostgreSQL is like a hosted project's, and survives."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from local import postgres as module
+from local.account import Account, unprivileged_account
+from local.bootstrap import bootstrap, make_database, migrate
+from local.errors import StartError
+from local.postgres import Postgres, find_bin
+from tests.running import free_port
+
+# Only root can choose as whom the server runs.
+ACCOUNTS = (
+    [Account(user_namespace=True), unprivileged_account()] if os.geteuid() == 0 else [Account()]
+)
+
+
+@pytest.fixture(params=ACCOUNTS, ids=lambda account: f"uid-{account.uid}")
+def own(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Postgres]:
+    """A server of this test's own, in a home that only its owner can enter."""
+    monkeypatch.setattr(module, "choose_account", lambda _: request.param)
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "postgres.unfinished").mkdir()
+    server = Postgres(home, free_port(), find_bin(os.environ.get("APP_PG_BIN", "")))
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_what_was_committed_survives_a_kill(own: Postgres) -> None:
+    bootstrap(own)
+    with psycopg.connect(own.dsn()) as connection:
+        connection.execute("create table public.kept as select 1 as answer")
+
+    own.kill()
+    own.start()
+    bootstrap(own)
+
+    with psycopg.connect(own.dsn()) as connection:
+        assert connection.execute("select answer from public.kept").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(("old_grants", "readable"), [(False, False), (True, True)])
+def test_new_tables_are_granted_as_on_hosted_projects(
+    cluster: Postgres, old_grants: bool, readable: bool
+) -> None:
+    name = f"grants_{old_grants}".lower()
+    make_database(cluster, name, old_grants=old_grants)
+
+    with psycopg.connect(cluster.dsn(dbname=name)) as connection:
+        connection.execute("create table public.thing (id int)")
+        row = connection.execute(
+            "select has_table_privilege('anon', 'public.thing', 'select'),"
+            " has_table_privilege('service_role', 'public.thing', 'select'),"
+            " has_table_privilege('anon', 'public.thing', 'truncate')"
+        ).fetchone()
+
+    assert row == (readable, readable, True)
+
+
+def test_a_migration_that_fails_names_the_line_and_changes_nothing(
+    cluster: Postgres, tmp_path: Path
+) -> None:
+    make_database(cluster, "broken")
+    migration = tmp_path / "broken.sql"
+    migration.write_text("create table public.half (id int);\n\nselec 1;\n")
+
+    with pytest.raises(StartError, match=r"broken\.sql, line 3: syntax error"):
+        migrate(cluster.dsn(dbname="broken"), migration)
+
+    with psycopg.connect(cluster.dsn(dbname="broken")) as connection:
+        assert connection.execute("select to_regclass('public.half')").fetchone() == (None,)
