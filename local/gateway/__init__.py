@@ -1,1 +1,1 @@
-"""This package is where supabase-py is answered like a hosted project would, in front of the embedded PostgreSQL."""
+"""This package is where supabase-py is answered as a hosted project would answer it."""

@@ -46,6 +46,14 @@ async def rows(connection: AuthConnection, name: str, **values: Any) -> list[Row
     return await (await connection.execute(SQL[name].encode(), values)).fetchall()
 
 
+async def get_user(connection: AuthConnection, user_id: uuid.UUID) -> Row:
+    """Raises AuthError 404."""
+    user = await one(connection, "user_by_id", id=user_id)
+    if user is None:
+        raise AuthError(404, "user_not_found", "User not found")
+    return user
+
+
 def normal_email(email: object) -> str:
     return email.strip().lower() if isinstance(email, str) else ""
 
@@ -81,7 +89,7 @@ class Passwords:
 
 
 async def add_user(connection: AuthConnection, wanted: Mapping[str, Any]) -> Row:
-    """Adds a user and their identity; `wanted` holds id, email, password hash, confirmed and the two metadata."""
+    """Adds a user and their identity; `wanted` has the values of `add_user` in accounts.sql."""
     email = normal_email(wanted["email"])
     if not EMAIL.fullmatch(email):
         message = "Unable to validate email address: invalid format"
@@ -124,7 +132,10 @@ async def add_refresh_token(
 
 
 async def use_refresh_token(connection: AuthConnection, token: str, reuse_seconds: int) -> Row:
-    """Spends a refresh token; one used again later than `reuse_seconds` ends its whole session (it was copied)."""
+    """Spends a refresh token.
+
+    One used again after `reuse_seconds` must have been copied: it ends the whole session.
+    """
     found = await one(connection, "refresh_token", token=token)
     if found is None:
         message = "Invalid Refresh Token: Refresh Token Not Found"

@@ -44,9 +44,9 @@ values (%(id)s::text, %(id)s::uuid, %(data)s::jsonb, 'email', now(), now(), now(
 update auth.users
 set
     encrypted_password = coalesce(%(password)s, encrypted_password),
-    raw_user_meta_data = coalesce(raw_user_meta_data, '{}') || %(user_metadata)s::jsonb,
-    raw_app_meta_data = coalesce(raw_app_meta_data, '{}') || %(app_metadata)s::jsonb,
     email_confirmed_at = coalesce(email_confirmed_at, case when %(confirmed)s then now() end),
+    raw_app_meta_data = coalesce(raw_app_meta_data, '{}') || %(app_metadata)s::jsonb,
+    raw_user_meta_data = coalesce(raw_user_meta_data, '{}') || %(user_metadata)s::jsonb,
     updated_at = now()
 where id = %(id)s
 returning *;

@@ -1,4 +1,4 @@
-"""This file is where a statement's single row becomes the response: status, Content-Range, preferences that were applied."""
+"""This file is where a statement's single row becomes the response."""
 
 import json
 
@@ -80,7 +80,10 @@ def _own(answer: Answer) -> tuple[int, list[tuple[str, str]]]:
         pairs = json.loads(answer.headers or "[]")
         headers = [(str(name), str(value)) for pair in pairs for name, value in pair.items()]
     except (ValueError, AttributeError, TypeError) as error:
-        message = "response.headers guc must be a JSON array composed of objects with a single key and a string value"
+        message = (
+            "response.headers guc must be a JSON array composed of objects "
+            "with a single key and a string value"
+        )
         raise ApiError(500, "PGRST111", message) from error
     if answer.status and not (answer.status.isascii() and answer.status.isdigit()):
         raise ApiError(500, "PGRST112", "response.status guc must be a valid status code")

@@ -105,7 +105,7 @@ class Call:
     def settings(
         self, config: Config, catalog: Catalog, lifted: Mapping[str, str]
     ) -> list[tuple[str, str]]:
-        """What the transaction is told, in PostgREST's order (Query/PreQuery.hs); all of it LOCAL."""
+        """What the transaction is told, all of it LOCAL, in PostgREST's order (PreQuery.hs)."""
         path = dict.fromkeys((self.schema, *config.extra_search_path))
         quoted = ('"' + name.replace('"', '""') + '"' for name in path)
         headers = {name: value for name, value in self.headers.items() if name != "cookie"}
@@ -125,7 +125,7 @@ class Call:
 
 
 async def read_call(request: Request, config: Config, catalog: Catalog, claims: Claims) -> Call:
-    """The Call in a request; raises ApiError for what cannot be understood or is not implemented."""
+    """The Call in a request; raises ApiError for what is not understood or not implemented."""
     if "range" in request.headers:
         raise not_implemented("the Range header; use limit and offset")
     path = request.scope["path"].removeprefix("/rest/v1")

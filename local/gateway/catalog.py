@@ -1,4 +1,4 @@
-"""This file is where the gateway learns which tables and functions exist; every name in a statement comes from here."""
+"""This file is where the gateway learns which tables and functions exist."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import psycopg
 from local.gateway.statements import read_statements
 
 SQL = read_statements("catalog.sql")
-# PostgREST lifts only these from a function to the whole request; lifting `role` or `search_path` would be a hole.
+# PostgREST lifts only these from a function to the whole request; lifting `role` would be a hole.
 HOISTED = frozenset({"statement_timeout", "plan_filter.statement_cost_limit"})
 ISOLATION = "default_transaction_isolation"
 
@@ -66,7 +66,7 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
     names = list(schemas)
     async with connection.transaction():
         await connection.execute("set transaction isolation level repeatable read read only")
-        # With an empty path every type and default is written with its schema, so it is right under any path.
+        # With an empty path every type and default is written with its schema.
         await connection.execute("select set_config('search_path', '', true)")
         relations = await (await connection.execute(SQL["relations"], [names])).fetchall()
         functions = await (await connection.execute(SQL["functions"], [names])).fetchall()

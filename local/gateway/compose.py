@@ -1,4 +1,4 @@
-"""This file is where a parsed query becomes SQL: names as identifiers from the catalog, values as parameters only."""
+"""This file is where a parsed query becomes SQL: catalog names quoted, values as parameters."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,10 +18,12 @@ SEARCH_FUNCTIONS = {
     "phfts": "phraseto_tsquery", "wfts": "websearch_to_tsquery",
 }  # fmt: skip
 WORDS = {
-    "": "", "asc": " asc", "desc": " desc", "nullsfirst": " nulls first", "nullslast": " nulls last",
+    "": "", "asc": " asc", "desc": " desc",
+    "nullsfirst": " nulls first", "nullslast": " nulls last",
     "null": "null", "not_null": "not null", "true": "true", "false": "false", "unknown": "unknown",
 }  # fmt: skip
-EMPTY = SQL("")
+EMPTY: Composable = SQL("")
+NO_COUNT = SQL("null::bigint")
 
 
 def identifier(*names: str) -> Identifier:
@@ -41,11 +43,11 @@ def comma(parts: Iterable[Composable]) -> Composed:
 class Composer:
     """Composes the parts of one statement over one relation and collects their parameters."""
 
-    def __init__(self, alias: str, columns: Mapping[str, str], label: str) -> None:
-        self.alias = identifier(alias)
+    def __init__(self, name: str, columns: Mapping[str, str]) -> None:
+        self.alias = identifier(name)
         self.parameters: dict[str, Any] = {}
         self._columns = columns
-        self._label = label
+        self._name = name
 
     def value(self, value: Any) -> Placeholder:
         """A parameter of unknown type, which PostgreSQL types by where it stands."""
@@ -55,7 +57,7 @@ class Composer:
 
     def column(self, name: str) -> Composable:
         if name not in self._columns:
-            raise ApiError(400, "42703", f"column {self._label}.{name} does not exist")
+            raise ApiError(400, "42703", f"column {self._name}.{name} does not exist")
         return SQL("{}.{}").format(self.alias, identifier(name))
 
     def field(self, field: Field) -> Composable:
@@ -138,7 +140,7 @@ def _array(values: Iterable[str]) -> str:
     return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
 
 
-def body(form: str, *, strip_nulls: bool = False, of: str = "_row") -> Composable:
+def body(form: str, strip_nulls: bool, of: str = "_row") -> Composable:
     """The aggregate that makes the response's text; `form` is array, object, csv or none."""
     if form == "none":
         return SQL("''")
@@ -161,7 +163,7 @@ CSV = SQL(
 
 
 def envelope(rows: Composable, text: Composable, total: Composable, source: Composable) -> Composed:
-    """The one statement of a request: counts, the body, and what a function said of its response."""
+    """The one statement of a request: counts, body, and what a function said of its response."""
     return SQL(
         "with {source}_rows as ({rows}) select count(*), {text}, {total},"
         " nullif(current_setting('response.headers', true), ''),"

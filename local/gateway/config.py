@@ -37,7 +37,7 @@ class Config:
     rate_limit_seconds: int = 300
     password_min: int = 6
     bcrypt_cost: int = 10
-    signup: bool = False
+    signup: bool = True
 
     @property
     def address(self) -> tuple[str, int]:

@@ -1,10 +1,10 @@
-"""This file is where the gateway's connections live: pools that follow PostgreSQL down and up, one transaction a request."""
+"""This file is where the gateway's connections live and follow PostgreSQL down and up again."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import psycopg
@@ -13,14 +13,16 @@ from psycopg.rows import dict_row
 from psycopg.sql import Composed
 from psycopg_pool import AsyncConnectionPool
 
+from local.gateway.call import Call
 from local.gateway.catalog import Catalog, load_catalog
 from local.gateway.config import Config
-from local.gateway.errors import ApiError
+from local.gateway.errors import ApiError, away
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.3
 START_SECONDS = 5.0
+ISOLATION_LEVELS = ("read committed", "repeatable read", "serializable")
 SETTINGS = (
     "select set_config(name, value, true) from unnest(%s::text[], %s::text[]) as s (name, value)"
 )
@@ -44,10 +46,11 @@ class Answer(NamedTuple):
 class Work:
     """One request's statement and the transaction that it wants."""
 
+    call: Call
     statement: Composed
     parameters: dict[str, Any]
-    settings: Sequence[tuple[str, str]]
-    write: bool
+    write: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
     isolation: str = ""
     check: Callable[[Answer], None] | None = None
 
@@ -56,7 +59,7 @@ class Database:
     """PostgreSQL as the gateway sees it: there, with a catalog, or away."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self.config = config
         self._rest: RestPool | None = None
         self._auth: AuthPool | None = None
         self._catalog: Catalog | None = None
@@ -66,16 +69,16 @@ class Database:
     def catalog(self) -> Catalog:
         """What the schemas hold; raises ApiError 503 while PostgreSQL is away."""
         if self._catalog is None or self._rest is None:
-            raise ApiError(503, "PGRST001", "Database client error. Retrying the connection.")
+            raise away()
         return self._catalog
 
     async def wait_until_up(self) -> None:
-        """Waits a few seconds for the first connection; a late PostgreSQL is answered with 503 until it comes."""
+        """Waits a few seconds for PostgreSQL; until it comes, requests are answered with 503."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._up.wait(), START_SECONDS)
 
     async def follow(self) -> None:
-        """Runs for ever: connects, reloads the catalog on NOTIFY pgrst, starts again when PostgreSQL went away."""
+        """Runs for ever: connects, reloads the catalog on NOTIFY pgrst, connects again."""
         said = ""
         while True:
             try:
@@ -90,15 +93,15 @@ class Database:
 
     async def _listen(self) -> None:
         connect = psycopg.AsyncConnection.connect
-        async with await connect(self._config.dsn, autocommit=True, connect_timeout=5) as listener:
+        async with await connect(self.config.dsn, autocommit=True, connect_timeout=5) as listener:
             await listener.execute("listen pgrst")
-            self._catalog = await load_catalog(listener, self._config.schemas)
+            self._catalog = await load_catalog(listener, self.config.schemas)
             await self._connect()
             async for _ in listener.notifies():
-                self._catalog = await load_catalog(listener, self._config.schemas)
+                self._catalog = await load_catalog(listener, self.config.schemas)
 
     async def _connect(self) -> None:
-        config = self._config
+        config = self.config
         self._rest = AsyncConnectionPool(
             config.dsn,
             min_size=2,
@@ -139,39 +142,38 @@ class Database:
     @property
     def _pool(self) -> RestPool:
         if self._rest is None:
-            raise ApiError(503, "PGRST001", "Database client error. Retrying the connection.")
+            raise away()
         return self._rest
 
     @contextlib.asynccontextmanager
     async def accounts(self) -> AsyncIterator[AuthConnection]:
-        """A connection to the auth schema, in one transaction; raises ApiError 503 while PostgreSQL is away."""
+        """A connection to the auth schema, in one transaction; ApiError 503 without PostgreSQL."""
         if self._auth is None:
-            raise ApiError(503, "PGRST001", "Database client error. Retrying the connection.")
+            raise away()
         async with self._auth.connection() as connection:
             yield connection
 
     async def run(self, work: Work) -> Answer:
-        """Runs one request in one transaction; a failed check rolls it back.
-
-        Everything up to the first answer is one pipeline, so a read is one round trip.
-        """
+        """Runs one request in one transaction; a failed check rolls it back."""
+        settings = work.call.settings(self.config, self.catalog, work.settings)
         async with self._pool.connection() as connection:
             try:
-                return await _run(connection, work)
+                return await _run(connection, work, settings)
             finally:
                 state = connection.info.transaction_status
                 if state not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
                     await connection.rollback()
 
 
-async def _run(connection: psycopg.AsyncConnection[Any], work: Work) -> Answer:
-    names = [name for name, _ in work.settings]
-    values = [value for _, value in work.settings]
+async def _run(
+    connection: psycopg.AsyncConnection[Any], work: Work, settings: list[tuple[str, str]]
+) -> Answer:
+    # Everything up to the answer is one pipeline, so a read is one round trip.
     async with connection.pipeline() as pipeline:
-        # A function may have set something for the whole session; the next caller must not inherit it.
+        # What a function set for the whole session must not reach the next caller.
         await connection.execute("reset all")
-        await connection.execute(begin(work))
-        await connection.execute(SETTINGS, [names, values])
+        await connection.execute(_begin(work))
+        await connection.execute(SETTINGS, [list(column) for column in zip(*settings, strict=True)])
         cursor = await connection.execute(work.statement, work.parameters)
         if work.check is None:
             await connection.execute("commit")
@@ -184,9 +186,7 @@ async def _run(connection: psycopg.AsyncConnection[Any], work: Work) -> Answer:
     return answer
 
 
-def begin(work: Work) -> str:
-    """The statement that opens the transaction; the isolation words are fixed, never the function's own text."""
+def _begin(work: Work) -> str:
     level = work.isolation.lower()
-    known = level in ("read committed", "repeatable read", "serializable")
-    isolation = f" isolation level {level}" if known else ""
+    isolation = f" isolation level {level}" if level in ISOLATION_LEVELS else ""
     return f"begin{isolation} {'read write' if work.write else 'read only'}"

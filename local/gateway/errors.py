@@ -1,4 +1,4 @@
-"""This file is where refusals become responses: SQLSTATE to HTTP status, and the JSON that supabase-py reads."""
+"""This file is where refusals become responses that supabase-py can read."""
 
 import json
 import logging
@@ -58,6 +58,11 @@ def not_implemented(what: str) -> ApiError:
     return ApiError(400, "PGRST127", "Feature not implemented", what)
 
 
+def away() -> ApiError:
+    """The answer while PostgreSQL cannot be reached."""
+    return ApiError(503, "PGRST001", "Database client error. Retrying the connection.")
+
+
 def bad_token(message: str, details: str | None = None, code: str = "PGRST301") -> ApiError:
     """A 401 that tells the client to sign in again."""
     challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
@@ -65,7 +70,7 @@ def bad_token(message: str, details: str | None = None, code: str = "PGRST301") 
 
 
 def rest_response(error: ApiError) -> Response:
-    """The refusal as PostgREST sends it; Proxy-Status carries the code where there is no body (HEAD)."""
+    """The refusal as PostgREST sends it; Proxy-Status carries the code when HEAD has no body."""
     headers = {"Content-Type": JSON_TYPE, "Proxy-Status": f"PostgREST; error={error.code}"}
     return Response(json.dumps(error.body), error.status, {**headers, **error.headers})
 
@@ -88,7 +93,7 @@ def refusal(error: Exception, *, signed_in: bool) -> ApiError:
     if isinstance(error, psycopg.Error) and error.sqlstate:
         return _from_postgres(error, error.sqlstate, signed_in)
     if isinstance(error, psycopg.OperationalError):
-        return ApiError(503, "PGRST001", "Database client error. Retrying the connection.")
+        return away()
     if isinstance(error, psycopg.DataError | UnicodeError):
         return ApiError(400, "22021", "A value holds a character that PostgreSQL cannot store")
     log.error("unexpected error", exc_info=error)

@@ -261,7 +261,7 @@ def _not_embedded(name: str) -> ApiError:
 
 
 def parse_select(text: str) -> tuple[Item, ...]:
-    """The columns of a `select` parameter; embedding is refused, aggregates are off as on the platform."""
+    """The columns of a `select` parameter; aggregates are off, as on the platform."""
     if text == "":
         return STAR
     reader = Reader(text, "select parameter")

@@ -15,38 +15,54 @@ from local.gateway.answers import (
 )
 from local.gateway.call import Call
 from local.gateway.catalog import Argument, Function, describe
-from local.gateway.compose import EMPTY, Composer, body, comma, envelope, identifier, trusted
-from local.gateway.config import Config
+from local.gateway.compose import (
+    EMPTY,
+    NO_COUNT,
+    Composer,
+    body,
+    comma,
+    envelope,
+    identifier,
+    trusted,
+)
 from local.gateway.database import Answer, Database, Work
 from local.gateway.errors import ApiError
 from local.gateway.query import Query, parse_query
 
-NO_COUNT = SQL("null::bigint")
 SCALAR = "_scalar"
 
 
-async def answer_rpc(call: Call, config: Config, database: Database) -> Response:
+async def answer_rpc(call: Call, database: Database) -> Response:
     """Calls one function; only a POST to a volatile one may write."""
     query = parse_query(call.parameters, arguments=call.reads)
     given = _given(call, query)
     catalog = database.catalog
     function = choose(call, catalog.functions.get((call.schema, call.name), ()), given.keys())
     if call.max_affected is not None and not function.returns_set:
-        message = "Function must return SETOF or TABLE when max-affected preference is used with handling=strict"
+        message = (
+            "Function must return SETOF or TABLE "
+            "when max-affected preference is used with handling=strict"
+        )
         raise ApiError(400, "PGRST128", message)
     write = call.method == "POST" and function.volatile
-    settings = call.settings(config, catalog, function.settings)
 
     def check(answer: Answer) -> None:
         if function.returns_set:
             refuse_unless_single(call, answer.rows)
         refuse_too_many(call, answer.rows)
 
-    statement, parameters = _compose(call, config, function, query, given)
-    work = Work(
-        statement, parameters, settings, write, function.isolation, check if write else None
+    statement, parameters = _compose(call, function, query, given, database.config.max_rows)
+    answer = await database.run(
+        Work(
+            call,
+            statement,
+            parameters,
+            write,
+            function.settings,
+            function.isolation,
+            check if write else None,
+        )
     )
-    answer = await database.run(work)
     check(answer)
     return _respond(call, function, query, answer)
 
@@ -75,7 +91,7 @@ def _fits(function: Function, names: frozenset[str]) -> bool:
 
 
 def choose(call: Call, overloads: Sequence[Function], keys: Any) -> Function:
-    """The overload whose argument names fit, else one that takes the whole body; raises ApiError 404 or 300."""
+    """The overload whose argument names fit, else one that takes the body; ApiError 404 or 300."""
     names = frozenset(keys)
     fit = [function for function in overloads if _fits(function, names)]
     if not fit and call.method == "POST":
@@ -115,22 +131,19 @@ def _not_found(call: Call, overloads: Sequence[Function], names: Sequence[str]) 
 
 
 def _compose(
-    call: Call, config: Config, function: Function, query: Query, given: Mapping[str, Any]
+    call: Call, function: Function, query: Query, given: Mapping[str, Any], max_rows: int
 ) -> tuple[Composed, dict[str, Any]]:
     columns = function.columns or {SCALAR: "text"}
-    composer = Composer("pgrst_call", columns, function.name)
+    composer = Composer(function.name, columns)
     called = SQL("_called as materialized ({}), ").format(_call(call, function, given, composer))
     items = composer.select(query.select) if function.columns else SQL(SCALAR)
     where = composer.where(query.where)
     source = SQL(" from _called as {}{}").format(composer.alias, where)
-    page = composer.page(query, config.max_rows) if function.returns_set else EMPTY
+    page = composer.page(query, max_rows) if function.returns_set else EMPTY
     rows = SQL("select {}{}{}{}").format(items, source, composer.order(query.order), page)
     total = SQL("(select count(*){})").format(source) if call.counts else NO_COUNT
-    text = body(
-        _form(call, function),
-        strip_nulls=call.media.strip_nulls,
-        of="_row" if function.columns else f"_row.{SCALAR}",
-    )
+    shown = "_row" if function.columns else f"_row.{SCALAR}"
+    text = body(_form(call, function), call.media.strip_nulls, shown)
     return envelope(rows, text, total, called), composer.parameters
 
 

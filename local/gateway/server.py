@@ -1,4 +1,4 @@
-"""This file is where the gateway becomes a web application: routes, the Host check, errors, start and stop."""
+"""This file is where the gateway becomes a web application."""
 
 import asyncio
 import contextlib
@@ -64,7 +64,7 @@ class Gateway:
             signed_in = claims["role"] != self._config.anon_role
             call = await read_call(request, self._config, self._database.catalog, claims)
             answer = answer_rpc if call.path.startswith("/rpc/") else answer_table
-            return await answer(call, self._config, self._database)
+            return await answer(call, self._database)
         except Exception as error:
             return rest_response(refusal(error, signed_in=signed_in))
 
@@ -93,7 +93,7 @@ class Gateway:
 
 
 class LocalHosts:
-    """Refuses a Host that is not this machine, so that no web page can reach the gateway by DNS rebinding."""
+    """Refuses a Host that is not this machine, so that no web page gets in by DNS rebinding."""
 
     def __init__(self, app: ASGIApp, host: str) -> None:
         self._app = app
@@ -147,7 +147,7 @@ def create_gateway(config: Config) -> Starlette:
 
 
 def create_server(config: Config) -> uvicorn.Server:
-    """A server for the application on the address in `config.url`; SIGTERM and SIGINT stop it gracefully."""
+    """A server on the address in `config.url`; SIGTERM and SIGINT stop it gracefully."""
     host, port = config.address
     # psycopg cannot use Windows' default event loop.
     loop = "asyncio:SelectorEventLoop" if sys.platform == "win32" else "auto"

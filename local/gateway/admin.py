@@ -1,0 +1,113 @@
+"""This file is where the holder of the secret key keeps the list of users."""
+
+import json
+import uuid
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from local.gateway import accounts
+from local.gateway.accounts import Passwords
+from local.gateway.auth_wire import (
+    Body,
+    document,
+    json_response,
+    not_implemented,
+    user_id,
+    user_response,
+)
+from local.gateway.database import Database
+from local.gateway.errors import AuthError
+
+LONGEST_PAGE = 1000
+CHANGES = {"password", "email_confirm", "app_metadata", "user_metadata"}
+
+
+async def answer_admin(
+    request: Request, body: Body, database: Database, passwords: Passwords
+) -> Response:
+    """Answers /auth/v1/admin/users and one user below it."""
+    who = request.path_params["path"].removeprefix("admin/users").strip("/")
+    match (request.method, who):
+        case ("POST", ""):
+            return await _add(body, database, passwords)
+        case ("GET", ""):
+            return await _list(request, database)
+        case ("GET", _):
+            return await _get(who, database)
+        case ("PUT", _) if who:
+            return await _update(who, body, database, passwords)
+        case ("DELETE", _) if who:
+            return await _delete(who, database)
+    raise not_implemented(f"{request.method} {request.path_params['path']}")
+
+
+async def changes(body: Body, passwords: Passwords) -> dict[str, Any]:
+    """The values of `update_user` in accounts.sql."""
+    password = body.get("password")
+    return {
+        "password": await passwords.hash(password) if password else None,
+        "confirmed": body.get("email_confirm") is True,
+        "app_metadata": json.dumps(document(body, "app_metadata")),
+        "user_metadata": json.dumps(document(body, "user_metadata")),
+    }
+
+
+def _refuse_others(body: Body, known: set[str]) -> None:
+    if others := body.keys() - known:
+        raise not_implemented(", ".join(sorted(others)))
+
+
+async def _add(body: Body, database: Database, passwords: Passwords) -> Response:
+    _refuse_others(body, {*CHANGES, "id", "email"})
+    password = body.get("password")
+    wanted = {
+        "id": user_id(body["id"]) if body.get("id") else uuid.uuid4(),
+        "email": body.get("email"),
+        "password": await passwords.hash(password) if password else "",
+        "confirmed": body.get("email_confirm") is True,
+        "app_metadata": document(body, "app_metadata"),
+        "user_metadata": document(body, "user_metadata"),
+    }
+    async with database.accounts() as connection:
+        return await user_response(connection, await accounts.add_user(connection, wanted))
+
+
+async def _list(request: Request, database: Database) -> Response:
+    page = _number(request.query_params.get("page"), 1)
+    size = min(_number(request.query_params.get("per_page"), 50), LONGEST_PAGE)
+    async with database.accounts() as connection:
+        found = await accounts.rows(connection, "users", limit=size, offset=(page - 1) * size)
+        total = (await accounts.the(connection, "count_users"))["total"]
+        shown = await accounts.describe(connection, found)
+    return json_response({"users": shown, "aud": "authenticated"}, X_Total_Count=str(total))
+
+
+async def _get(who: str, database: Database) -> Response:
+    async with database.accounts() as connection:
+        return await user_response(connection, await accounts.get_user(connection, user_id(who)))
+
+
+async def _update(who: str, body: Body, database: Database, passwords: Passwords) -> Response:
+    _refuse_others(body, CHANGES)
+    changed = await changes(body, passwords)
+    async with database.accounts() as connection:
+        user = await accounts.get_user(connection, user_id(who))
+        user = await accounts.the(connection, "update_user", id=user["id"], **changed)
+        return await user_response(connection, user)
+
+
+async def _delete(who: str, database: Database) -> Response:
+    async with database.accounts() as connection:
+        user = await accounts.get_user(connection, user_id(who))
+        await accounts.change(connection, "delete_user", id=user["id"])
+    return json_response({})
+
+
+def _number(text: str | None, default: int) -> int:
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and int(text) > 0):
+        raise AuthError(400, "validation_failed", f"Bad pagination parameter: {text[:20]}")
+    return int(text)
