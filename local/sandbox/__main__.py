@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local.sandbox.network import Delay
 from local.sandbox.serve import create_server, listen
-from local.sandbox.server import SandboxConfig
+from local.sandbox.server import SandboxConfig, create_sandbox
 
 ENVIRONMENT = """\
 Every flag can also be set in the environment; the flag wins:
@@ -32,7 +32,7 @@ def read_arguments(arguments: list[str], environ: dict[str, str]) -> tuple[int, 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     get = environ.get
-    parser.add_argument("--port", type=int, default=get("SANDBOX_PORT", "21060"), metavar="N")
+    parser.add_argument("--port", type=_port, default=get("SANDBOX_PORT", "21060"), metavar="N")
     parser.add_argument(
         "--home", default=get("SANDBOX_HOME", ""), help="folder in which received messages are kept"
     )
@@ -56,6 +56,12 @@ def read_arguments(arguments: list[str], environ: dict[str, str]) -> tuple[int, 
     )
 
 
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number, like 21060.")
+    return int(text)
+
+
 def _delay(text: str) -> Delay:
     try:
         return Delay.parse(text)
@@ -71,7 +77,7 @@ def main() -> int:
     except OSError:
         return _complain(f"Port {port} is taken. Choose another one with --port.")
     try:
-        server = create_server(config)
+        server = create_server(create_sandbox(config))
     except OSError as failure:
         return _complain(f"Cannot write to {config.home}: {failure.strerror}.")
     server.run(sockets=[listener])

@@ -2,16 +2,19 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
 
 import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from local.sandbox.network import OpenProtocol
 from local.sandbox.server import SandboxConfig, create_sandbox
+
+FREE_PORTS = range(21300, 21400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ class Sandbox:
         httpx.delete(f"{self.url}/faults").raise_for_status()
 
 
-def listen(port: int = 0) -> socket.socket:
-    """A listening socket on this machine only; port 0 takes a free one. OSError when taken."""
+def listen(port: int) -> socket.socket:
+    """A listening socket on this machine only. Raises OSError when the port is taken."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -65,11 +68,19 @@ def listen(port: int = 0) -> socket.socket:
     return listener
 
 
-def create_server(config: SandboxConfig) -> uvicorn.Server:
+def _listen_somewhere() -> socket.socket:
+    """Like port 0, but below the ports that outgoing connections take."""
+    for port in FREE_PORTS:
+        with suppress(OSError):
+            return listen(port)
+    raise OSError(f"No port from {FREE_PORTS[0]} to {FREE_PORTS[-1]} is free.")
+
+
+def create_server(application: ASGIApp) -> uvicorn.Server:
     """uvicorn without an access log: addresses may carry tokens."""
     return uvicorn.Server(
         uvicorn.Config(
-            create_sandbox(config),
+            application,
             http=OpenProtocol,
             ws="none",
             lifespan="off",
@@ -84,8 +95,15 @@ def create_server(config: SandboxConfig) -> uvicorn.Server:
 @contextmanager
 def serve_sandbox(config: SandboxConfig | None = None) -> Iterator[Sandbox]:
     """A sandbox on a thread and a free port, for as long as the block lasts."""
-    server = create_server(config or SandboxConfig())
-    listener = listen()
+    with serve_on_thread(create_sandbox(config)) as running:
+        yield running
+
+
+@contextmanager
+def serve_on_thread(application: ASGIApp) -> Iterator[Sandbox]:
+    """The same for an application that was made before."""
+    server = create_server(application)
+    listener = _listen_somewhere()
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
