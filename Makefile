@@ -52,12 +52,12 @@ $(installed): requirements.lock
 	@echo "Installing into .venv (the first time this takes a minute) ..."
 	@$(python) -c '' 2>/dev/null || python3 -m venv --clear .venv || \
 		{ echo "python3 cannot make a virtual environment: install its venv module (Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
-	@$(python) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(python) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 $(installed_tests): tests/requirements.lock $(installed)
 	@echo "Installing what tests need into .venv ..."
-	@$(python) -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.lock
+	@$(python) -m pip install -qq --disable-pip-version-check --require-hashes -r tests/requirements.lock
 	@touch $@
 
 # The page tests use the system's Chromium, so that no browser is downloaded beside it.
