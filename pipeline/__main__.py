@@ -46,7 +46,8 @@ async def work(settings: Settings, vault: Vault) -> None:
     async with httpx.AsyncClient(timeout=15) as database, httpx.AsyncClient(timeout=10) as graph:
         store = Store(service_client(settings, database), name)
         recorder = Recorder(store)
-        turns = Turns(store, recorder, GoogleAi(settings), Facebook(settings, graph), vault)
+        google = GoogleAi(settings)
+        turns = Turns(store, recorder, google, Facebook(settings, graph), vault)
         turns.version = VERSION
         writing_down = asyncio.create_task(recorder.run())
         scheduler = schedule(turns)
@@ -57,6 +58,7 @@ async def work(settings: Settings, vault: Vault) -> None:
             await asyncio.wait_for(turns.finish(SECONDS_TO_FINISH), SECONDS_TO_FINISH + 1)
         scheduler.shutdown(wait=False)
         writing_down.cancel()
+        await google.aclose()
 
 
 async def told_to_stop() -> None:

@@ -101,13 +101,13 @@ def job_of(row: Row) -> Job:
     )
 
 
-def row_of(job: Job, outcome: Outcome, *, settling: bool = False) -> Row:
+def row_of(job: Job, outcome: Outcome) -> Row:
     """An outcome as an element of `record_outcomes`."""
     held = {"state_id": job.state_id, "lease_token": job.lease_token, "from_stage": job.stage}
-    return {**held, **_cleaned(_result(job, outcome, settling=settling))}
+    return {**held, **_cleaned(_result(job, outcome))}
 
 
-def _result(job: Job, outcome: Outcome, *, settling: bool) -> Row:
+def _result(job: Job, outcome: Outcome) -> Row:
     match outcome:
         case Advance(to, fields):
             return {
@@ -118,28 +118,33 @@ def _result(job: Job, outcome: Outcome, *, settling: bool) -> Row:
             }
         case Retry():
             return {
-                "to_stage": job.stage if settling else WAITS_IN[job.stage],
+                "to_stage": WAITS_IN[job.stage],
                 "status_message": f"Trying again: {outcome.message}",
                 "error_code": outcome.code,
                 "error_message": outcome.message,
                 "after_seconds": outcome.after_seconds,
                 "pause_page_seconds": outcome.pause_page_seconds,
-                "attempt_outcome": "unknown" if settling else "retry",
+                "attempt_outcome": "retry",
             }
         case Fail():
-            waits_for_settling = outcome.unknown and not settling
+            # While nobody knows, the contact stays in sending; it is never put back to be sent.
             return {
-                "to_stage": Stage.SENDING if waits_for_settling else Stage.FAILED,
+                "to_stage": Stage.SENDING if outcome.unknown else Stage.FAILED,
                 "status_message": outcome.message,
                 "error_code": outcome.code,
                 "error_message": outcome.message,
                 "error_hint": outcome.hint,
                 "page_status": outcome.page_status or None,
-                "after_seconds": SETTLE_AFTER_SECONDS if waits_for_settling else 0,
-                "attempt_outcome": "unknown" if outcome.unknown or settling else "failed",
+                "after_seconds": SETTLE_AFTER_SECONDS if outcome.unknown else 0,
+                "attempt_outcome": "unknown" if may_be_out(outcome) else "failed",
             }
         case _:
             assert_never(outcome)
+
+
+def may_be_out(outcome: Fail) -> bool:
+    """Whether the message may have reached the contact although the try failed."""
+    return outcome.unknown or outcome.code in ("outcome_unknown", "unexpected")
 
 
 def _success(to: Stage, job: Job) -> str:

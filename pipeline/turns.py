@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from pipeline.model import Fail, Job, Outcome, Retry
@@ -22,7 +21,6 @@ log = logging.getLogger("stagelight.worker")
 
 CHECK_BATCH = 200
 MAX_TRIES = 6
-GIVE_UP_SETTLING = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +85,9 @@ class Turns:
         self.settling = Lane(
             Stage.SENDING,
             room.settling,
-            partial(run, lambda job: settle(job, messenger, vault), settling=True),
+            partial(run, lambda job: settle(job, messenger, vault)),
         )
-        self._lanes = (self.writing, self.sending, self.settling)
+        self.lanes = (self.writing, self.sending, self.settling)
 
     async def plan(self) -> None:
         """Queues what the schedule says is due."""
@@ -118,7 +116,7 @@ class Turns:
 
     async def beat(self) -> None:
         """Says that this worker lives and what it holds; takes back what a dead one held."""
-        held = [job.state_id for lane in self._lanes for job in lane.tasks.values()]
+        held = [job.state_id for lane in self.lanes for job in lane.tasks.values()]
         await self._store.beat(self.version, self.doing(), held)
         if reclaimed := await self._store.reclaim():
             log.warning("reclaimed", extra={"contacts": reclaimed})
@@ -129,7 +127,7 @@ class Turns:
 
     async def finish(self, within_seconds: float) -> None:
         """Waits for what is in hand; what does not end in time is taken back and settled later."""
-        if tasks := [task for lane in self._lanes for task in lane.tasks]:
+        if tasks := [task for lane in self.lanes for task in lane.tasks]:
             await asyncio.wait(tasks, timeout=within_seconds)
         await self._store.beat(self.version, "stopped", [], stopping=True)
 
@@ -137,19 +135,13 @@ class Turns:
         if taken := await lane.turn(self._store):
             log.info(name, extra={"contacts": taken})
 
-    async def _run(
-        self,
-        step: Callable[[Job], Awaitable[Outcome]],
-        job: Job,
-        *,
-        settling: bool = False,
-    ) -> None:
+    async def _run(self, step: Callable[[Job], Awaitable[Outcome]], job: Job) -> None:
         try:
-            outcome = bounded(job, await step(job), settling=settling)
+            outcome = bounded(job, await step(job))
         except Exception:
             log.exception("surprise", extra={"state_id": job.state_id, "stage": job.stage})
             outcome = surprise(job)
-        problem = await self._recorder.record(row_of(job, outcome, settling=settling))
+        problem = await self._recorder.record(row_of(job, outcome))
         if problem or isinstance(outcome, Retry | Fail):
             code = getattr(outcome, "code", "")
             log.warning(
@@ -163,21 +155,9 @@ class Turns:
             )
 
 
-def bounded(job: Job, outcome: Outcome, *, settling: bool) -> Outcome:
-    """Ends endless trying: after MAX_TRIES, or GIVE_UP_SETTLING, a person is asked."""
-    if not isinstance(outcome, Retry):
-        return outcome
-    if settling:
-        started = job.attempt_started_at
-        if started is None or datetime.now(UTC) - started < GIVE_UP_SETTLING:
-            return outcome
-        return Fail(
-            "outcome_unknown",
-            "Whether this message arrived could not be found out.",
-            "Look at the conversation on Facebook; retry only if the message is not there.",
-            unknown=True,
-        )
-    if job.attempt + 1 < MAX_TRIES:
+def bounded(job: Job, outcome: Outcome) -> Outcome:
+    """Ends endless trying: after MAX_TRIES a person is asked."""
+    if not isinstance(outcome, Retry) or job.attempt + 1 < MAX_TRIES:
         return outcome
     return Fail(
         outcome.code,
@@ -187,10 +167,11 @@ def bounded(job: Job, outcome: Outcome, *, settling: bool) -> Outcome:
 
 
 def surprise(job: Job) -> Fail:
-    """A mistake of ours: while sending, the message may be out, so it is settled, not repeated."""
+    """A mistake of ours; while sending, the message may be out, so it is not repeated."""
     return Fail(
         "unexpected",
         "Something unexpected happened here; it is in the worker's log.",
-        "Retry; if it happens again, report it.",
-        unknown=job.stage is Stage.SENDING,
+        "Look at the conversation before you retry: the message may have been sent."
+        if job.stage is Stage.SENDING
+        else "Retry; if it happens again, report it.",
     )

@@ -1,4 +1,4 @@
-"""This file is where the migration's own promises are kept: it applies anywhere, twice, and closes every door."""
+"""This file is where the migration's own promises are checked: applies anywhere, twice, shut tight."""
 
 import secrets
 from pathlib import Path
@@ -44,7 +44,7 @@ def doors_open_to_anon(connection):
 
 
 def tables_writable_beyond_the_grants(connection):
-    """States, events, runs, attempts and quotas change through functions only; tokens are unreadable."""
+    """History and quotas change through functions only; page tokens are unreadable."""
     return connection.execute(
         """
         select c.relname, a.privilege from pg_class as c
@@ -92,7 +92,8 @@ CATALOGUE_RULES = {
     """,
     "every function pins its search path": """
         select proname from pg_proc
-        where pronamespace = 'public'::regnamespace and not coalesce(proconfig @> '{"search_path=\\"\\""}', false)
+        where pronamespace = 'public'::regnamespace
+            and not coalesce(proconfig @> '{"search_path=\\"\\""}', false)
     """,
     "every foreign key has an index": """
         select conname from pg_constraint as k

@@ -1,0 +1,157 @@
+"""This file is where stories are told: a worker whose turns the test calls, an owner, contacts."""
+
+import asyncio
+from typing import Any
+
+import httpx
+from cryptography.fernet import Fernet
+from supabase import Client, ClientOptions, create_client
+
+from local.sandbox.serve import Sandbox
+from pipeline.adapters.facebook import Facebook
+from pipeline.adapters.google_ai import GoogleAi
+from pipeline.clients import service_client
+from pipeline.model import Job
+from pipeline.recorder import Recorder
+from pipeline.settings import Settings
+from pipeline.steps.send import send
+from pipeline.store import Store
+from pipeline.turns import Turns
+from pipeline.vault import Vault
+from tests.builders import PASSWORD, Row, World
+
+KEY = Fernet.generate_key().decode()
+
+
+class Worker:
+    """A worker whose turns run when the test says so, on an event loop of its own."""
+
+    def __init__(self, supabase: Any, sandbox: Sandbox, name: str = "worker-1") -> None:
+        self.settings = Settings(
+            supabase_url=supabase.url,
+            supabase_publishable_key=supabase.publishable_key,
+            supabase_secret_key=supabase.secret_key,
+            google_api_key="sandbox",
+            google_base_url=sandbox.google_url,
+            facebook_graph_url=sandbox.graph_url,
+            token_encryption_key=KEY,
+        )
+        self._runner = asyncio.Runner()
+        self._http = httpx.AsyncClient(timeout=10)
+        self.store = Store(service_client(self.settings, self._http), name)
+        self._recorder = Recorder(self.store)
+        self._graph = httpx.AsyncClient(timeout=10)
+        self._google = GoogleAi(self.settings)
+        self._messenger = Facebook(self.settings, self._graph)
+        self.turns = Turns(self.store, self._recorder, self._google, self._messenger, Vault(KEY))
+
+    def turn(self, *names: str) -> None:
+        """Runs the turns one after the other, each until nothing is left in hand."""
+        self._runner.run(self._turn(names))
+
+    def run(self, awaitable: Any) -> Any:
+        """What the awaitable returns."""
+        return self._runner.run(awaitable)
+
+    async def _turn(self, names: tuple[str, ...]) -> None:
+        writing_down = asyncio.create_task(self._recorder.run())
+        for name in names:
+            await getattr(self.turns, name)()
+            while tasks := [task for lane in self.turns.lanes for task in lane.tasks]:
+                await asyncio.wait(tasks)
+        writing_down.cancel()
+
+    def send_and_die(self, job: Job) -> None:
+        """Hands the message over, and never tells the database."""
+        self.run(send(job, self._messenger, Vault(KEY)))
+        self.close()
+
+    def close(self) -> None:
+        """Ends connections and loop."""
+        self._runner.run(self._close())
+        self._runner.close()
+
+    async def _close(self) -> None:
+        await self._google.aclose()
+        await self._http.aclose()
+        await self._graph.aclose()
+
+
+class Story:
+    """One owner with a page and an automation; contacts are added by the test."""
+
+    def __init__(self, world: World, supabase: Any, sandbox: Sandbox) -> None:
+        self.world = world
+        self.supabase = supabase
+        self.facebook = sandbox
+        self.owner = world.user()
+        self.page = world.page(
+            self.owner,
+            encrypted_token=Vault(KEY).seal("sandbox-page-token"),
+            sends_per_minute=600,
+        )
+        self.rule = world.rule(self.page, wait_minutes=60)
+        self.worker = Worker(supabase, sandbox)
+        self._http = httpx.Client()
+        self.turn = self.worker.turn
+
+    def contact(self, **values: Any) -> Row:
+        """A contact of the page who can be written to, unless `values` say otherwise."""
+        return self.world.contact(self.page, **values)
+
+    def user(self, owner: Row | None = None) -> Client:
+        """supabase-py, signed in as the owner or as somebody else."""
+        signed_in = self._client({}).auth.sign_in_with_password(
+            {"email": (owner or self.owner)["email"], "password": PASSWORD}
+        )
+        assert signed_in.session is not None
+        return self._client({"Authorization": f"Bearer {signed_in.session.access_token}"})
+
+    def _client(self, headers: dict[str, str]) -> Client:
+        options = ClientOptions(headers=headers, auto_refresh_token=False, httpx_client=self._http)
+        return create_client(self.supabase.url, self.supabase.publishable_key, options)
+
+    def close(self) -> None:
+        """Ends connections."""
+        self.worker.close()
+        self._http.close()
+
+    def call(self, function: str, **arguments: Any) -> Any:
+        """A function, called as the owner."""
+        return self.user().rpc(function, arguments).execute().data
+
+    def run_now(self) -> Row:
+        """The owner presses the button."""
+        return dict(self.call("request_run", p_rule_id=str(self.rule["id"])))
+
+    def stage_of(self, contact: Row) -> tuple[str, str | None]:
+        """Stage and reason of the contact now."""
+        state = self.state(contact)
+        return state["current_stage"], state["reason_code"]
+
+    def state(self, contact: Row) -> Row:
+        """The contact's row."""
+        return self.world.rows(
+            "select * from public.ai_automation_contact_states where contact_id = %s",
+            contact["id"],
+        )[0]
+
+    def journey(self, contact: Row) -> list[str]:
+        """Every stage the contact has entered, in order."""
+        return [
+            event["to_stage"]
+            for event in self.world.rows(
+                "select to_stage::text from public.ai_automation_stage_events"
+                " where contact_id = %s order by id",
+                contact["id"],
+            )
+        ]
+
+    def update(self, table: str, row: Row, **values: Any) -> None:
+        """Changes a row behind everybody's back, as the service could."""
+        for name, value in values.items():
+            self.world.rows(
+                f"update public.{table} set {name} = %s where id = %s returning id",  # noqa: S608
+                value,
+                row["id"],
+            )
