@@ -139,6 +139,12 @@ def main() -> int:
     except (StartError, SettingsError) as refusal:
         sys.stderr.write(f"{refusal}\n")
         return 1
+    except PermissionError as error:
+        sys.stderr.write(
+            f"{error.filename}: {error.strerror}. Was this started as another user before? Start "
+            "it as that user again, or delete the directory as that user.\n"
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
 

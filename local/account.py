@@ -31,6 +31,11 @@ class Account:
         launch = [sys.executable, "-I", "-S", str(LAUNCH), "--parent", str(os.getpid())]
         return [*launch, "--signal", signal, *rights, "--", *map(str, command)]
 
+    @property
+    def switched(self) -> bool:
+        """True when it may not walk where we may; root in a namespace has lost that power too."""
+        return self.user_namespace or self.uid is not None
+
     def own(self, directory: Path) -> None:
         """Hands `directory` (or a file) to this account, where it is another one."""
         if self.uid is None or self.gid is None or directory.stat().st_uid == self.uid:
@@ -40,7 +45,7 @@ class Account:
 
     def reachable(self, bin_dir: Path) -> Path:
         """`bin_dir`, or a copy where this account may not read it (a venv in a private home)."""
-        if self.uid is None or self._can_run(bin_dir / "postgres"):
+        if not self.switched or self._can_run(bin_dir / "postgres"):
             return bin_dir
         tree = bin_dir.parent
         copy = SHARED_TREES / f"postgres-{tree.stat().st_mtime_ns}"

@@ -159,13 +159,14 @@ class Postgres:
     @property
     def _directory(self) -> list[str]:
         # Another account cannot walk through our private home, but it can be put inside.
-        return ["-D", "/proc/self/cwd" if self._account.uid is not None else str(self._data)]
+        return ["-D", "/proc/self/cwd" if self._account.switched else str(self._data)]
 
     def _initdb(self) -> None:
         passwords = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, *LOGIN_ROLES)}
         write_private_json(self._password_file, passwords)
         final, self._data = self._data, self._data.with_name("postgres.unfinished")
-        shutil.rmtree(self._data, ignore_errors=True)
+        if self._data.exists():
+            shutil.rmtree(self._data)
         self._data.mkdir(mode=0o700)
         password_file = self._data.with_name("initdb-password")
         write_private(password_file, passwords[SUPERUSER])
