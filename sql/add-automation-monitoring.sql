@@ -112,7 +112,7 @@ create table if not exists public.contacts (
     page_id uuid not null,
     sender_id text not null,
     sender_name text not null default '',
-    tags text [] not null default '{}',
+    tags text[] not null default '{}',
     time_zone text,
     last_inbound_at timestamptz,
     last_outbound_at timestamptz,
@@ -167,13 +167,13 @@ create table if not exists public.ai_automation_rules (
     page_id uuid not null,
     name text not null,
     enabled boolean not null default false,
-    include_tags text [] not null default '{}',
+    include_tags text[] not null default '{}',
     include_mode text not null default 'any',
-    exclude_tags text [] not null default '{}',
+    exclude_tags text[] not null default '{}',
     wait_minutes integer not null default 1200,
     max_follow_ups integer not null default 3,
     daily_limit integer not null default 200,
-    active_days smallint [] not null default '{1,2,3,4,5,6,7}',
+    active_days smallint[] not null default '{1,2,3,4,5,6,7}',
     active_from time not null default '09:00',
     active_until time not null default '20:00',
     time_zone text not null default 'UTC',
@@ -197,7 +197,7 @@ create table if not exists public.ai_automation_rules (
     constraint ai_automation_rules_wait_is_possible check (wait_minutes between 0 and 43200),
     constraint ai_automation_rules_follow_ups_are_few check (max_follow_ups between 1 and 10),
     constraint ai_automation_rules_daily_limit_is_possible check (daily_limit between 0 and 100000),
-    constraint ai_automation_rules_days_are_iso check (active_days <@ '{1,2,3,4,5,6,7}'::smallint []),
+    constraint ai_automation_rules_days_are_iso check (active_days <@ '{1,2,3,4,5,6,7}'::smallint[]),
     constraint ai_automation_rules_hours_are_a_span check (active_from <> active_until),
     constraint ai_automation_rules_time_zone_exists check (timezone(time_zone, timestamptz '2026-01-01 00:00:00+00') is not null),
     constraint ai_automation_rules_prompt_fits check (length(prompt) <= 8000),
@@ -686,7 +686,7 @@ comment on function public.tally_daily_usage() is 'Keeps ai_automation_daily_usa
 -- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
 
 create or replace function public.active_hours(
-    p_days smallint [],
+    p_days smallint[],
     p_from time,
     p_until time,
     p_zone text,
@@ -710,12 +710,12 @@ as $$
     where extract(isodow from d.local_day) = any(p_days);
 $$;
 
-comment on function public.active_hours(smallint [], time, time, text, timestamptz) is
+comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
 'Whether a zone''s clock is inside the active days and hours, and when they begin next. Spans are compared as moments, so midnight and both DST changes are right.';
 
 create or replace function public.contact_eligibility(
     p_rule_id uuid,
-    p_contact_ids uuid [] default null,
+    p_contact_ids uuid[] default null,
     p_now timestamptz default now()
 )
 returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
@@ -822,7 +822,7 @@ as $$
     from settled as f;
 $$;
 
-comment on function public.contact_eligibility(uuid, uuid [], timestamptz) is
+comment on function public.contact_eligibility(uuid, uuid[], timestamptz) is
 'A reason per contact of the rule''s page, the first that applies: rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer.';
 
 create or replace function public.reason_text(p_reason text)
@@ -1004,7 +1004,7 @@ comment on function public.enqueue_due_contacts(integer) is
 'The plan turn: queues what is due of every enabled automation whose time has come. Two schedulers never start one slot twice.';
 -- What a worker may ask for. Every write names the lease token it holds; a contact that was taken over does not move.
 
-create or replace function public.recheck_before_send(p_state_ids bigint [])
+create or replace function public.recheck_before_send(p_state_ids bigint[])
 returns table (state_id bigint, reason_code text, next_check_at timestamptz)
 language sql
 stable
@@ -1031,11 +1031,11 @@ as $$
     where s.id = any(p_state_ids);
 $$;
 
-comment on function public.recheck_before_send(bigint []) is
+comment on function public.recheck_before_send(bigint[]) is
 'The eligibility rules once more for contacts that are about to be written or sent to, and whether this follow-up may be out already.';
 
 -- Skips those of p_state_ids that may no longer be written to; returns the others.
-create or replace function public.skip_ineligible(p_state_ids bigint [])
+create or replace function public.skip_ineligible(p_state_ids bigint[])
 returns setof bigint
 language sql
 set search_path = ''
@@ -1061,7 +1061,7 @@ as $$
     select v.state_id from verdict as v where v.reason_code = 'ok' order by v.state_id;
 $$;
 
-comment on function public.skip_ineligible(bigint []) is 'Moves contacts that fail the recheck to skipped, with the reason, and returns the rest.';
+comment on function public.skip_ineligible(bigint[]) is 'Moves contacts that fail the recheck to skipped, with the reason, and returns the rest.';
 
 -- Ready messages, oldest first, as many per page as its rate allows. The page row is the lock that several workers share.
 create or replace function public.pick_ready_to_send(p_limit integer)
@@ -1073,7 +1073,7 @@ declare
     v_page record;
     v_room integer;
     v_left integer := p_limit;
-    v_picked bigint [];
+    v_picked bigint[];
 begin
     for v_page in
         select p.id, p.sends_per_minute
@@ -1165,7 +1165,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids bigint [];
+    v_ids bigint[];
 begin
     select array_agg(k.id) into v_ids from public.pick_contacts(p_stage::public.automation_stage, p_limit) as k (id);
     if v_ids is null then
@@ -1238,7 +1238,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids bigint [];
+    v_ids bigint[];
 begin
     select array_agg(held.id) into v_ids
     from (
@@ -1469,7 +1469,7 @@ comment on function public.reclaim_expired_leases() is
 'Takes contacts back from workers that stopped answering. A contact in sending is not moved: it must be settled, never sent again by itself.';
 
 create or replace function public.beat(
-    p_worker text, p_version text, p_doing text, p_held bigint [], p_lease_seconds integer, p_stopping boolean default false
+    p_worker text, p_version text, p_doing text, p_held bigint[], p_lease_seconds integer, p_stopping boolean default false
 )
 returns jsonb
 language plpgsql
@@ -1490,7 +1490,7 @@ begin
 end;
 $$;
 
-comment on function public.beat(text, text, text, bigint [], integer, boolean) is
+comment on function public.beat(text, text, text, bigint[], integer, boolean) is
 'A worker says that it lives: its row is renewed, and so are the leases of p_held. An expired lease is not revived, and a claim whose answer was lost runs out.';
 
 create or replace function public.complete_finished_sequences(p_limit integer default 500)
@@ -1587,7 +1587,7 @@ $$;
 comment on function public.set_rule_enabled(uuid, boolean) is
 'Switches the caller''s automation on or off. Off stops contacts in flight at their next step.';
 
-create or replace function public.cancel_contacts(p_state_ids bigint [])
+create or replace function public.cancel_contacts(p_state_ids bigint[])
 returns jsonb
 language plpgsql
 security definer
@@ -1619,10 +1619,10 @@ begin
 end;
 $$;
 
-comment on function public.cancel_contacts(bigint []) is
+comment on function public.cancel_contacts(bigint[]) is
 'Stops contacts of the caller that are in flight and not yet being sent to. One whose message is being written stops before it is sent.';
 
-create or replace function public.retry_contacts(p_state_ids bigint [])
+create or replace function public.retry_contacts(p_state_ids bigint[])
 returns jsonb
 language plpgsql
 security definer
@@ -1663,7 +1663,7 @@ begin
 end;
 $$;
 
-comment on function public.retry_contacts(bigint []) is
+comment on function public.retry_contacts(bigint[]) is
 'Queues failed or skipped contacts of the caller again. A follow-up whose outcome was unknown may be sent a second time: that is the person''s decision, and it is recorded.';
 
 create or replace function public.approve_message(p_state_id bigint, p_text text default null)
@@ -1911,12 +1911,16 @@ left join lateral (
         and (public.is_in_flight(g.stage) or s.stage_entered_at > now() - interval '24 hours')
 ) as n on true
 left join lateral (
-    select sum(k.passed) as passed, sum(k.passed_seconds) / nullif(sum(k.passed), 0) as mean_seconds
+    select
+        sum(k.passed) as passed,
+        sum(k.passed_seconds) / nullif(sum(k.passed), 0) as mean_seconds
     from public.ai_automation_stage_minutes as k
     where k.rule_id = r.id and k.stage = g.stage and k.minute > now() - interval '1 hour'
 ) as h on true
 left join lateral (
-    select sum(k.entered) as entered, sum(k.passed) as passed
+    select
+        sum(k.entered) as entered,
+        sum(k.passed) as passed
     from public.ai_automation_stage_minutes as k
     where k.rule_id = r.id and k.stage = g.stage and k.minute = date_trunc('minute', now())
 ) as m on true;
@@ -1977,7 +1981,11 @@ left join lateral (
         and k.minute >= timezone(r.time_zone, timezone(r.time_zone, now())::date + time '00:00')
 ) as d on true
 left join lateral (
-    select u.requested_at from public.ai_automation_runs as u where u.rule_id = r.id order by u.requested_at desc limit 1
+    select u.requested_at
+    from public.ai_automation_runs as u
+    where u.rule_id = r.id
+    order by u.requested_at desc
+    limit 1
 ) as l on true;
 
 comment on view public.automation_live_stats is
@@ -2292,15 +2300,15 @@ public.schema_version(),
 public.is_in_flight(public.automation_stage),
 public.stamp_contact_state(), public.record_stage_moves(), public.record_first_stage(),
 public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(), public.end_sequences_on_reply(),
-public.active_hours(smallint [], time, time, text, timestamptz),
-public.contact_eligibility(uuid, uuid [], timestamptz),
+public.active_hours(smallint[], time, time, text, timestamptz),
+public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
-public.recheck_before_send(bigint []), public.skip_ineligible(bigint []), public.pick_ready_to_send(integer),
+public.recheck_before_send(bigint[]), public.skip_ineligible(bigint[]), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, bigint [], integer, boolean), public.complete_finished_sequences(integer),
-public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint []), public.retry_contacts(bigint []),
+public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
+public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]), public.retry_contacts(bigint[]),
 public.approve_message(bigint, text), public.reject_message(bigint, text), public.save_page_token(uuid, text),
 public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
@@ -2311,12 +2319,12 @@ grant execute on function public.schema_version() to anon, authenticated, servic
 
 grant execute on function
 public.is_in_flight(public.automation_stage), public.reason_text(text),
-public.active_hours(smallint [], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid [], timestamptz)
+public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz)
 to authenticated, service_role;
 
 grant execute on function
-public.request_run(uuid), public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint []),
-public.retry_contacts(bigint []), public.approve_message(bigint, text), public.reject_message(bigint, text),
+public.request_run(uuid), public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]),
+public.retry_contacts(bigint[]), public.approve_message(bigint, text), public.reject_message(bigint, text),
 public.save_page_token(uuid, text), public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
 public.dry_run(uuid)
@@ -2324,10 +2332,10 @@ to authenticated;
 
 grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
-public.recheck_before_send(bigint []), public.skip_ineligible(bigint []), public.pick_ready_to_send(integer),
+public.recheck_before_send(bigint[]), public.skip_ineligible(bigint[]), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, bigint [], integer, boolean), public.complete_finished_sequences(integer)
+public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer)
 to service_role;
 
 notify pgrst, 'reload schema';

@@ -46,7 +46,7 @@ create table if not exists public.contacts (
     page_id uuid not null,
     sender_id text not null,
     sender_name text not null default '',
-    tags text [] not null default '{}',
+    tags text[] not null default '{}',
     time_zone text,
     last_inbound_at timestamptz,
     last_outbound_at timestamptz,

@@ -1,7 +1,7 @@
 -- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
 
 create or replace function public.active_hours(
-    p_days smallint [],
+    p_days smallint[],
     p_from time,
     p_until time,
     p_zone text,
@@ -25,12 +25,12 @@ as $$
     where extract(isodow from d.local_day) = any(p_days);
 $$;
 
-comment on function public.active_hours(smallint [], time, time, text, timestamptz) is
+comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
 'Whether a zone''s clock is inside the active days and hours, and when they begin next. Spans are compared as moments, so midnight and both DST changes are right.';
 
 create or replace function public.contact_eligibility(
     p_rule_id uuid,
-    p_contact_ids uuid [] default null,
+    p_contact_ids uuid[] default null,
     p_now timestamptz default now()
 )
 returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
@@ -137,7 +137,7 @@ as $$
     from settled as f;
 $$;
 
-comment on function public.contact_eligibility(uuid, uuid [], timestamptz) is
+comment on function public.contact_eligibility(uuid, uuid[], timestamptz) is
 'A reason per contact of the rule''s page, the first that applies: rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer.';
 
 create or replace function public.reason_text(p_reason text)

@@ -1,6 +1,6 @@
 -- What a worker may ask for. Every write names the lease token it holds; a contact that was taken over does not move.
 
-create or replace function public.recheck_before_send(p_state_ids bigint [])
+create or replace function public.recheck_before_send(p_state_ids bigint[])
 returns table (state_id bigint, reason_code text, next_check_at timestamptz)
 language sql
 stable
@@ -27,11 +27,11 @@ as $$
     where s.id = any(p_state_ids);
 $$;
 
-comment on function public.recheck_before_send(bigint []) is
+comment on function public.recheck_before_send(bigint[]) is
 'The eligibility rules once more for contacts that are about to be written or sent to, and whether this follow-up may be out already.';
 
 -- Skips those of p_state_ids that may no longer be written to; returns the others.
-create or replace function public.skip_ineligible(p_state_ids bigint [])
+create or replace function public.skip_ineligible(p_state_ids bigint[])
 returns setof bigint
 language sql
 set search_path = ''
@@ -57,7 +57,7 @@ as $$
     select v.state_id from verdict as v where v.reason_code = 'ok' order by v.state_id;
 $$;
 
-comment on function public.skip_ineligible(bigint []) is 'Moves contacts that fail the recheck to skipped, with the reason, and returns the rest.';
+comment on function public.skip_ineligible(bigint[]) is 'Moves contacts that fail the recheck to skipped, with the reason, and returns the rest.';
 
 -- Ready messages, oldest first, as many per page as its rate allows. The page row is the lock that several workers share.
 create or replace function public.pick_ready_to_send(p_limit integer)
@@ -69,7 +69,7 @@ declare
     v_page record;
     v_room integer;
     v_left integer := p_limit;
-    v_picked bigint [];
+    v_picked bigint[];
 begin
     for v_page in
         select p.id, p.sends_per_minute
@@ -161,7 +161,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids bigint [];
+    v_ids bigint[];
 begin
     select array_agg(k.id) into v_ids from public.pick_contacts(p_stage::public.automation_stage, p_limit) as k (id);
     if v_ids is null then
@@ -234,7 +234,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids bigint [];
+    v_ids bigint[];
 begin
     select array_agg(held.id) into v_ids
     from (

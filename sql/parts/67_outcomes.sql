@@ -173,7 +173,7 @@ comment on function public.reclaim_expired_leases() is
 'Takes contacts back from workers that stopped answering. A contact in sending is not moved: it must be settled, never sent again by itself.';
 
 create or replace function public.beat(
-    p_worker text, p_version text, p_doing text, p_held bigint [], p_lease_seconds integer, p_stopping boolean default false
+    p_worker text, p_version text, p_doing text, p_held bigint[], p_lease_seconds integer, p_stopping boolean default false
 )
 returns jsonb
 language plpgsql
@@ -194,7 +194,7 @@ begin
 end;
 $$;
 
-comment on function public.beat(text, text, text, bigint [], integer, boolean) is
+comment on function public.beat(text, text, text, bigint[], integer, boolean) is
 'A worker says that it lives: its row is renewed, and so are the leases of p_held. An expired lease is not revived, and a claim whose answer was lost runs out.';
 
 create or replace function public.complete_finished_sequences(p_limit integer default 500)

@@ -25,7 +25,7 @@ $$;
 comment on function public.set_rule_enabled(uuid, boolean) is
 'Switches the caller''s automation on or off. Off stops contacts in flight at their next step.';
 
-create or replace function public.cancel_contacts(p_state_ids bigint [])
+create or replace function public.cancel_contacts(p_state_ids bigint[])
 returns jsonb
 language plpgsql
 security definer
@@ -57,10 +57,10 @@ begin
 end;
 $$;
 
-comment on function public.cancel_contacts(bigint []) is
+comment on function public.cancel_contacts(bigint[]) is
 'Stops contacts of the caller that are in flight and not yet being sent to. One whose message is being written stops before it is sent.';
 
-create or replace function public.retry_contacts(p_state_ids bigint [])
+create or replace function public.retry_contacts(p_state_ids bigint[])
 returns jsonb
 language plpgsql
 security definer
@@ -101,7 +101,7 @@ begin
 end;
 $$;
 
-comment on function public.retry_contacts(bigint []) is
+comment on function public.retry_contacts(bigint[]) is
 'Queues failed or skipped contacts of the caller again. A follow-up whose outcome was unknown may be sent a second time: that is the person''s decision, and it is recorded.';
 
 create or replace function public.approve_message(p_state_id bigint, p_text text default null)

@@ -66,12 +66,16 @@ left join lateral (
         and (public.is_in_flight(g.stage) or s.stage_entered_at > now() - interval '24 hours')
 ) as n on true
 left join lateral (
-    select sum(k.passed) as passed, sum(k.passed_seconds) / nullif(sum(k.passed), 0) as mean_seconds
+    select
+        sum(k.passed) as passed,
+        sum(k.passed_seconds) / nullif(sum(k.passed), 0) as mean_seconds
     from public.ai_automation_stage_minutes as k
     where k.rule_id = r.id and k.stage = g.stage and k.minute > now() - interval '1 hour'
 ) as h on true
 left join lateral (
-    select sum(k.entered) as entered, sum(k.passed) as passed
+    select
+        sum(k.entered) as entered,
+        sum(k.passed) as passed
     from public.ai_automation_stage_minutes as k
     where k.rule_id = r.id and k.stage = g.stage and k.minute = date_trunc('minute', now())
 ) as m on true;
@@ -132,7 +136,11 @@ left join lateral (
         and k.minute >= timezone(r.time_zone, timezone(r.time_zone, now())::date + time '00:00')
 ) as d on true
 left join lateral (
-    select u.requested_at from public.ai_automation_runs as u where u.rule_id = r.id order by u.requested_at desc limit 1
+    select u.requested_at
+    from public.ai_automation_runs as u
+    where u.rule_id = r.id
+    order by u.requested_at desc
+    limit 1
 ) as l on true;
 
 comment on view public.automation_live_stats is

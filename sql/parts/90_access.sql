@@ -120,15 +120,15 @@ public.schema_version(),
 public.is_in_flight(public.automation_stage),
 public.stamp_contact_state(), public.record_stage_moves(), public.record_first_stage(),
 public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(), public.end_sequences_on_reply(),
-public.active_hours(smallint [], time, time, text, timestamptz),
-public.contact_eligibility(uuid, uuid [], timestamptz),
+public.active_hours(smallint[], time, time, text, timestamptz),
+public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
-public.recheck_before_send(bigint []), public.skip_ineligible(bigint []), public.pick_ready_to_send(integer),
+public.recheck_before_send(bigint[]), public.skip_ineligible(bigint[]), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, bigint [], integer, boolean), public.complete_finished_sequences(integer),
-public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint []), public.retry_contacts(bigint []),
+public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
+public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]), public.retry_contacts(bigint[]),
 public.approve_message(bigint, text), public.reject_message(bigint, text), public.save_page_token(uuid, text),
 public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
@@ -139,12 +139,12 @@ grant execute on function public.schema_version() to anon, authenticated, servic
 
 grant execute on function
 public.is_in_flight(public.automation_stage), public.reason_text(text),
-public.active_hours(smallint [], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid [], timestamptz)
+public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz)
 to authenticated, service_role;
 
 grant execute on function
-public.request_run(uuid), public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint []),
-public.retry_contacts(bigint []), public.approve_message(bigint, text), public.reject_message(bigint, text),
+public.request_run(uuid), public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]),
+public.retry_contacts(bigint[]), public.approve_message(bigint, text), public.reject_message(bigint, text),
 public.save_page_token(uuid, text), public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
 public.dry_run(uuid)
@@ -152,10 +152,10 @@ to authenticated;
 
 grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
-public.recheck_before_send(bigint []), public.skip_ineligible(bigint []), public.pick_ready_to_send(integer),
+public.recheck_before_send(bigint[]), public.skip_ineligible(bigint[]), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, bigint [], integer, boolean), public.complete_finished_sequences(integer)
+public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer)
 to service_role;
 
 notify pgrst, 'reload schema';

@@ -1,4 +1,4 @@
-"""This file is where the migration's own promises are checked: applies anywhere, twice, shut tight."""
+"""This file is where the migration keeps its promises: it applies anywhere, twice, shut tight."""
 
 import secrets
 from pathlib import Path
@@ -98,7 +98,8 @@ CATALOGUE_RULES = {
     "every foreign key has an index": """
         select conname from pg_constraint as k
         where k.contype = 'f' and k.connamespace = 'public'::regnamespace and not exists (
-            select 1 from pg_index as i where i.indrelid = k.conrelid and i.indkey[0] = any(k.conkey)
+            select 1 from pg_index as i
+            where i.indrelid = k.conrelid and i.indkey[0] = any(k.conkey)
         )
     """,
     "no policy is without a role or for everybody": """

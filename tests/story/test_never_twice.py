@@ -1,4 +1,4 @@
-"""This file is where workers die and providers lie at the worst moment, and no message goes out twice."""
+"""This file is where workers die, providers lie, and still no message goes out twice."""
 
 from datetime import timedelta
 
@@ -12,7 +12,8 @@ from tests.story.telling import Worker
 def expire_leases(story):
     """As if the worker had been silent for longer than a lease lasts."""
     story.world.rows(
-        "update public.ai_automation_contact_states set lease_expires_at = now() - interval '1 second'"
+        "update public.ai_automation_contact_states"
+        " set lease_expires_at = now() - interval '1 second'"
         " where lease_expires_at is not null returning id"
     )
 
