@@ -66,6 +66,8 @@ def choose_account(data: Path) -> Account:
     """The account for the data directory `data`; one that exists keeps its owner."""
     if os.geteuid() != 0:
         return Account()
+    if not sys.platform.startswith("linux"):
+        raise StartError("PostgreSQL does not run as root. Start this as your own user.")
     owner = data.stat().st_uid if data.exists() else 0
     if owner != 0:
         return Account(uid=owner, gid=data.stat().st_gid)

@@ -123,7 +123,8 @@ class Stack:
 def _check_dashboard_port(settings: Settings) -> None:
     port, host = settings.dashboard_port, settings.dashboard_host
     if not is_free(port, host):
+        other = first_free(8051, [port])
         raise StartError(
             f"Port {port} is used by another program, so the dashboard cannot listen there. End "
-            f"that program, or choose another port: DASHBOARD_PORT={first_free(8051, [port])} make run"
+            f"that program, or choose another port: DASHBOARD_PORT={other} make run"
         )
