@@ -84,10 +84,10 @@ def _parse(request: object) -> Fault:
     if unknown:
         raise BadFaultError(f"Unknown fields: {', '.join(sorted(map(str, unknown)))}.")
     service = request.get("service")
-    if service not in KINDS:
+    if not isinstance(service, str) or service not in KINDS:
         raise BadFaultError('"service" must be "google" or "facebook".')
     kind = request.get("kind")
-    if kind not in KINDS[service]:
+    if not isinstance(kind, str) or kind not in KINDS[service]:
         raise BadFaultError(f"{kind!r} is not a kind of fault of {service}.")
     call = request.get("call", CALLS[service][0])
     if call not in CALLS[service]:

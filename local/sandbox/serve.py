@@ -1,6 +1,7 @@
 """This file is where the sandbox is served, on a thread of a test or as a process."""
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +16,13 @@ from local.sandbox.network import OpenProtocol
 from local.sandbox.server import SandboxConfig, create_sandbox
 
 FREE_PORTS = range(21300, 21400)
+# Nothing here is encrypted, and reading the machine's certificates for every call takes 30 ms.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def call(method: str, url: str, **more: Any) -> httpx.Response:
+    """One call to a server on this machine, past any proxy. Raises httpx.HTTPError."""
+    return httpx.request(method, url, verify=NO_TLS, trust_env=False, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +51,16 @@ class Sandbox:
     def fault(self, service: str, kind: str, **more: Any) -> None:
         """Asks for a fault; raises httpx.HTTPStatusError when there is no such kind."""
         body = {"service": service, "kind": kind, **more}
-        httpx.post(f"{self.url}/faults", json=body).raise_for_status()
+        call("POST", f"{self.url}/faults", json=body).raise_for_status()
 
     def reply(self, page_id: str, sender_id: str, text: str) -> None:
         """A contact writes to a page."""
         body = {"page_id": page_id, "sender_id": sender_id, "text": text}
-        httpx.post(f"{self.url}/facebook/reply", json=body).raise_for_status()
+        call("POST", f"{self.url}/facebook/reply", json=body).raise_for_status()
 
     def reset(self) -> None:
         """Everything works again."""
-        httpx.delete(f"{self.url}/faults").raise_for_status()
+        call("DELETE", f"{self.url}/faults").raise_for_status()
 
 
 def listen(port: int) -> socket.socket:

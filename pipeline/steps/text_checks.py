@@ -15,7 +15,7 @@ PLACEHOLDER = re.compile(
     r"|_{3,}"
     r"|\b(?:first_name|last_name|sender_name|contact_name)\b"
 )
-JSON_LIKE = re.compile(r"^\s*[\[{]|```|\"\s*:\s*[\"\[{\d]")
+JSON_LIKE = re.compile(r"^\s*(?:\{\s*[\"}]|\[\s*[\"{\[])|```|\"\s*:\s*[\"\[{\d]")
 REFUSAL = re.compile(
     r"\bas an? (?:ai|artificial|language model)"
     r"|\b(?:i|we) (?:can(?:no|['’])t|am unable to|['’]m unable to) "

@@ -1,0 +1,83 @@
+"""This file is where Google AI's errors, quotas and models are shown to be understood."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from google.genai.errors import APIError
+
+from pipeline.adapters.google_ai import thinking_for
+from pipeline.adapters.google_errors import explain, seconds_until_reset
+from pipeline.adapters.prompt import instruct, tell
+from pipeline.ports import WriterBusyError, WriterRefusedError
+from tests.providers.jobs import JOB
+
+NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("moment", "hours"),
+    [
+        (NOW, 12),
+        (datetime(2026, 7, 1, 7, 30, tzinfo=UTC), 23.5),
+        (datetime(2026, 3, 8, 8, 0, tzinfo=UTC), 23),
+        (datetime(2026, 11, 1, 7, 0, tzinfo=UTC), 25),
+    ],
+)
+def test_daily_quotas_begin_again_at_midnight_in_california(moment: datetime, hours: float) -> None:
+    assert seconds_until_reset(moment) == hours * 3600
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"error": "text"},
+        {"error": {"details": "text"}},
+        {"error": {"details": [1, {"@type": "x.RetryInfo", "retryDelay": "soon"}]}},
+        {"error": {"details": [{"@type": "x.QuotaFailure", "violations": "none"}]}},
+    ],
+)
+def test_a_rate_limit_without_readable_details_is_still_one(body: dict[str, Any]) -> None:
+    error = explain(APIError(429, body), NOW)
+
+    assert isinstance(error, WriterBusyError)
+    assert (error.code, error.after_seconds) == ("ai_rate_limited", 0)
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_an_outage_is_waited_for(status: int) -> None:
+    assert isinstance(explain(APIError(status, {}), NOW), WriterBusyError)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413])
+def test_a_refusal_needs_a_person_and_repeats_nothing_of_the_prompt(status: int) -> None:
+    error = explain(APIError(status, {"error": {"message": "Amina's prompt"}}), NOW)
+
+    assert isinstance(error, WriterRefusedError)
+    assert error.hint
+    assert "Amina" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking"),
+    [
+        ("gemini-3.5-flash-lite", {"thinking_level": "MINIMAL"}),
+        ("gemini-3.8-flash", {"thinking_level": "LOW"}),
+        ("gemini-2.5-flash-lite", {"thinking_budget": 0}),
+        ("gemini-2.5-pro", {"thinking_budget": 128}),
+    ],
+)
+def test_every_model_thinks_as_little_as_it_can(model: str, thinking: dict[str, Any]) -> None:
+    assert thinking_for(model).model_dump(exclude_none=True, mode="json") == thinking
+
+
+def test_the_contacts_words_are_never_in_the_instruction() -> None:
+    assert "Amina" not in instruct(JOB)
+    assert "Amina" in tell(JOB)
+    assert JOB.prompt in instruct(JOB)
+
+
+def test_a_prompt_with_braces_is_taken_as_it_is() -> None:
+    assert "{discount}" in instruct(replace(JOB, prompt="Mention {discount} once."))
