@@ -32,7 +32,7 @@ test: $(installed_tests) browser ## run all tests; one of them: make test args=t
 check: $(installed_tests) ## style, types, layers, SQL
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check --quiet .
-	@$(python) -m mypy
+	@$(python) -m mypy app.py api pages pipeline local
 	@.venv/bin/lint-imports --no-logo
 	@$(python) -m sqlfluff lint --nocolor --disable-progress-bar sql/parts
 	@cat $(parts) | cmp -s - $(migration) || { echo "$(migration) is not what sql/parts/ make: run 'make sql'." >&2; exit 1; }
