@@ -9,6 +9,7 @@ import bcrypt
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 PASSWORD = "correct horse"
 Row = dict[str, Any]
@@ -43,8 +44,8 @@ class World:
             email=email,
             encrypted_password=bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode(),
             email_confirmed_at=now,
-            raw_app_meta_data=psycopg.types.json.Jsonb({"provider": "email"}),
-            raw_user_meta_data=psycopg.types.json.Jsonb({}),
+            raw_app_meta_data=Jsonb({"provider": "email"}),
+            raw_user_meta_data=Jsonb({}),
             created_at=now,
             updated_at=now,
         )

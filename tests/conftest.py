@@ -77,7 +77,8 @@ def database(cluster: Postgres) -> Iterator[Database]:
 @pytest.fixture
 def supabase(database: Database, tmp_path: Path) -> Iterator[Supabase]:
     """The gateway, on a thread, in front of this test's database."""
-    from local.gateway.server import Config, create_gateway
+    from local.gateway.config import Config
+    from local.gateway.server import create_gateway
 
     keys = ("sb_publishable_" + secrets.token_urlsafe(16), "sb_secret_" + secrets.token_urlsafe(16))
     port = free_port()
