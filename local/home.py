@@ -3,6 +3,7 @@
 import fcntl
 import secrets
 import shutil
+import string
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,7 +59,7 @@ class Home:
             "session_secret": secrets.token_urlsafe(48),
             "facebook_app_secret": secrets.token_hex(16),
             "demo_email": DEMO_EMAIL,
-            "demo_password": secrets.token_urlsafe(9),
+            "demo_password": _typable_password(),
         }
         if missing := set(made) - set(kept):
             kept |= {name: made[name] for name in missing}
@@ -98,3 +99,8 @@ class Home:
                 f"Only {free // 1024**2} MB are free where {self.path} is; PostgreSQL needs about "
                 f"{NEEDED_BYTES // 1024**2} MB. Make room, or set STAGELIGHT_HOME to another disk."
             )
+
+
+def _typable_password() -> str:
+    letters = string.ascii_lowercase + string.digits
+    return "".join(secrets.choice(letters) for _ in range(12))
