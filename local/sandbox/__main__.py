@@ -12,12 +12,14 @@ from local.sandbox.server import SandboxConfig, create_sandbox
 ENVIRONMENT = """\
 Every flag can also be set in the environment; the flag wins:
   SANDBOX_PORT, SANDBOX_HOME, SANDBOX_AI_DELAY, SANDBOX_GRAPH_DELAY, SANDBOX_WEBHOOK_URL
-  SANDBOX_TEST_RECIPIENTS=off   recipients ending in 551, 190, 613, 002 are like any other
+  SANDBOX_TEST_RECIPIENTS=off   the recipients below are like any other
   FACEBOOK_APP_SECRET           when set, every Graph call must carry the right appsecret_proof
 
 Recipients that always go wrong, by the end of their id:
-  551  this person is not available     190  the page's token has expired
-  613  rate limit once, then received   002  received, but answered with error 1
+  551       this person is not available
+  613       rate limit once, then received
+  002       received, but answered with error 1
+  99999190  the page's token has expired: stops the page
 
 Faults on request: GET /faults lists every kind; POST /faults {"service", "kind", "times", ...}.
 """

@@ -67,9 +67,9 @@ class Mailbox:
         """The messages between a page and a contact, oldest first."""
         return self._threads.get((page_id, sender_id), [])
 
-    def threads_of(self, page_id: str) -> list[Thread]:
-        """The page's threads, in no order."""
-        return [thread for thread in self._threads if thread[0] == page_id]
+    def people_of(self, page_id: str) -> list[str]:
+        """Who has a thread with the page, longest known first."""
+        return [sender_id for page, sender_id in self._threads if page == page_id]
 
     def find_thread(self, conversation_id: str) -> Thread | None:
         """The thread with this conversation id, or None."""

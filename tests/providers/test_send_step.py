@@ -1,10 +1,16 @@
 """This file is where sending is shown to happen at most once, and to name every outcome."""
 
+import hashlib
+import hmac
 import re
+from dataclasses import replace
 
 import pytest
 
+from local.sandbox.serve import serve_sandbox
+from local.sandbox.server import SandboxConfig
 from pipeline.model import Advance, Fail, Retry
+from pipeline.settings import Settings
 from pipeline.stages import Stage
 from tests.providers.jobs import PAGE, PERSON, TOKEN, Desk
 
@@ -123,12 +129,16 @@ def test_a_refusal_fails_the_contact_and_says_whether_the_page_must_stop(
 
 @pytest.mark.parametrize(
     ("ending", "code", "arrived"),
-    [("551", "contact_unavailable", 0), ("190", "token_expired", 0), ("002", "outcome_unknown", 1)],
+    [
+        ("551", "contact_unavailable", 0),
+        ("99999190", "token_expired", 0),
+        ("002", "outcome_unknown", 1),
+    ],
 )
 def test_recipients_with_these_endings_always_go_wrong(
     desk: Desk, ending: str, code: str, arrived: int
 ) -> None:
-    outcome = desk.send(desk.job(sender_id=f"7700000000000{ending}"))
+    outcome = desk.send(desk.job(sender_id=f"77000000{ending}"))
 
     assert isinstance(outcome, Fail)
     assert outcome.code == code
@@ -178,11 +188,22 @@ def test_a_strange_page_id_stays_inside_its_path_segment(desk: Desk) -> None:
 def test_no_secret_is_logged_or_told(
     desk: Desk, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
-    caplog.set_level("DEBUG", logger="pipeline")
     caplog.set_level("INFO")
+    settings = replace(desk.settings, facebook_app_secret="app secret")
+    proof = hmac.new(b"app secret", TOKEN.encode(), hashlib.sha256).hexdigest()
     desk.sandbox.fault("facebook", kind)
 
-    outcome = desk.send(desk.job())
+    outcome = replace(desk, settings=settings).send(desk.job())
 
-    assert TOKEN not in caplog.text + str(outcome)
-    assert "appsecret_proof" not in caplog.text
+    told = caplog.text + str(outcome) + repr(settings) + repr(desk.job())
+    assert not [secret for secret in (TOKEN, proof, "app secret") if secret in told]
+
+
+def test_every_call_carries_the_proof_when_the_app_has_a_secret() -> None:
+    with serve_sandbox(SandboxConfig(app_secret="app secret")) as sandbox:
+        settings = Settings(facebook_graph_url=sandbox.graph_url, facebook_app_secret="app secret")
+        desk = Desk(sandbox, settings)
+        without = replace(desk, settings=replace(settings, facebook_app_secret=""))
+        outcomes = [desk.send(desk.job()), desk.settle(desk.job()), without.send(without.job())]
+
+    assert [type(outcome) for outcome in outcomes] == [Advance, Advance, Fail]

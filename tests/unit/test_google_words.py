@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from google.genai.errors import APIError
 
-from pipeline.adapters.google_ai import thinking_for
+from pipeline.adapters.google_ai import GoogleAi, thinking_for
 from pipeline.adapters.google_errors import explain, seconds_until_reset
 from pipeline.adapters.prompt import instruct, tell
 from pipeline.ports import WriterBusyError, WriterRefusedError
+from pipeline.settings import Settings, SettingsError
 from tests.providers.jobs import JOB
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
@@ -77,6 +78,11 @@ def test_the_contacts_words_are_never_in_the_instruction() -> None:
     assert "Amina" not in instruct(JOB)
     assert "Amina" in tell(JOB)
     assert JOB.prompt in instruct(JOB)
+
+
+def test_without_a_key_the_setting_is_named() -> None:
+    with pytest.raises(SettingsError, match="GOOGLE_API_KEY"):
+        GoogleAi(Settings())
 
 
 def test_a_prompt_with_braces_is_taken_as_it_is() -> None:
