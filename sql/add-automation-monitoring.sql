@@ -698,20 +698,23 @@ stable
 set search_path = ''
 as $$
     select
-        coalesce(bool_or(p_now >= span.opens_at and p_now < span.closes_at), false),
-        min(span.opens_at) filter (where span.opens_at > p_now)
-    from generate_series(-1, 8) as ahead (days)
-    cross join lateral (select timezone(p_zone, p_now)::date + ahead.days as local_day) as d
+        coalesce(bool_or(c.clock >= span.opens and c.clock < span.closes), false),
+        min(m.moment) filter (where m.moment > p_now and l.clock >= span.opens and l.clock < span.closes)
+    from (select timezone(p_zone, p_now) as clock) as c
+    cross join generate_series(-1, 15) as ahead (days)
+    cross join lateral (select c.clock::date + ahead.days as local_day) as d
     cross join lateral (
-        select
-            timezone(p_zone, d.local_day + p_from) as opens_at,
-            timezone(p_zone, d.local_day + (p_until <= p_from)::int + p_until) as closes_at
+        select d.local_day + p_from as opens, d.local_day + (p_until <= p_from)::int + p_until as closes
     ) as span
+    -- An hour that autumn repeats begins earlier than timezone() says, one that spring leaves out opens when it is over.
+    cross join unnest('{0, 30 minutes, 1 hour, 2 hours}'::interval []) as back (shift)
+    cross join lateral (select timezone(p_zone, span.opens) - back.shift as moment) as m
+    cross join lateral (select timezone(p_zone, m.moment) as clock) as l
     where extract(isodow from d.local_day) = any(p_days);
 $$;
 
 comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
-'Whether a zone''s clock is inside the active days and hours, and when they begin next. Spans are compared as moments, so midnight and both DST changes are right.';
+'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
 
 create or replace function public.contact_eligibility(
     p_rule_id uuid,
@@ -1354,7 +1357,7 @@ begin
             next_send_at = case
                 when g.to_stage = 'ready_to_send' then v_now + make_interval(secs => coalesce(g.after_seconds, 0))
             end,
-            attempt = case when g.error_code is not null and public.is_in_flight(g.to_stage) then s.attempt + 1 else s.attempt end,
+            attempt = s.attempt + (g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send'))::int,
             follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
             last_sent_at = case when g.to_stage = 'sent' then v_now else s.last_sent_at end,
             next_check_at = case
