@@ -43,6 +43,13 @@ class Account:
         for path in (directory, *directory.rglob("*")):
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
+    def inside(self, directory: Path) -> Path:
+        """`directory` as this account names it when it is started there.
+
+        It cannot walk through our private home, but it can be put inside.
+        """
+        return Path("/proc/self/cwd") if self.switched else directory
+
     def reachable(self, bin_dir: Path) -> Path:
         """`bin_dir`, or a copy where this account may not read it (a venv in a private home)."""
         if not self.switched or self._can_run(bin_dir / "postgres"):

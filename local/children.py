@@ -105,11 +105,11 @@ class Child:
             self._process.wait()
 
     def last_words(self) -> str:
-        """How it ended and the last line of its log."""
+        """How it ended, and the last line of its log where it had the time to write one."""
         code = self._process.returncode if self._process else None
-        how = "still running" if code is None else f"exit code {code}"
         if code is not None and code < 0:
-            how = f"killed by {signal.Signals(-code).name}"
+            return killed_by(code)
+        how = "still running" if code is None else f"exit code {code}"
         return f"{how}; its log {self.log} ends: {last_line(self.log)}".removesuffix(" ends: ")
 
 
@@ -124,6 +124,11 @@ def answers(address: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def killed_by(code: int) -> str:
+    """A negative return code in words."""
+    return f"killed by {signal.Signals(-code).name}"
 
 
 def shorten(log: Path) -> None:

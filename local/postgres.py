@@ -1,7 +1,6 @@
 """This file is where one PostgreSQL server is made, started and stopped, as a direct child."""
 
 import secrets
-import shutil
 import signal
 import subprocess
 import time
@@ -11,16 +10,15 @@ from pathlib import Path
 import psycopg
 
 from local.account import Account, choose_account
-from local.binaries import find_bin, major_of
-from local.children import shorten
+from local.binaries import find_bin
+from local.children import killed_by, shorten
+from local.cluster import ENVIRONMENT, SUPERUSER, check_major, make_cluster
 from local.errors import StartError
-from local.files import read_json, write_private, write_private_json
+from local.files import read_json, write_private_json
 
 __all__ = ["LOGIN_ROLES", "Postgres", "find_bin"]
 
-SUPERUSER = "supabase_admin"
 LOGIN_ROLES = ("postgres", "authenticator", "supabase_auth_admin")
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 START_SECONDS = 60
 STOP_SECONDS = 15
 
@@ -78,8 +76,10 @@ class Postgres:
         self._account = choose_account(self._data)
         self._bin = self._account.reachable(self._bin)
         if not self._data.exists():
-            self._initdb()
-        self._check_major()
+            passwords = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, *LOGIN_ROLES)}
+            write_private_json(self._password_file, passwords)
+            make_cluster(self._data, self._bin, self._account, passwords[SUPERUSER])
+        check_major(self._data, self._bin)
         if not read_json(self._password_file):
             raise StartError(
                 f"{self._password_file} is missing, so nobody can sign in to the database beside "
@@ -90,7 +90,8 @@ class Postgres:
     def launch(self) -> None:
         """Starts the server; the calling thread must live as long as it (the kernel's rule)."""
         arguments = [part for item in self._options.items() for part in ("-c", "=".join(item))]
-        command = self._account.command(self._bin / "postgres", *self._directory, *arguments)
+        directory = self._account.inside(self._data)
+        command = self._account.command(self._bin / "postgres", "-D", directory, *arguments)
         shorten(self.log)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -156,65 +157,11 @@ class Postgres:
             self._process.kill()
             self._process.wait()
 
-    @property
-    def _directory(self) -> list[str]:
-        # Another account cannot walk through our private home, but it can be put inside.
-        return ["-D", "/proc/self/cwd" if self._account.switched else str(self._data)]
-
-    def _initdb(self) -> None:
-        passwords = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, *LOGIN_ROLES)}
-        write_private_json(self._password_file, passwords)
-        final, self._data = self._data, self._data.with_name("postgres.unfinished")
-        if self._data.exists():
-            shutil.rmtree(self._data)
-        self._data.mkdir(mode=0o700)
-        password_file = self._data.with_name("initdb-password")
-        write_private(password_file, passwords[SUPERUSER])
-        try:
-            self._run_initdb(password_file)
-        finally:
-            password_file.unlink()
-            unfinished, self._data = self._data, final
-        unfinished.rename(final)
-
-    def _run_initdb(self, password_file: Path) -> None:
-        self._account.own(self._data)
-        self._account.own(password_file)
-        locale = ["--locale=C.UTF-8"]
-        if major_of(self._bin) >= 17:
-            locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        with password_file.open() as password:
-            done = subprocess.run(
-                self._account.command(
-                    self._bin / "initdb",
-                    *self._directory,
-                    *locale,
-                    *("--username", SUPERUSER, "--pwfile", "/dev/stdin"),
-                    *("--auth=scram-sha-256", "--encoding=UTF8", "--data-checksums"),
-                    "--no-instructions",
-                ),
-                cwd=self._data,
-                env=ENVIRONMENT,
-                stdin=password,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        if done.returncode:
-            raise StartError(f"PostgreSQL could not make its data directory: {done.stderr.strip()}")
-
-    def _check_major(self) -> None:
-        kept = (self._data / "PG_VERSION").read_text().strip()
-        found = major_of(self._bin)
-        if kept != str(found):
-            raise StartError(
-                f"The data in {self._data} was made by PostgreSQL {kept}, but {self._bin} is "
-                f"PostgreSQL {found}. Set APP_PG_BIN to the programs of PostgreSQL {kept} to keep "
-                "the data, or run `make reset` to begin anew (this deletes it)."
-            )
-
     def last_words(self) -> str:
         """Why it ended, from its log."""
+        code = self._process.returncode if self._process else None
+        if code is not None and code < 0:
+            return killed_by(code)
         lines = self.log.read_text(errors="replace").splitlines()
         telling = [
             line for line in lines[-20:] if "FATAL" in line or "ERROR" in line or "HINT" in line
