@@ -55,7 +55,8 @@ async def get_user(connection: AuthConnection, user_id: uuid.UUID) -> Row:
 
 
 def normal_email(email: object) -> str:
-    return email.strip().lower() if isinstance(email, str) else ""
+    """The address as it is stored; empty for what can be no address."""
+    return email.strip().lower() if isinstance(email, str) and "\0" not in email else ""
 
 
 def is_banned(user: Row) -> bool:
@@ -72,7 +73,8 @@ class Passwords:
         self._nobody = bcrypt.hashpw(b"nobody", bcrypt.gensalt(self._cost))
 
     async def match(self, password: object, hashed: str | None) -> bool:
-        given = password.encode()[:BCRYPT_BYTES] if isinstance(password, str) else b""
+        text = password if isinstance(password, str) else ""
+        given = text.encode(errors="surrogatepass")[:BCRYPT_BYTES]
         stored = hashed.encode() if hashed else self._nobody
         return await asyncio.to_thread(bcrypt.checkpw, given, stored) and bool(hashed)
 

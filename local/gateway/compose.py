@@ -22,6 +22,8 @@ WORDS = {
     "nullsfirst": " nulls first", "nullslast": " nulls last",
     "null": "null", "not_null": "not null", "true": "true", "false": "false", "unknown": "unknown",
 }  # fmt: skip
+# With the star it cannot be mistaken for a column of that name.
+WHOLE_ROW = "_row.*"
 EMPTY: Composable = SQL("")
 NO_COUNT = SQL("null::bigint")
 
@@ -140,7 +142,7 @@ def _array(values: Iterable[str]) -> str:
     return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
 
 
-def body(form: str, strip_nulls: bool, of: str = "_row") -> Composable:
+def body(form: str, strip_nulls: bool, of: str = WHOLE_ROW) -> Composable:
     """The aggregate that makes the response's text; `form` is array, object, csv or none."""
     if form == "none":
         return SQL("''")
@@ -156,9 +158,9 @@ def body(form: str, strip_nulls: bool, of: str = "_row") -> Composable:
 
 
 CSV = SQL(
-    "coalesce((select string_agg(k, ',') from (select json_object_keys(to_json(x)) as k"
-    " from (select * from _rows limit 1) as x) as keys), '') || E'\\n'"
-    " || coalesce(string_agg(substring(_row::text, 2, length(_row::text) - 2), E'\\n'), '')"
+    "coalesce((select string_agg(k, ',') from (select json_object_keys(to_json(_first.*)) as k"
+    " from (select * from _rows limit 1) as _first) as _keys), '') || E'\\n'"
+    " || coalesce(string_agg(substring((_row.*)::text, 2, length((_row.*)::text) - 2), E'\\n'), '')"
 )
 
 

@@ -52,6 +52,8 @@ def read_config(path: Path) -> Config:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} is not a JSON object")
     known = {setting.name: setting for setting in fields(Config)}
     if unknown := sorted(set(values) - set(known)):
         raise ConfigError(f"{path} has settings that do not exist: {', '.join(unknown)}")

@@ -98,7 +98,8 @@ class Database:
             self._catalog = await load_catalog(listener, self.config.schemas)
             await self._connect()
             async for _ in listener.notifies():
-                self._catalog = await load_catalog(listener, self.config.schemas)
+                async with self._pool.connection() as connection:
+                    self._catalog = await load_catalog(connection, self.config.schemas)
 
     async def _connect(self) -> None:
         config = self.config

@@ -18,6 +18,7 @@ from local.gateway.catalog import Argument, Function, describe
 from local.gateway.compose import (
     EMPTY,
     NO_COUNT,
+    WHOLE_ROW,
     Composer,
     body,
     comma,
@@ -142,7 +143,7 @@ def _compose(
     page = composer.page(query, max_rows) if function.returns_set else EMPTY
     rows = SQL("select {}{}{}{}").format(items, source, composer.order(query.order), page)
     total = SQL("(select count(*){})").format(source) if call.counts else NO_COUNT
-    shown = "_row" if function.columns else f"_row.{SCALAR}"
+    shown = WHOLE_ROW if function.columns else f"_row.{SCALAR}"
     text = body(_form(call, function), call.media.strip_nulls, shown)
     return envelope(rows, text, total, called), composer.parameters
 

@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import psycopg
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -78,12 +78,7 @@ class Gateway:
             return rest_response(error)
         except Exception as error:
             found = refusal(error, signed_in=True)
-            status = (
-                found.status if isinstance(error, psycopg.Error) and found.status < 500 else 500
-            )
-            if found.status in (503, 504):
-                status = found.status
-            return auth_response(AuthError(status, "unexpected_failure", str(found)))
+            return auth_response(AuthError(found.status, "unexpected_failure", str(found)))
 
     async def health(self, _: Request) -> Response:
         """200 when PostgreSQL answers, else 503."""
@@ -148,6 +143,8 @@ def create_gateway(config: Config) -> Starlette:
 
 def create_server(config: Config) -> uvicorn.Server:
     """A server on the address in `config.url`; SIGTERM and SIGINT stop it gracefully."""
+    # Every refused statement would be a line of "pipeline aborted".
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     host, port = config.address
     # psycopg cannot use Windows' default event loop.
     loop = "asyncio:SelectorEventLoop" if sys.platform == "win32" else "auto"

@@ -1,0 +1,372 @@
+"""This file is where hostile requests are shown to be refused, or to be harmless."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import psycopg
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from tests.gateway.conftest import Person, Served
+
+pytestmark = pytest.mark.usefixtures("items")
+JSON = {"Content-Type": "application/json"}
+INJECTION = "x'; drop table public.items; --"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_lost(items: None, superuser: psycopg.Connection[Any]) -> Any:
+    """Whatever a test sends, Ada's and Bob's rows are there afterwards."""
+    yield
+    assert superuser.execute("select count(*) from public.items").fetchone() == (11,)
+
+
+def _encode(part: bytes) -> bytes:
+    return base64.urlsafe_b64encode(part).rstrip(b"=")
+
+
+def _forge(header: dict[str, Any], secret: bytes | None, **claims: Any) -> str:
+    """A token that says it is the service role, signed by HMAC or not at all."""
+    says = {"role": "service_role", "exp": int(time.time()) + 999, **claims}
+    signed = _encode(json.dumps(header).encode()) + b"." + _encode(json.dumps(says).encode())
+    mac = b"" if secret is None else _encode(hmac.new(secret, signed, hashlib.sha256).digest())
+    return (signed + b"." + mac).decode()
+
+
+def _elliptic(kid: str, header: dict[str, Any] | None = None) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = json.loads(ECAlgorithm.to_jwk(key.public_key()))
+    claims = {"role": "service_role", "exp": int(time.time()) + 999}
+    named = {"kid": kid, **({"jwk": public} if header is None else header)}
+    return jwt.encode(claims, key, "ES256", named)
+
+
+def _pem(public: dict[str, Any]) -> bytes:
+    key: Any = jwt.PyJWK(public).key
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return bytes(key.public_bytes(serialization.Encoding.PEM, form))
+
+
+FORGERIES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "without a signature": lambda key: _forge({"alg": "none", "kid": key["kid"]}, None),
+    "without a signature or a key": lambda _: _forge({"alg": "none"}, None),
+    "signed with the public key's PEM": lambda key: _forge(
+        {"alg": "HS256", "kid": key["kid"]}, _pem(key)
+    ),
+    "signed with the public key's JSON": lambda key: _forge(
+        {"alg": "HS256", "kid": key["kid"]}, json.dumps(key).encode()
+    ),
+    "signed with an empty secret": lambda _: _forge({"alg": "HS256"}, b""),
+    "signed with an empty secret and a null key": lambda _: _forge(
+        {"alg": "HS256", "kid": None}, b""
+    ),
+    "signed with another key under the right name": lambda key: _elliptic(key["kid"], {}),
+    "bringing its own key": lambda _: _elliptic("x"),
+    "pointing at a key elsewhere": lambda _: _elliptic("x", {"jku": "http://127.0.0.1:9/keys"}),
+    "of two parts": lambda _: "a.b",
+    "of four parts": lambda _: "a.b.c.d",
+    "that is no JSON": lambda _: "!!.??.!!",
+    "with a list as header": lambda _: ".".join(("W10", "e30", "AA")),
+    "with a number as key name": lambda _: _forge({"alg": "HS256", "kid": 1}, b"x"),
+    "with a list as key name": lambda _: _forge({"alg": "HS256", "kid": ["x"]}, b"x"),
+    "that is deeply nested": lambda _: _encode(b"[" * 20000).decode() + ".e30.AA",
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_token_that_was_not_issued_here_is_refused(gateway: Served, forgery: str) -> None:
+    (public,) = gateway.raw("GET", "/auth/v1/.well-known/jwks.json").json()["keys"]
+    token = FORGERIES[forgery](public)
+
+    for path in ("/rest/v1/rpc/whoami", "/auth/v1/admin/users"):
+        answer = gateway.raw("GET", path, token=token)
+        assert answer.status_code == (401 if "rest" in path else 403)
+    assert "d" not in public
+
+
+SIGNED_HERE = {
+    "expired": ({"exp": 1000}, 401, "PGRST303"),
+    "not yet valid": ({"nbf": 4102444800}, 401, "PGRST303"),
+    "without an end": ({"exp": None}, 401, "PGRST301"),
+    "for a role outside the API": ({"role": "postgres"}, 401, "22023"),
+    "for a role that is a list": ({"role": ["service_role"]}, 401, "22023"),
+}
+
+
+@pytest.mark.parametrize("case", SIGNED_HERE)
+def test_a_token_signed_here_must_still_be_right(gateway: Served, case: str) -> None:
+    changes, status, code = SIGNED_HERE[case]
+    claims = {"role": "authenticated", "exp": int(time.time()) + 60, **changes}
+    private = json.loads(Path(gateway.config.key_file).read_text())
+    kept = {name: value for name, value in claims.items() if value is not None}
+    token = jwt.encode(kept, jwt.PyJWK(private).key, "ES256", {"kid": private["kid"]})
+
+    answer = gateway.raw("GET", "/rest/v1/rpc/whoami", token=token)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_keys_are_needed_and_must_fit(gateway: Served, ada: Person) -> None:
+    secret = gateway.config.secret_key
+    path = "/rest/v1/rpc/whoami"
+
+    bare = gateway.http.get(f"{gateway.config.url}{path}")
+    token_only = gateway.http.get(
+        f"{gateway.config.url}{path}", headers={"Authorization": f"Bearer {ada.token}"}
+    )
+    refused = [
+        bare,
+        token_only,
+        gateway.raw("GET", path, headers={"apikey": "x"}),
+        gateway.raw("GET", path, headers={"apikey": "ключ".encode()}),
+        gateway.raw("GET", path, token=secret),
+        gateway.raw("GET", path, token=secret, headers={"apikey": "x"}),
+        gateway.raw("GET", path, headers={"apikey": secret, "User-Agent": "Mozilla/5.0"}),
+    ]
+
+    assert [answer.status_code for answer in refused] == [401] * 7
+    assert all(answer.json()["message"] for answer in refused)
+
+
+REFUSED_QUERIES = {
+    "a subquery in select": "select=*,(select+1)",
+    "a statement after a cast": "select=name::text);drop+table+items;--",
+    "a quote in a selected name": 'select=name\\",(select+1)',
+    "a quote in a column": 'na"me=eq.1',
+    "a condition in a column": "name+or+1=1;--=eq.1",
+    "a statement in order": "order=name;drop+table+items",
+    "a subquery in order": "order=name.desc,(select+1)",
+    "a condition after is": "name=is.null+or+1=1",
+    "an operator that closes": "name=eq)or(1=1.x",
+    "a language that closes": "name=fts(english',$$).x",
+    "a placeholder as column": "%25s=eq.1",
+    "a named placeholder as column": "%25(p0)s=eq.1",
+    "a tree four thousand deep": "or=" + "(and" * 4000 + "(a.eq.1" + ")" * 4001,
+    "a tree two thousand wide": "or=(" + ",".join(["qty.eq.1"] * 2000) + ")",
+    "an unclosed tree": "or=(qty.eq.1",
+    "an empty tree": "or=()",
+    "an unclosed list": "name=in.(a,b",
+    "an unclosed quote": 'name=in.("a',
+    "a regular expression that does not compile": "name=match.(((",
+    "a language that is not there": "name=fts(klingon).x",
+    "a number out of range": "qty=eq.99999999999999999999",
+    "a limit below nothing": "limit=-1",
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_QUERIES)
+def test_a_crooked_query_is_refused(gateway: Served, ada: Person, case: str) -> None:
+    answer = gateway.raw("GET", f"/rest/v1/items?{REFUSED_QUERIES[case]}", token=ada.token)
+
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.json()["code"]
+
+
+FRUITLESS = {
+    "a condition in a value": "name=eq.x'+or+'1'='1",
+    "a subquery in a list": "name=in.(x'),(select+1))",
+    "an array literal that closes": 'name=in.("a\\"}","b")',
+    "a condition in a json key": "meta->>k'||(select+1)||'=eq.1",
+    "a comment in a value": "name=eq.x'--",
+    "an escape in a value": "name=eq.x\\'",
+    "a nul in a value": "name=eq.a%00b",
+    "bytes that are no text": "name=eq.%FF%FE",
+    "half a pair of surrogates": "name=eq.%ED%A0%80",
+    "sixty thousand letters": "name=eq." + "x" * 60000,
+}
+
+
+@pytest.mark.parametrize("case", FRUITLESS)
+def test_a_hostile_value_finds_nothing(gateway: Served, ada: Person, case: str) -> None:
+    answer = gateway.raw("GET", f"/rest/v1/items?{FRUITLESS[case]}", token=ada.token)
+
+    assert answer.status_code < 500
+    assert answer.status_code >= 400 or answer.json() == []
+
+
+@pytest.mark.parametrize(
+    "select", ["a%25s:name", '"a%25(x)s":name', '"%25%25":name', '"{}":name', '"%25(p0)s":name']
+)
+def test_a_placeholder_as_a_new_name_is_just_a_name(
+    gateway: Served, ada: Person, select: str
+) -> None:
+    query = f"select={select}&name=eq.n1&limit=1"
+
+    answer = gateway.raw("GET", f"/rest/v1/items?{query}", token=ada.token)
+
+    assert answer.status_code in (200, 400)
+    assert answer.status_code == 400 or list(answer.json()[0].values()) == ["n1"]
+
+
+def test_a_limit_that_is_no_number_is_passed_over(gateway: Served, ada: Person) -> None:
+    answer = gateway.raw("GET", "/rest/v1/items?limit=1;drop+table+items", token=ada.token)
+
+    assert len(answer.json()) == 10
+
+
+OUT_OF_REACH: dict[str, tuple[str, dict[str, Any], int]] = {
+    "another schema by header": ("/rest/v1/users", {"Accept-Profile": "auth"}, 406),
+    "another schema by quoting": ("/rest/v1/users", {"Accept-Profile": 'public","auth'}, 406),
+    "another schema in the path": ("/rest/v1/auth.users", {}, 404),
+    "another path by dots": ("/rest/v1/..%2Fauth%2Fv1%2Fadmin%2Fusers", {}, 404),
+    "the system catalog": ("/rest/v1/pg_authid", {}, 404),
+    "the system catalog with its schema": ("/rest/v1/pg_catalog.pg_authid", {}, 404),
+    "a longer path": ("/rest/v1/items/1", {}, 404),
+    "the description of everything": ("/rest/v1/", {}, 400),
+    "a path outside": ("/pg/query", {}, 404),
+}
+
+
+@pytest.mark.parametrize("case", OUT_OF_REACH)
+def test_what_is_not_exposed_is_out_of_reach(gateway: Served, ada: Person, case: str) -> None:
+    path, headers, status = OUT_OF_REACH[case]
+
+    answer = gateway.raw("GET", path, token=ada.token, headers=headers)
+
+    assert answer.status_code == status
+    assert answer.json()["message"]
+
+
+@pytest.mark.parametrize("function", ["pg_read_file", "set_config", "pg_sleep", "auth.uid", "%s"])
+def test_functions_of_postgresql_cannot_be_called(
+    gateway: Served, ada: Person, function: str
+) -> None:
+    body = {"filename": "/etc/passwd"}
+
+    answer = gateway.raw("POST", f"/rest/v1/rpc/{function}", token=ada.token, json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "PGRST202")
+
+
+BAD_BODIES: dict[str, tuple[str, bytes]] = {
+    "a column that closes": ("", b'{"name\\",\\"owner) select 1;--": 1}'),
+    "a columns parameter that closes": ('?columns="name)%20select"', b'[{"name": "q"}]'),
+    "a conflict that closes": (
+        "?on_conflict=owner)%20do%20nothing--",
+        b'{"name": "q"}',
+    ),
+    "a list of numbers": ("", b"[1, 2]"),
+    "a number": ("", b"1"),
+    "null": ("", b"null"),
+    "different keys": ("", b'[{"name": "a"}, {"qty": 1}]'),
+    "half a pair of surrogates": ("", b'{"name": "\\ud800"}'),
+    "a nul": ("", b'{"name": "a\\u0000b"}'),
+    "bytes that are no text": ("", b'{"name": "\xff"}'),
+    "not a number": ("", b'{"name": "q", "qty": NaN}'),
+    "a broken end": ("", b'{"name": "q"'),
+    "twenty thousand brackets": ("", b"[" * 20000),
+    "a document within limits but far too deep": ("", b'{"meta":' * 5000 + b"1" + b"}" * 5000),
+    "a very long number": ("", b'{"name": "q", "qty": ' + b"9" * 5000 + b"}"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_BODIES)
+def test_a_crooked_body_is_refused(gateway: Served, ada: Person, case: str) -> None:
+    query, body = BAD_BODIES[case]
+    headers = {**JSON, "Prefer": "resolution=merge-duplicates"}
+
+    answer = gateway.raw(
+        "POST", f"/rest/v1/items{query}", token=ada.token, headers=headers, content=body
+    )
+
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.json()["code"]
+
+
+def test_a_body_that_is_too_large_is_refused_early(gateway: Served, ada: Person) -> None:
+    body = b"[" + b" " * (9 << 20) + b"]"
+
+    for path in ("/rest/v1/items", "/auth/v1/token?grant_type=password"):
+        answer = gateway.raw("POST", path, token=ada.token, headers=JSON, content=body)
+        assert answer.status_code == 413
+
+
+def test_a_time_zone_is_only_ever_a_time_zone(gateway: Served, ada: Person) -> None:
+    zone = "UTC'; set role service_role"
+
+    answer = gateway.raw(
+        "GET", "/rest/v1/rpc/whoami", token=ada.token, headers={"Prefer": f"timezone={zone}"}
+    )
+    assert (answer.json()["user"], answer.json()["zone"]) == ("authenticated", "UTC")
+
+    strict = {"Prefer": f"handling=strict, timezone={zone}"}
+    answer = gateway.raw("GET", "/rest/v1/rpc/whoami", token=ada.token, headers=strict)
+    assert (answer.status_code, answer.json()["code"]) == (400, "PGRST122")
+
+
+SIGN_INS: dict[str, Any] = {
+    "a condition in the address": {"email": "ada@example.com' or '1'='1", "password": "x"},
+    "lists and objects": {"email": ["a"], "password": {"$ne": 1}},
+    "nothing at all": {},
+    "a nul in the address": {"email": "ada@example.com\0", "password": "x"},
+    "half a pair of surrogates in the password": {"email": "ada@example.com", "password": "\ud800"},
+    "a megabyte of password": {"email": "ada@example.com", "password": "x" * (1 << 20)},
+}
+
+
+@pytest.mark.parametrize("case", SIGN_INS)
+def test_a_crooked_sign_in_is_just_a_wrong_one(gateway: Served, case: str) -> None:
+    body = json.dumps(SIGN_INS[case])
+
+    answer = gateway.raw("POST", "/auth/v1/token?grant_type=password", content=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_credentials")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b"1", b"[" * 20000, b"\xff"])
+def test_a_sign_in_that_is_no_object_is_refused(gateway: Served, body: bytes) -> None:
+    path = "/auth/v1/token?grant_type=password"
+
+    answer = gateway.raw("POST", path, headers=JSON, content=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
+
+
+@pytest.mark.parametrize("user_id", ["x", "1' or '1'='1", "..%2F..", "%00"])
+def test_a_crooked_user_id_is_refused(gateway: Served, user_id: str) -> None:
+    headers = {"apikey": gateway.config.secret_key}
+
+    answer = gateway.raw("DELETE", f"/auth/v1/admin/users/{user_id}", headers=headers)
+
+    assert answer.status_code == 404
+
+
+def test_another_hosts_name_is_refused(gateway: Served) -> None:
+    for host in ("evil.example", "127.0.0.1.evil.example", "evil.example:80", ""):
+        answer = gateway.raw("GET", "/health", headers={"Host": host})
+        assert answer.status_code == 421
+    for host in ("localhost:1", "127.0.0.1", "[::1]:80"):
+        assert gateway.raw("GET", "/health", headers={"Host": host}).status_code == 200
+
+
+def test_no_web_page_is_invited(gateway: Served, ada: Person) -> None:
+    headers = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
+
+    for method in ("GET", "OPTIONS"):
+        answer = gateway.raw(method, "/rest/v1/items", token=ada.token, headers=headers)
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_roles_never_leak_between_callers_who_share_connections(
+    gateway: Served, ada: Person
+) -> None:
+    secret = {"apikey": gateway.config.secret_key}
+    callers: list[tuple[dict[str, Any], str]] = [
+        ({"token": ada.token}, "authenticated"),
+        ({"headers": secret}, "service_role"),
+        ({}, "anon"),
+    ]
+
+    for caller, role in callers * 20:
+        answer: httpx.Response = gateway.raw("GET", "/rest/v1/rpc/whoami", **caller)
+        assert answer.json()["user"] == role
