@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import httpx
 
-from pipeline.adapters.facebook import Facebook
+from pipeline.adapters.facebook import Facebook, create_http
 from pipeline.adapters.google_ai import GoogleAi
 from pipeline.clients import service_client
 from pipeline.logs import log_to_stderr
@@ -43,7 +43,7 @@ def main() -> int:
 async def work(settings: Settings, vault: Vault) -> None:
     """Works until SIGTERM or SIGINT, then finishes what is in hand."""
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    async with httpx.AsyncClient(timeout=15) as database, httpx.AsyncClient(timeout=10) as graph:
+    async with httpx.AsyncClient(timeout=15) as database, create_http(settings) as graph:
         store = Store(service_client(settings, database), name)
         recorder = Recorder(store)
         google = GoogleAi(settings)

@@ -4,10 +4,35 @@ A client is one mutable identity: signing in or refreshing rewrites its headers.
 signs in is thrown away, and the service's client never does.
 """
 
+from dataclasses import dataclass, field
+
 import httpx
 from supabase import AsyncClient, AsyncClientOptions
+from supabase_auth.errors import AuthApiError, AuthError
+from supabase_auth.types import AuthResponse
 
 from pipeline.settings import Settings
+
+BUSY = "Supabase does not answer at the moment. Try again in a few seconds."
+
+
+class SignInError(Exception):
+    """Signing in did not work; the text is for the person. `refused` is false when it may later."""
+
+    def __init__(self, message: str, status: int, *, refused: bool) -> None:
+        super().__init__(message)
+        self.status = status
+        self.refused = refused
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What Supabase Auth gave one person; `expires_at` is in seconds since 1970."""
+
+    email: str
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: float
 
 
 def service_client(settings: Settings, http: httpx.AsyncClient) -> AsyncClient:
@@ -17,10 +42,61 @@ def service_client(settings: Settings, http: httpx.AsyncClient) -> AsyncClient:
 
 def user_client(settings: Settings, http: httpx.AsyncClient, access_token: str) -> AsyncClient:
     """A client for one request of one signed-in user; RLS decides what it sees."""
-    headers = {"Authorization": f"Bearer {access_token}"}
+    headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
     return AsyncClient(
         settings.supabase_url, settings.supabase_publishable_key, _options(http, headers)
     )
+
+
+async def sign_in(settings: Settings, http: httpx.AsyncClient, email: str, password: str) -> Tokens:
+    """Tokens for an e-mail address and password; raises SignInError."""
+    client = user_client(settings, http, "")
+    try:
+        answer = await client.auth.sign_in_with_password({"email": email, "password": password})
+    except (AuthError, httpx.HTTPError) as error:
+        raise _refusal(error) from None
+    return _tokens(answer)
+
+
+async def refresh(settings: Settings, http: httpx.AsyncClient, refresh_token: str) -> Tokens:
+    """New tokens for a refresh token, which can be used once; raises SignInError."""
+    client = user_client(settings, http, "")
+    try:
+        answer = await client.auth.refresh_session(refresh_token)
+    except (AuthError, httpx.HTTPError) as error:
+        raise _refusal(error) from None
+    return _tokens(answer)
+
+
+async def sign_out(settings: Settings, http: httpx.AsyncClient, tokens: Tokens) -> None:
+    """Ends this one sign-in at Supabase too; one that is already over is fine."""
+    client = user_client(settings, http, "")
+    try:
+        await client.auth.admin.sign_out(tokens.access_token, "local")
+    except (AuthError, httpx.HTTPError):
+        return
+
+
+def _tokens(answer: AuthResponse) -> Tokens:
+    session = answer.session
+    if session is None:
+        raise SignInError("Confirm your e-mail address first.", 401, refused=True)
+    email = session.user.email or ""
+    return Tokens(
+        email, session.access_token, session.refresh_token, float(session.expires_at or 0)
+    )
+
+
+def _refusal(error: Exception) -> SignInError:
+    """The sentence for the person; what Supabase wrote itself may name internals."""
+    if not isinstance(error, AuthApiError) or error.status >= 500:
+        return SignInError(BUSY, 503, refused=False)
+    if error.status == 429:
+        message = "Too many tries. Wait a few minutes, then try again."
+        return SignInError(message, 429, refused=False)
+    if error.code == "email_not_confirmed":
+        return SignInError("Confirm your e-mail address first.", 401, refused=True)
+    return SignInError("The e-mail address or the password is wrong.", 401, refused=True)
 
 
 def _options(http: httpx.AsyncClient, headers: dict[str, str]) -> AsyncClientOptions:

@@ -144,7 +144,7 @@ def _result(job: Job, outcome: Outcome) -> Row:
 
 def may_be_out(outcome: Fail) -> bool:
     """Whether the message may have reached the contact although the try failed."""
-    return outcome.unknown or outcome.code in ("outcome_unknown", "unexpected")
+    return outcome.unknown or outcome.code in ("outcome_unknown", "unexpected", "duplicate")
 
 
 def _success(to: Stage, job: Job) -> str:

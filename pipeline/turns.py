@@ -20,7 +20,6 @@ from pipeline.vault import Vault
 log = logging.getLogger("stagelight.worker")
 
 CHECK_BATCH = 200
-MAX_TRIES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ class Turns:
 
     async def _run(self, step: Callable[[Job], Awaitable[Outcome]], job: Job) -> None:
         try:
-            outcome = bounded(job, await step(job))
+            outcome = await step(job)
         except Exception:
             log.exception("surprise", extra={"state_id": job.state_id, "stage": job.stage})
             outcome = surprise(job)
@@ -153,17 +152,6 @@ class Turns:
                     "problem": problem,
                 },
             )
-
-
-def bounded(job: Job, outcome: Outcome) -> Outcome:
-    """Ends endless trying: after MAX_TRIES a person is asked."""
-    if not isinstance(outcome, Retry) or job.attempt + 1 < MAX_TRIES:
-        return outcome
-    return Fail(
-        outcome.code,
-        f"{outcome.message} Tried {MAX_TRIES} times.",
-        "Retry when the cause is gone.",
-    )
 
 
 def surprise(job: Job) -> Fail:

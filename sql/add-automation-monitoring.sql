@@ -677,12 +677,48 @@ after update on public.ai_automation_contact_states
 referencing old table as old_states new table as new_states
 for each statement execute function public.tally_daily_usage();
 
+-- A person may delete a contact at any time. What it held goes with it: its place in the run and, unless a message is or
+-- may be out, in the daily limit.
+create or replace function public.forget_deleted_contacts()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_runs as r
+    set
+        total = r.total - g.contacts,
+        finished_at = case when r.sent + r.skipped + r.failed = r.total - g.contacts then now() end
+    from (
+        select o.run_id, count(*) as contacts from old_states as o where public.is_in_flight(o.current_stage) group by o.run_id
+    ) as g
+    where r.id = g.run_id;
+
+    update public.ai_automation_daily_usage as u
+    set reserved = u.reserved - g.places
+    from (
+        select o.rule_id, o.quota_day, count(*) as places
+        from old_states as o
+        where o.quota_day is not null and o.current_stage < 'sending'
+        group by o.rule_id, o.quota_day
+    ) as g
+    where u.rule_id = g.rule_id and u.day = g.quota_day;
+    return null;
+end;
+$$;
+
+create or replace trigger forget_deleted_contacts
+after delete on public.ai_automation_contact_states
+referencing old table as old_states
+for each statement execute function public.forget_deleted_contacts();
+
 comment on function public.stamp_contact_state() is 'Sets the entry time of a stage and drops the lease of a contact that no worker holds any more.';
 comment on function public.record_stage_moves() is 'Refuses moves outside the stage graph and writes one event per move.';
 comment on function public.record_first_stage() is 'Writes the first event of a contact in an automation.';
 comment on function public.tally_stage_minutes() is 'Keeps ai_automation_stage_minutes.';
 comment on function public.tally_runs() is 'Keeps the counts of ai_automation_runs, so that they add up at every moment.';
 comment on function public.tally_daily_usage() is 'Keeps ai_automation_daily_usage.';
+comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted.';
 -- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
 
 create or replace function public.active_hours(
@@ -1037,6 +1073,39 @@ $$;
 comment on function public.recheck_before_send(bigint[]) is
 'The eligibility rules once more for contacts that are about to be written or sent to, and whether this follow-up may be out already.';
 
+-- The day's row is the lock that keeps two workers from overshooting the limit together. Who holds a place of today
+-- needs no lock; a place of yesterday is none.
+create or replace function public.lock_daily_usage(p_state_ids bigint[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rule_ids uuid [];
+begin
+    select array_agg(distinct s.rule_id) into v_rule_ids
+    from public.ai_automation_contact_states as s
+    inner join public.ai_automation_rules as r on r.id = s.rule_id
+    where s.id = any(p_state_ids) and s.quota_day is distinct from timezone(r.time_zone, now())::date;
+
+    insert into public.ai_automation_daily_usage (user_id, rule_id, day)
+    select r.user_id, r.id, timezone(r.time_zone, now())::date
+    from public.ai_automation_rules as r
+    where r.id = any(v_rule_ids)
+    order by r.id
+    on conflict do nothing;
+    perform 1
+    from public.ai_automation_daily_usage as u
+    inner join public.ai_automation_rules as r on r.id = u.rule_id and u.day = timezone(r.time_zone, now())::date
+    where u.rule_id = any(v_rule_ids)
+    order by u.rule_id, u.day
+    for update of u;
+end;
+$$;
+
+comment on function public.lock_daily_usage(bigint[]) is
+'Called before places in the daily limit are counted and taken for these contacts; others wait until the transaction ends.';
+
 -- Skips those of p_state_ids that may no longer be written to; returns the others.
 create or replace function public.skip_ineligible(p_state_ids bigint[])
 returns setof bigint
@@ -1058,6 +1127,17 @@ as $$
             quota_day = null
         from verdict as v
         where v.state_id = s.id and v.reason_code <> 'ok'
+        returning s.id
+    ),
+
+    -- Checked before midnight, sent after it: the message counts for the new day.
+    moved_to_today as (
+        update public.ai_automation_contact_states as s
+        set quota_day = timezone(r.time_zone, now())::date
+        from verdict as v, public.ai_automation_rules as r
+        where
+            v.state_id = s.id and v.reason_code = 'ok' and r.id = s.rule_id
+            and s.quota_day is distinct from timezone(r.time_zone, now())::date
         returning s.id
     )
 
@@ -1253,20 +1333,7 @@ begin
         for no key update of s
     ) as held;
 
-    -- The day's row is the lock that keeps two workers from overshooting the limit together.
-    insert into public.ai_automation_daily_usage (user_id, rule_id, day)
-    select distinct r.user_id, r.id, timezone(r.time_zone, now())::date
-    from public.ai_automation_contact_states as s
-    inner join public.ai_automation_rules as r on r.id = s.rule_id
-    where s.id = any(v_ids)
-    order by r.id
-    on conflict do nothing;
-    perform 1
-    from public.ai_automation_daily_usage as u
-    inner join public.ai_automation_rules as r on r.id = u.rule_id and u.day = timezone(r.time_zone, now())::date
-    where u.rule_id in (select s.rule_id from public.ai_automation_contact_states as s where s.id = any(v_ids))
-    order by u.rule_id, u.day
-    for update of u;
+    perform public.lock_daily_usage(v_ids);
 
     return query
     with verdict as materialized (
@@ -2202,6 +2269,10 @@ begin
 end;
 $$;
 
+revoke all on sequence
+public.contact_messages_id_seq, public.ai_automation_contact_states_id_seq, public.ai_automation_stage_events_id_seq,
+public.ai_automation_audit_id_seq
+from public, anon, authenticated, service_role;
 revoke update, delete on public.ai_automation_stage_events from service_role;
 revoke insert, update, delete on public.ai_automation_stage_moves from service_role;
 
@@ -2302,12 +2373,14 @@ revoke execute on function
 public.schema_version(),
 public.is_in_flight(public.automation_stage),
 public.stamp_contact_state(), public.record_stage_moves(), public.record_first_stage(),
-public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(), public.end_sequences_on_reply(),
+public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(),
+public.forget_deleted_contacts(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
 public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
-public.recheck_before_send(bigint[]), public.skip_ineligible(bigint[]), public.pick_ready_to_send(integer),
+public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
+public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
@@ -2335,7 +2408,8 @@ to authenticated;
 
 grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
-public.recheck_before_send(bigint[]), public.skip_ineligible(bigint[]), public.pick_ready_to_send(integer),
+public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
+public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer)

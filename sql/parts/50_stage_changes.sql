@@ -224,9 +224,45 @@ after update on public.ai_automation_contact_states
 referencing old table as old_states new table as new_states
 for each statement execute function public.tally_daily_usage();
 
+-- A person may delete a contact at any time. What it held goes with it: its place in the run and, unless a message is or
+-- may be out, in the daily limit.
+create or replace function public.forget_deleted_contacts()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_runs as r
+    set
+        total = r.total - g.contacts,
+        finished_at = case when r.sent + r.skipped + r.failed = r.total - g.contacts then now() end
+    from (
+        select o.run_id, count(*) as contacts from old_states as o where public.is_in_flight(o.current_stage) group by o.run_id
+    ) as g
+    where r.id = g.run_id;
+
+    update public.ai_automation_daily_usage as u
+    set reserved = u.reserved - g.places
+    from (
+        select o.rule_id, o.quota_day, count(*) as places
+        from old_states as o
+        where o.quota_day is not null and o.current_stage < 'sending'
+        group by o.rule_id, o.quota_day
+    ) as g
+    where u.rule_id = g.rule_id and u.day = g.quota_day;
+    return null;
+end;
+$$;
+
+create or replace trigger forget_deleted_contacts
+after delete on public.ai_automation_contact_states
+referencing old table as old_states
+for each statement execute function public.forget_deleted_contacts();
+
 comment on function public.stamp_contact_state() is 'Sets the entry time of a stage and drops the lease of a contact that no worker holds any more.';
 comment on function public.record_stage_moves() is 'Refuses moves outside the stage graph and writes one event per move.';
 comment on function public.record_first_stage() is 'Writes the first event of a contact in an automation.';
 comment on function public.tally_stage_minutes() is 'Keeps ai_automation_stage_minutes.';
 comment on function public.tally_runs() is 'Keeps the counts of ai_automation_runs, so that they add up at every moment.';
 comment on function public.tally_daily_usage() is 'Keeps ai_automation_daily_usage.';
+comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted.';

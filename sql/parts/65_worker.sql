@@ -30,6 +30,39 @@ $$;
 comment on function public.recheck_before_send(bigint[]) is
 'The eligibility rules once more for contacts that are about to be written or sent to, and whether this follow-up may be out already.';
 
+-- The day's row is the lock that keeps two workers from overshooting the limit together. Who holds a place of today
+-- needs no lock; a place of yesterday is none.
+create or replace function public.lock_daily_usage(p_state_ids bigint[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rule_ids uuid [];
+begin
+    select array_agg(distinct s.rule_id) into v_rule_ids
+    from public.ai_automation_contact_states as s
+    inner join public.ai_automation_rules as r on r.id = s.rule_id
+    where s.id = any(p_state_ids) and s.quota_day is distinct from timezone(r.time_zone, now())::date;
+
+    insert into public.ai_automation_daily_usage (user_id, rule_id, day)
+    select r.user_id, r.id, timezone(r.time_zone, now())::date
+    from public.ai_automation_rules as r
+    where r.id = any(v_rule_ids)
+    order by r.id
+    on conflict do nothing;
+    perform 1
+    from public.ai_automation_daily_usage as u
+    inner join public.ai_automation_rules as r on r.id = u.rule_id and u.day = timezone(r.time_zone, now())::date
+    where u.rule_id = any(v_rule_ids)
+    order by u.rule_id, u.day
+    for update of u;
+end;
+$$;
+
+comment on function public.lock_daily_usage(bigint[]) is
+'Called before places in the daily limit are counted and taken for these contacts; others wait until the transaction ends.';
+
 -- Skips those of p_state_ids that may no longer be written to; returns the others.
 create or replace function public.skip_ineligible(p_state_ids bigint[])
 returns setof bigint
@@ -51,6 +84,17 @@ as $$
             quota_day = null
         from verdict as v
         where v.state_id = s.id and v.reason_code <> 'ok'
+        returning s.id
+    ),
+
+    -- Checked before midnight, sent after it: the message counts for the new day.
+    moved_to_today as (
+        update public.ai_automation_contact_states as s
+        set quota_day = timezone(r.time_zone, now())::date
+        from verdict as v, public.ai_automation_rules as r
+        where
+            v.state_id = s.id and v.reason_code = 'ok' and r.id = s.rule_id
+            and s.quota_day is distinct from timezone(r.time_zone, now())::date
         returning s.id
     )
 
@@ -246,20 +290,7 @@ begin
         for no key update of s
     ) as held;
 
-    -- The day's row is the lock that keeps two workers from overshooting the limit together.
-    insert into public.ai_automation_daily_usage (user_id, rule_id, day)
-    select distinct r.user_id, r.id, timezone(r.time_zone, now())::date
-    from public.ai_automation_contact_states as s
-    inner join public.ai_automation_rules as r on r.id = s.rule_id
-    where s.id = any(v_ids)
-    order by r.id
-    on conflict do nothing;
-    perform 1
-    from public.ai_automation_daily_usage as u
-    inner join public.ai_automation_rules as r on r.id = u.rule_id and u.day = timezone(r.time_zone, now())::date
-    where u.rule_id in (select s.rule_id from public.ai_automation_contact_states as s where s.id = any(v_ids))
-    order by u.rule_id, u.day
-    for update of u;
+    perform public.lock_daily_usage(v_ids);
 
     return query
     with verdict as materialized (

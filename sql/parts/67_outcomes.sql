@@ -58,7 +58,7 @@ begin
             next_send_at = case
                 when g.to_stage = 'ready_to_send' then v_now + make_interval(secs => coalesce(g.after_seconds, 0))
             end,
-            attempt = case when g.error_code is not null and public.is_in_flight(g.to_stage) then s.attempt + 1 else s.attempt end,
+            attempt = s.attempt + (g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send'))::int,
             follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
             last_sent_at = case when g.to_stage = 'sent' then v_now else s.last_sent_at end,
             next_check_at = case

@@ -19,6 +19,10 @@ begin
 end;
 $$;
 
+revoke all on sequence
+public.contact_messages_id_seq, public.ai_automation_contact_states_id_seq, public.ai_automation_stage_events_id_seq,
+public.ai_automation_audit_id_seq
+from public, anon, authenticated, service_role;
 revoke update, delete on public.ai_automation_stage_events from service_role;
 revoke insert, update, delete on public.ai_automation_stage_moves from service_role;
 
@@ -119,12 +123,14 @@ revoke execute on function
 public.schema_version(),
 public.is_in_flight(public.automation_stage),
 public.stamp_contact_state(), public.record_stage_moves(), public.record_first_stage(),
-public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(), public.end_sequences_on_reply(),
+public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(),
+public.forget_deleted_contacts(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
 public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
-public.recheck_before_send(bigint[]), public.skip_ineligible(bigint[]), public.pick_ready_to_send(integer),
+public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
+public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
@@ -152,7 +158,8 @@ to authenticated;
 
 grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
-public.recheck_before_send(bigint[]), public.skip_ineligible(bigint[]), public.pick_ready_to_send(integer),
+public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
+public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer)

@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 from supabase import Client, ClientOptions, create_client
 
 from local.sandbox.serve import Sandbox
-from pipeline.adapters.facebook import Facebook
+from pipeline.adapters.facebook import Facebook, create_http
 from pipeline.adapters.google_ai import GoogleAi
 from pipeline.clients import service_client
 from pipeline.model import Job
@@ -40,7 +40,7 @@ class Worker:
         self._http = httpx.AsyncClient(timeout=10)
         self.store = Store(service_client(self.settings, self._http), name)
         self._recorder = Recorder(self.store)
-        self._graph = httpx.AsyncClient(timeout=10)
+        self._graph = create_http(self.settings)
         self._google = GoogleAi(self.settings)
         self._messenger = Facebook(self.settings, self._graph)
         self.turns = Turns(self.store, self._recorder, self._google, self._messenger, Vault(KEY))

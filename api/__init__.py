@@ -1,0 +1,1 @@
+"""What other programs speak to on the dashboard's server: sign-in, health, the door itself."""

@@ -1,0 +1,73 @@
+"""This file is where a request is judged before anything acts on it: origin, shape, way back."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+HOME = "/"
+Callbacks = Mapping[str, Mapping[str, Any]]
+
+
+def is_cross_site(headers: Mapping[str, str]) -> bool:
+    """Whether another site's page made the browser send this (cookies would come along)."""
+    if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        return True
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("host")
+
+
+def safe_next(path: str | None) -> str:
+    """Where to go after sign-in: a path of this site, else the start page."""
+    if not path or not path.startswith("/") or path.startswith(("//", "/\\")):
+        return HOME
+    parts = urlsplit(path)
+    unsafe = "\\" in path or any(ord(letter) < 33 or ord(letter) == 127 for letter in path)
+    return HOME if parts.scheme or parts.netloc or unsafe else path
+
+
+def is_callback_body(body: bytes, callbacks: Callbacks) -> bool:
+    """Whether Dash can make sense of this callback request; what it cannot would be a 500.
+
+    `callbacks` is Dash's own map; what is sent must name the inputs and state written there.
+    """
+    try:
+        request = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(request, dict) or not isinstance(request.get("output"), str):
+        return False
+    known = callbacks.get(request["output"])
+    if known is None or not isinstance(request.get("inputs"), list):
+        return False
+    changed = request.get("changedPropIds", [])
+    return (
+        _names(request["inputs"]) == _names(known["inputs"])
+        and _names(request.get("state", [])) == _names(known["state"])
+        and isinstance(changed, list)
+        and all(isinstance(name, str) for name in changed)
+        and _has_outputs(request)
+    )
+
+
+def _names(properties: Any) -> list[tuple[str, str]] | None:
+    if not isinstance(properties, list):
+        return None
+    if not all(_is_property(value) for value in properties):
+        return None
+    return [(value["id"], value["property"]) for value in properties]
+
+
+def _is_property(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("id"), str)
+        and isinstance(value.get("property"), str)
+    )
+
+
+def _has_outputs(request: dict[str, Any]) -> bool:
+    outputs = request.get("outputs")
+    many = outputs if isinstance(outputs, list) else [outputs]
+    names = [f"{value['id']}.{value['property']}" for value in many if _is_property(value)]
+    return names == request["output"].strip(".").split("...")

@@ -1,0 +1,192 @@
+"""This file is where every request passes: default deny, origin, session, shape, headers."""
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.checks import Callbacks, is_callback_body, is_cross_site
+from api.sessions import Sessions
+from pipeline.clients import SignInError, Tokens, refresh, user_client
+from pipeline.feed import Feed, signed_in
+from pipeline.settings import Settings
+
+COOKIE = "__Host-sid"
+PUBLIC = frozenset({"/login", "/healthz", "/readyz", "/favicon.ico", "/_favicon.ico"})
+PUBLIC_TREES = ("/assets/", "/_dash-component-suites/")
+CALLBACK = "/_dash-update-component"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# A CSV of 8 MB travels as base64 inside a callback.
+MAX_BODY_BYTES = 12 * 1024 * 1024
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+POLICY = (
+    "default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the guard asks of the application behind it."""
+
+    callbacks: Callable[[], Callbacks]
+    script_hashes: Callable[[], list[str]]
+    is_page: Callable[[str], bool]
+
+
+class Guard:
+    """ASGI middleware around everything that the dashboard serves."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        http: httpx.AsyncClient,
+        sessions: Sessions,
+        site: Site,
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._http = http
+        self._sessions = sessions
+        self._site = site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        await self._judge(request, self._with_headers(request, send))
+
+    async def _judge(self, request: Request, send: Send) -> None:
+        if request.method not in SAFE_METHODS and is_cross_site(request.headers):
+            refusal: Response = PlainTextResponse("Sent by another site.", 403)
+            await refusal(request.scope, request.receive, send)
+        elif request.url.path in PUBLIC or request.url.path.startswith(PUBLIC_TREES):
+            await self._app(request.scope, request.receive, send)
+        elif tokens := await self._tokens(request):
+            await self._pass_on(request, tokens, send)
+        else:
+            await signed_out(request)(request.scope, request.receive, send)
+
+    async def _tokens(self, request: Request) -> Tokens | None:
+        session_id = request.cookies.get(COOKIE, "")
+        if not session_id:
+            return None
+        try:
+            return await self._sessions.fresh(session_id, self._renew)
+        except SignInError:
+            # Supabase is away: the page can still say so, and shows its last good data.
+            return self._sessions.find(session_id)
+
+    async def _renew(self, tokens: Tokens) -> Tokens | None:
+        try:
+            return await refresh(self._settings, self._http, tokens.refresh_token)
+        except SignInError as error:
+            if error.refused:
+                return None
+            raise
+
+    async def _pass_on(self, request: Request, tokens: Tokens, send: Send) -> None:
+        receive = request.receive
+        if request.method not in SAFE_METHODS:
+            body = await read_body(request)
+            refusal = self._refuse_body(request, body)
+            if refusal is not None:
+                await refusal(request.scope, receive, send)
+                return
+            receive = replay(body or b"", request.receive)
+        client = user_client(self._settings, self._http, tokens.access_token)
+        token = signed_in.set(Feed(client, tokens.email))
+        try:
+            await self._app(request.scope, receive, send)
+        finally:
+            signed_in.reset(token)
+
+    def _refuse_body(self, request: Request, body: bytes | None) -> Response | None:
+        if body is None:
+            return PlainTextResponse("Too large.", 413)
+        if request.url.path != CALLBACK:
+            return None
+        if not request.headers.get("content-type", "").startswith("application/json"):
+            return JSONResponse({"error": "Send application/json."}, 415)
+        if not is_callback_body(body, self._site.callbacks()):
+            return JSONResponse({"error": "Not a callback of this application."}, 400)
+        return None
+
+    def _with_headers(self, request: Request, send: Send) -> Send:
+        """Adds security headers; says 404 for a page that does not exist but is drawn by Dash."""
+
+        async def wrapped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._add_headers(request, message)
+            await send(message)
+
+        return wrapped
+
+    def _add_headers(self, request: Request, message: MutableMapping[str, Any]) -> None:
+        headers = MutableHeaders(scope=message)
+        headers.update(HEADERS)
+        scripts = " ".join(["'self'", *self._site.script_hashes()])
+        headers["Content-Security-Policy"] = POLICY.format(scripts=scripts)
+        path = request.url.path
+        if not path.startswith(PUBLIC_TREES):
+            headers["Cache-Control"] = "no-store"
+        html = headers.get("content-type", "").startswith("text/html")
+        if html and message["status"] == 200 and not self._site.is_page(path):
+            message["status"] = 404
+
+
+def signed_out(request: Request) -> Response:
+    """The answer to somebody without a session, in the form the asking side understands."""
+    path = request.url.path
+    if path == CALLBACK:
+        # fetch() would follow a redirect without the page leaving, so the renderer is told to go.
+        going = {"session": {"href": "/login?expired=1"}}
+        content = {"multi": True, "response": {}, "sideUpdate": going}
+        return Response(json.dumps(content), media_type="application/json")
+    if path.startswith(("/api/", "/_")):
+        return JSONResponse({"error": "Sign in first."}, 401)
+    if request.method not in SAFE_METHODS:
+        return RedirectResponse("/login", 303)
+    wanted = path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", 303)
+
+
+async def read_body(request: Request) -> bytes | None:
+    """The whole body, or None when it is larger than anything we are meant to get."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
+    """A `receive` that hands out the body that was already read, then what comes after it."""
+    pending = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return again

@@ -1,0 +1,34 @@
+"""This file is where the dashboard says whether it lives and whether it can be used."""
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pipeline.clients import user_client
+from pipeline.feed import Feed
+from pipeline.settings import Settings
+
+
+class Health:
+    """GET /healthz (this process answers), GET /readyz (people can work)."""
+
+    def __init__(self, settings: Settings, http: httpx.AsyncClient) -> None:
+        self._settings = settings
+        self._http = http
+
+    @property
+    def routes(self) -> list[Route]:
+        """What the server adds to its own."""
+        return [Route("/healthz", self.lives), Route("/readyz", self.ready)]
+
+    async def lives(self, _: Request) -> Response:
+        """Always 200."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, _: Request) -> Response:
+        """200 when Supabase answers and the migration is there, else 503 and why."""
+        reason = await Feed(user_client(self._settings, self._http, "")).is_ready()
+        if reason:
+            return JSONResponse({"status": "unavailable", "reason": reason}, 503)
+        return JSONResponse({"status": "ok"})

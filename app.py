@@ -1,0 +1,133 @@
+"""This file is where the dashboard is put together: pages, guard, sign-in, health."""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dash
+import httpx
+import uvicorn
+from dash import Dash
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from api.guard import Guard, Site
+from api.health import Health
+from api.login import Login
+from api.sessions import Sessions
+from pages._components.errors import show_error
+from pages._components.shell import INDEX, STYLES, shell
+from pipeline.settings import Settings, SettingsError, read_settings
+
+ROOT = Path(__file__).parent
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=50)
+
+
+def create_app(settings: Settings) -> Dash:
+    """The Dash application without a door; `create_server` puts the guard in front of it."""
+    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    return Dash(
+        "app",
+        server=server,
+        use_pages=True,
+        pages_folder=str(ROOT / "pages"),
+        assets_folder=str(ROOT / "assets"),
+        assets_path_ignore=["vendor", "first"],
+        external_stylesheets=STYLES,
+        index_string=INDEX,
+        title="Stagelight",
+        update_title=None,
+        suppress_callback_exceptions=True,
+        on_error=show_error,
+    )
+
+
+def create_server(settings: Settings) -> ASGIApp:
+    """What uvicorn serves: the guard, and behind it pages, sign-in and health."""
+    app = create_app(settings)
+    app.layout = shell(settings.send_mode)
+    http = httpx.AsyncClient(timeout=httpx.Timeout(8, pool=4), limits=LIMITS)
+    sessions = Sessions(settings.stagelight_home, settings.session_secret)
+    fastapi: FastAPI = app.server
+    fastapi.routes[:0] = [
+        *Login(settings, http, sessions).routes,
+        *Health(settings, http).routes,
+    ]
+    fastapi.router.lifespan_context = _lifespan(fastapi, http)
+    site = Site(lambda: app.callback_map, cache(lambda: list(app.csp_hashes())), _is_page)
+    return Guard(fastapi, settings, http, sessions, site)
+
+
+def server() -> ASGIApp:
+    """For `uvicorn --factory app:server`."""
+    settings = read_settings()
+    settings.require("supabase_url", "supabase_publishable_key", "session_secret")
+    return create_server(settings)
+
+
+def _lifespan(fastapi: FastAPI, http: httpx.AsyncClient) -> Any:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # Dash registers its page router with the first request; until then callbacks are unknown.
+        transport = httpx.ASGITransport(app=fastapi)
+        async with httpx.AsyncClient(transport=transport, base_url="http://warm-up") as warm_up:
+            (await warm_up.get("/")).raise_for_status()
+        yield
+        await http.aclose()
+
+    return lifespan
+
+
+def _is_page(path: str) -> bool:
+    if path == "/login":
+        return True
+    page, _ = dash._pages._path_to_page(path.strip("/"))
+    return bool(page)
+
+
+def serve(settings: Settings) -> None:
+    """Serves the dashboard until it is told to stop."""
+    config = uvicorn.Config(
+        create_server(settings),
+        host=settings.dashboard_host,
+        port=settings.dashboard_port,
+        server_header=False,
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=3,
+    )
+    asyncio.run(uvicorn.Server(config).serve())
+
+
+def main() -> int:
+    """Exit code 2 with a message where a setting is missing."""
+    parser = argparse.ArgumentParser(prog="python app.py", description=__doc__)
+    parser.add_argument(
+        "--only-dashboard", action="store_true", help="serve the dashboard for SUPABASE_URL"
+    )
+    options = parser.parse_args()
+    try:
+        settings = read_settings()
+        if not options.only_dashboard and not settings.supabase_url:
+            return subprocess.call([sys.executable, "-m", "local"], cwd=ROOT)  # noqa: S603
+        settings.require("supabase_url", "supabase_publishable_key", "session_secret")
+        os.chdir(ROOT)
+        serve(settings)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

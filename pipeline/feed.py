@@ -1,0 +1,164 @@
+"""This file is where pages read and act: everything a signed-in person may do, decided by RLS."""
+
+import asyncio
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+import httpx
+from postgrest.exceptions import APIError
+from supabase import AsyncClient
+
+Row = dict[str, Any]
+
+RULE_COLUMNS = (
+    "id,name,enabled,include_tags,include_mode,exclude_tags,wait_minutes,max_follow_ups,"
+    "daily_limit,active_days,active_from,active_until,time_zone,run_24_7,page_id"
+)
+# A person's mistake, told in words meant for people (raise exception in sql/parts/70_people.sql).
+TOLD_BY_US = frozenset({"P0001", "P0002", "22023"})
+SIGNED_OUT = frozenset({"PGRST301", "PGRST302", "PGRST303", "401"})
+
+
+class FeedError(Exception):
+    """The database could not do it; `message` and `hint` are sentences for the person."""
+
+    def __init__(self, message: str, hint: str = "", *, signed_out: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.signed_out = signed_out
+
+
+class Feed:
+    """What one signed-in person sees and does. Every method may raise FeedError."""
+
+    def __init__(self, client: AsyncClient, email: str = "") -> None:
+        self._client = client
+        self.email = email
+
+    async def automations(self) -> list[Row]:
+        """Every rule with its page's name and its numbers of today, by name."""
+        rules, stats, pages = await asyncio.gather(
+            self._read("ai_automation_rules", RULE_COLUMNS),
+            self._read("automation_live_stats", "*"),
+            self.pages(),
+        )
+        numbers = {row["rule_id"]: row for row in stats}
+        names = {page["id"]: page["name"] for page in pages}
+        return [
+            {**numbers.get(rule["id"], {}), **rule, "page_name": names.get(rule["page_id"], "")}
+            for rule in sorted(rules, key=lambda rule: str(rule["name"]).casefold())
+        ]
+
+    async def pages(self) -> list[Row]:
+        """The connected Facebook pages."""
+        return await self._read("facebook_pages", "id,name,facebook_page_id,status,paused_until")
+
+    async def contacts_by_page(self) -> dict[str, int]:
+        """How many contacts each page has."""
+        found: dict[str, int] = {}
+        for page in await self.pages():
+            query = self._client.table("contacts").select("id", count="exact", head=True)  # type: ignore[arg-type]
+            answer = await _answer(query.eq("page_id", page["id"]))
+            found[page["id"]] = int(answer.count or 0)
+        return found
+
+    async def snapshot(
+        self, rule_id: str, stage: str = "", search: str = "", limit: int = 100, offset: int = 0
+    ) -> Row | None:
+        """All that the monitor shows, of one moment; None when there is no such rule for you."""
+        if not _is_uuid(rule_id):
+            return None
+        answer = await self._call(
+            "monitor_snapshot",
+            p_rule_id=rule_id,
+            p_stage=stage or None,
+            p_search=search or None,
+            p_limit=limit,
+            p_offset=offset,
+        )
+        return dict(answer) if answer else None
+
+    async def request_run(self, rule_id: str) -> Row:
+        """Queues what matches now; says how many."""
+        return dict(await self._call("request_run", p_rule_id=rule_id))
+
+    async def set_rule_enabled(self, rule_id: str, enabled: bool) -> Row:
+        """Switches a rule on or off."""
+        return dict(await self._call("set_rule_enabled", p_rule_id=rule_id, p_enabled=enabled))
+
+    async def retry_contacts(self, state_ids: Sequence[int]) -> Row:
+        """Queues failed or skipped contacts again."""
+        return dict(await self._call("retry_contacts", p_state_ids=list(state_ids)))
+
+    async def cancel_contacts(self, state_ids: Sequence[int]) -> Row:
+        """Stops contacts that are in flight."""
+        return dict(await self._call("cancel_contacts", p_state_ids=list(state_ids)))
+
+    async def import_contacts(self, page_id: str, rows: Sequence[Row]) -> Row:
+        """Adds or updates at most 1000 contacts of one page."""
+        answer = await self._call("import_contacts", p_page_id=page_id, p_contacts=list(rows))
+        return dict(answer)
+
+    async def is_ready(self) -> str:
+        """Empty when the database answers with our tables, else the reason why not."""
+        try:
+            await self._client.table("automation_live_stats").select("rule_id").limit(1).execute()
+        except APIError as error:
+            return _unready(error)
+        except httpx.HTTPError:
+            return "Supabase does not answer."
+        return ""
+
+    async def _read(self, table: str, columns: str) -> list[Row]:
+        return list((await _answer(self._client.table(table).select(columns))).data)
+
+    async def _call(self, function: str, **arguments: Any) -> Any:
+        return (await _answer(self._client.rpc(function, arguments))).data
+
+
+signed_in: ContextVar[Feed] = ContextVar("signed_in")
+
+
+async def _answer(query: Any) -> Any:
+    try:
+        return await query.execute()
+    except APIError as error:
+        raise _told(error) from None
+    except httpx.HTTPError:
+        raise FeedError(
+            "The database does not answer.", "What you see is the last known state; it retries."
+        ) from None
+
+
+def _told(error: APIError) -> FeedError:
+    """Only sentences written for people are passed on; others may carry rows or internals."""
+    code = str(error.code)
+    if code in TOLD_BY_US and error.message:
+        return FeedError(error.message, error.hint or "")
+    if code == "22P02":
+        return FeedError("This automation does not exist.")
+    if code in SIGNED_OUT:
+        return FeedError("Your sign-in has ended.", "Sign in again.", signed_out=True)
+    return FeedError("The database could not do that.", f"Its code was {code}. Try again.")
+
+
+def _unready(error: APIError) -> str:
+    """Anon may not read our view: a refusal (42501) proves that the view is there."""
+    if error.code == "42501":
+        return ""
+    if error.code in ("PGRST205", "42P01"):
+        return "The migration is missing: apply sql/add-automation-monitoring.sql."
+    if str(error.code) == "401":
+        return "Supabase refuses SUPABASE_PUBLISHABLE_KEY."
+    return f"Supabase answers with an error ({error.code})."
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
