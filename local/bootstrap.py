@@ -15,7 +15,6 @@ MIGRATION = Path(__file__).parent.parent / "sql" / "add-automation-monitoring.sq
 def bootstrap(postgres: Postgres) -> None:
     """Makes the roles, then prepares the database `postgres`; does nothing where that was done."""
     with psycopg.connect(postgres.superuser_dsn(), autocommit=True) as connection:
-        _check_time_zones(connection)
         if connection.execute("select 1 from pg_roles where rolname = 'postgres'").fetchone():
             return
         with connection.transaction():
@@ -63,13 +62,3 @@ def _set_password(connection: psycopg.Connection, role: str, postgres: Postgres)
     password = psycopg.conninfo.conninfo_to_dict(postgres.dsn(role))["password"]
     command = sql.SQL("alter role {} password {}")
     connection.execute(command.format(sql.Identifier(role), sql.Literal(password)))
-
-
-def _check_time_zones(connection: psycopg.Connection) -> None:
-    # The wheel for Linux reads the system's zones; active hours would fail contact by contact.
-    row = connection.execute("select count(*) from pg_timezone_names").fetchone()
-    if not row or row[0] < 100:
-        raise StartError(
-            "This system has no time zones (/usr/share/zoneinfo is empty). "
-            "Install them (Debian, Ubuntu: apt-get install tzdata) and start again."
-        )

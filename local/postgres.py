@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from local.account import Account, choose_account
-from local.binaries import find_bin
+from local.binaries import check_time_zones, find_bin
 from local.children import killed_by, shorten
 from local.cluster import ENVIRONMENT, SUPERUSER, check_major, make_cluster
 from local.errors import StartError
@@ -74,6 +74,7 @@ class Postgres:
         """Makes the cluster on first start; refuses one of another major version."""
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._account = choose_account(self._data)
+        check_time_zones(self._bin)
         self._bin = self._account.reachable(self._bin)
         if not self._data.exists():
             passwords = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, *LOGIN_ROLES)}

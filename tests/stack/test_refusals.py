@@ -77,6 +77,15 @@ def test_a_platform_without_binaries_is_told_what_to_install(
         binaries.find_bin()
 
 
+def test_a_system_without_time_zones_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(binaries, "SYSTEM_TIME_ZONES", tmp_path)
+
+    with pytest.raises(StartError, match="tzdata"):
+        binaries.check_time_zones(tmp_path / "bin")
+
+
 def test_reset_deletes_what_is_ours_and_nothing_else(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     for directory in (ours, theirs):
