@@ -1,4 +1,4 @@
-"""This file is where a dry run is held to its word, and the daily limit chooses whom it lets through."""
+"""This file is where a dry run is held to its word, and whom the daily limit lets through."""
 
 import random
 from collections import Counter
