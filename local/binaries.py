@@ -41,7 +41,7 @@ def major_of(bin_dir: Path) -> int:
 
 
 def check_time_zones(bin_dir: Path) -> None:
-    """Raises StartError when this PostgreSQL knows no time zones; the wheel for Linux brings none."""
+    """Raises StartError when this PostgreSQL knows no time zones; a wheel may bring none."""
     own = any((bin_dir.parent / place).is_dir() for place in OWN_TIME_ZONES)
     if not own and not (SYSTEM_TIME_ZONES / "Europe" / "Berlin").exists():
         raise StartError(
