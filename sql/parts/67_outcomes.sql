@@ -30,8 +30,10 @@ begin
         select
             o.*, s.contact_id, s.user_id, s.rule_id, r.page_id, r.wait_minutes, s.generated_message as stored_message,
             case
-                when s.id is null or s.lease_token is distinct from o.lease_token or s.current_stage <> o.from_stage then 'not_held'
-                when o.from_stage <> o.to_stage and m.from_stage is null then 'not_allowed'
+                -- A contact that nobody holds has no token, so none must not equal none.
+                when (s.lease_token = o.lease_token and s.current_stage = o.from_stage) is not true then 'not_held'
+                when m.from_stage is null and (o.from_stage = 'sending' and o.to_stage = 'sending') is not true then 'not_allowed'
+                when row_number() over (partition by o.state_id, o.lease_token) > 1 then 'not_held'
             end as problem
         from outcome as o
         left join public.ai_automation_contact_states as s on s.id = o.state_id

@@ -106,7 +106,7 @@ def outcome(job: Row, to: str, **fields: Any) -> Row:
     """An element of record_outcomes, as the holder of the job would write it."""
     return {
         "state_id": job["state_id"],
-        "lease_token": str(job["lease_token"]),
+        "lease_token": job["lease_token"] and str(job["lease_token"]),
         "from_stage": job["stage"],
         "to_stage": to,
         **fields,
