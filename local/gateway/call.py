@@ -63,7 +63,7 @@ class Call:
     claims: Claims
     preferences: Mapping[str, str]
     media: Media
-    parameters: Sequence[tuple[str, str]]
+    parameters: tuple[tuple[str, str], ...]
     body: bytes
     headers: Mapping[str, str]
     cookies: Mapping[str, str]
@@ -104,24 +104,24 @@ class Call:
 
     def settings(
         self, config: Config, catalog: Catalog, lifted: Mapping[str, str]
-    ) -> list[tuple[str, str]]:
+    ) -> dict[str, str]:
         """What the transaction is told, all of it LOCAL, in PostgREST's order (PreQuery.hs)."""
         path = dict.fromkeys((self.schema, *config.extra_search_path))
         quoted = ('"' + name.replace('"', '""') + '"' for name in path)
         headers = {name: value for name, value in self.headers.items() if name != "cookie"}
         zone = self.preferences.get("timezone")
-        return [
-            ("search_path", ", ".join(quoted)),
-            *catalog.role_settings.get(self.role, {}).items(),
-            ("role", self.role),
-            ("request.jwt.claims", json.dumps(self.claims)),
-            ("request.method", self.method),
-            ("request.path", self.path),
-            ("request.headers", json.dumps(headers)),
-            ("request.cookies", json.dumps(self.cookies)),
-            *([("timezone", zone)] if zone else []),
-            *lifted.items(),
-        ]
+        return {
+            "search_path": ", ".join(quoted),
+            **catalog.role_settings.get(self.role, {}),
+            "role": self.role,
+            "request.jwt.claims": json.dumps(self.claims),
+            "request.method": self.method,
+            "request.path": self.path,
+            "request.headers": json.dumps(headers),
+            "request.cookies": json.dumps(self.cookies),
+            **({"timezone": zone} if zone else {}),
+            **lifted,
+        }
 
 
 async def read_call(request: Request, config: Config, catalog: Catalog, claims: Claims) -> Call:
@@ -137,7 +137,7 @@ async def read_call(request: Request, config: Config, catalog: Catalog, claims: 
         claims=claims,
         preferences=_preferences(request.headers.getlist("prefer"), catalog.time_zones),
         media=_media(request.headers.get("accept", "*/*")),
-        parameters=request.query_params.multi_items(),
+        parameters=tuple(request.query_params.multi_items()),
         body=await _json_body(request, config),
         headers=request.headers,
         cookies=request.cookies,

@@ -15,7 +15,7 @@ HOISTED = frozenset({"statement_timeout", "plan_filter.statement_cost_limit"})
 ISOLATION = "default_transaction_isolation"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Relation:
     """A table or view: its columns' types, its primary key, its columns' default expressions."""
 
@@ -36,7 +36,7 @@ class Argument:
     variadic: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Function:
     """One overload of a function; `columns` is None for a scalar result."""
 
@@ -105,7 +105,7 @@ def _function(row: Sequence[Any]) -> Function:
     pairs = dict(setting.split("=", 1) for setting in config)
     lifted = {key: value for key, value in pairs.items() if key in HOISTED}
     columns = columns or outputs or None
-    isolation = pairs.get(ISOLATION, "")
+    isolation = pairs.get(ISOLATION, "").lower()
     return Function(
         schema, name, arguments, columns, returns_set, volatile, void, lifted, isolation
     )

@@ -1,7 +1,7 @@
 """This file is where a parsed query becomes SQL: catalog names quoted, values as parameters."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
@@ -22,10 +22,19 @@ WORDS = {
     "nullsfirst": " nulls first", "nullslast": " nulls last",
     "null": "null", "not_null": "not null", "true": "true", "false": "false", "unknown": "unknown",
 }  # fmt: skip
+# Statements that are kept composed; the dashboard and the worker ask the same few all day.
+REMEMBERED = 128
 # With the star it cannot be mistaken for a column of that name.
 WHOLE_ROW = "_row.*"
 EMPTY: Composable = SQL("")
 NO_COUNT = SQL("null::bigint")
+
+
+class Prepared(NamedTuple):
+    """A composed statement and its parameters by name."""
+
+    statement: bytes
+    parameters: Mapping[str, Any]
 
 
 def identifier(*names: str) -> Identifier:
@@ -164,10 +173,11 @@ CSV = SQL(
 )
 
 
-def envelope(rows: Composable, text: Composable, total: Composable, source: Composable) -> Composed:
+def envelope(rows: Composable, text: Composable, total: Composable, source: Composable) -> bytes:
     """The one statement of a request: counts, body, and what a function said of its response."""
-    return SQL(
+    statement = SQL(
         "with {source}_rows as ({rows}) select count(*), {text}, {total},"
         " nullif(current_setting('response.headers', true), ''),"
         " nullif(current_setting('response.status', true), '') from _rows as _row"
-    ).format(source=source, rows=rows, text=text, total=total)
+    )
+    return statement.format(source=source, rows=rows, text=text, total=total).as_bytes()

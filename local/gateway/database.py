@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,6 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
-from psycopg.sql import Composed
 from psycopg_pool import AsyncConnectionPool
 
 from local.gateway.call import Call
@@ -23,9 +23,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.3
 START_SECONDS = 5.0
 ISOLATION_LEVELS = ("read committed", "repeatable read", "serializable")
-SETTINGS = (
-    "select set_config(name, value, true) from unnest(%s::text[], %s::text[]) as s (name, value)"
-)
+SETTINGS = "select set_config(key, value, true) from json_each_text(%s::json)"
 
 RestPool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 AuthConnection = psycopg.AsyncConnection[dict[str, Any]]
@@ -47,8 +45,8 @@ class Work:
     """One request's statement and the transaction that it wants."""
 
     call: Call
-    statement: Composed
-    parameters: dict[str, Any]
+    statement: bytes
+    parameters: Mapping[str, Any]
     write: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     isolation: str = ""
@@ -167,27 +165,32 @@ class Database:
 
 
 async def _run(
-    connection: psycopg.AsyncConnection[Any], work: Work, settings: list[tuple[str, str]]
+    connection: psycopg.AsyncConnection[Any], work: Work, settings: Mapping[str, str]
 ) -> Answer:
-    # Everything up to the answer is one pipeline, so a read is one round trip.
+    # All of it is one pipeline, so one round trip. What only reads is one implicit transaction;
+    # a write needs a commit of its own, whose refusal (a deferred constraint) psycopg can report,
+    # and when the answer is to be judged first, the commit waits for that.
+    explicit = work.write or bool(work.isolation)
+    commit_at_once = explicit and work.check is None
     async with connection.pipeline() as pipeline:
         # What a function set for the whole session must not reach the next caller.
         await connection.execute("reset all")
-        await connection.execute(_begin(work))
-        await connection.execute(SETTINGS, [list(column) for column in zip(*settings, strict=True)])
+        if explicit:
+            await connection.execute(_begin(work.isolation))
+        told = json.dumps({"transaction_read_only": "off" if work.write else "on", **settings})
+        await connection.execute(SETTINGS, [told])
         cursor = await connection.execute(work.statement, work.parameters)
-        if work.check is None:
+        if commit_at_once:
             await connection.execute("commit")
         await pipeline.sync()
         row = await cursor.fetchone()
     answer = Answer(*row)  # type: ignore[misc]
     if work.check is not None:
         work.check(answer)
+    if explicit and not commit_at_once:
         await connection.execute("commit")
     return answer
 
 
-def _begin(work: Work) -> str:
-    level = work.isolation.lower()
-    isolation = f" isolation level {level}" if level in ISOLATION_LEVELS else ""
-    return f"begin{isolation} {'read write' if work.write else 'read only'}"
+def _begin(isolation: str) -> str:
+    return f"begin isolation level {isolation}" if isolation in ISOLATION_LEVELS else "begin"

@@ -1,8 +1,8 @@
 """This file is where a query string is parsed into what the caller asks for; it knows no SQL."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import NoReturn
 
 from local.gateway.errors import ApiError, not_implemented
@@ -329,7 +329,8 @@ def parse_names(text: str, what: str) -> tuple[str, ...]:
     return tuple(names) if reader.done() else reader.fail("end of input")
 
 
-def parse_query(parameters: Iterable[tuple[str, str]], *, arguments: bool = False) -> Query:
+@lru_cache(maxsize=128)
+def parse_query(parameters: tuple[tuple[str, str], ...], *, arguments: bool = False) -> Query:
     """A whole query string; with `arguments` what is no filter is an argument of a function."""
     query = Query()
     for name, text in parameters:

@@ -1,6 +1,8 @@
 """This file is where requests for tables and views are answered."""
 
 import difflib
+from collections.abc import Callable
+from functools import lru_cache
 
 from psycopg.sql import SQL, Composable
 from starlette.responses import Response
@@ -15,7 +17,16 @@ from local.gateway.answers import (
 from local.gateway.call import Call
 from local.gateway.catalog import Catalog, Relation
 from local.gateway.changes import KEPT, Change
-from local.gateway.compose import EMPTY, NO_COUNT, Composer, body, envelope, identifier
+from local.gateway.compose import (
+    EMPTY,
+    NO_COUNT,
+    REMEMBERED,
+    Composer,
+    Prepared,
+    body,
+    envelope,
+    identifier,
+)
 from local.gateway.database import Answer, Database, Work
 from local.gateway.errors import ApiError, not_implemented
 from local.gateway.query import Query, parse_query
@@ -53,22 +64,35 @@ def _relation(call: Call, catalog: Catalog) -> Relation:
 
 
 async def _read(call: Call, database: Database, relation: Relation, query: Query) -> Response:
-    composer = Composer(relation.name, relation.columns)
-    table = identifier(relation.schema, relation.name)
-    where = composer.where(query.where)
-    source = SQL(" from {} as {}{}").format(table, composer.alias, where)
-    select, order = composer.select(query.select), composer.order(query.order)
-    page = composer.page(query, database.config.max_rows)
-    rows = SQL("select {}{}{}{}").format(select, source, order, page)
-    total = SQL("(select count(*){})").format(source) if call.counts else NO_COUNT
-    text = body("none" if call.method == "HEAD" else call.media.form, call.media.strip_nulls)
-    statement = envelope(rows, text, total, EMPTY)
-    answer = await database.run(Work(call, statement, composer.parameters))
+    statement, parameters = _select(
+        relation,
+        query,
+        "none" if call.method == "HEAD" else call.media.form,
+        call.media.strip_nulls,
+        call.counts,
+        database.config.max_rows,
+    )
+    answer = await database.run(Work(call, statement, parameters))
     refuse_unless_single(call, answer.rows)
     status = page_status(query.offset, answer.rows, answer.total)
     shown = page_range(query.offset, answer.rows, answer.total)
     applied = ("count", "handling", "timezone")
     return respond(call, answer, status, shown, applied, call.media.content_type)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _select(
+    relation: Relation, query: Query, form: str, strip_nulls: bool, counts: bool, max_rows: int
+) -> Prepared:
+    composer = Composer(relation.name, relation.columns)
+    table = identifier(relation.schema, relation.name)
+    where = composer.where(query.where)
+    source = SQL(" from {} as {}{}").format(table, composer.alias, where)
+    select, order = composer.select(query.select), composer.order(query.order)
+    page = composer.page(query, max_rows)
+    rows = SQL("select {}{}{}{}").format(select, source, order, page)
+    total = SQL("(select count(*){})").format(source) if counts else NO_COUNT
+    return Prepared(envelope(rows, body(form, strip_nulls), total, EMPTY), composer.parameters)
 
 
 async def _write(call: Call, database: Database, relation: Relation, query: Query) -> Answer:
@@ -87,12 +111,20 @@ async def _write(call: Call, database: Database, relation: Relation, query: Quer
     source = SQL("_changed as ({}), ").format(changed)
     statement = envelope(rows, body(form, call.media.strip_nulls), KEPT, source)
 
+    work = Work(call, statement, composer.parameters, write=True, check=_check(call))
+    return await database.run(work)
+
+
+def _check(call: Call) -> Callable[[Answer], None] | None:
+    if call.media.form != "object" and (call.method == "POST" or call.max_affected is None):
+        return None
+
     def check(answer: Answer) -> None:
         refuse_unless_single(call, answer.rows)
         if call.method != "POST":
             refuse_too_many(call, answer.rows)
 
-    return await database.run(Work(call, statement, composer.parameters, write=True, check=check))
+    return check
 
 
 def _written(call: Call, answer: Answer) -> Response:

@@ -1,9 +1,9 @@
 """This file is where functions are chosen and called."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
-from psycopg.sql import SQL, Composable, Composed
+from psycopg.sql import SQL, Composable, Placeholder
 from starlette.responses import Response
 
 from local.gateway.answers import (
@@ -18,8 +18,10 @@ from local.gateway.catalog import Argument, Function, describe
 from local.gateway.compose import (
     EMPTY,
     NO_COUNT,
+    REMEMBERED,
     WHOLE_ROW,
     Composer,
+    Prepared,
     body,
     comma,
     envelope,
@@ -36,46 +38,40 @@ SCALAR = "_scalar"
 async def answer_rpc(call: Call, database: Database) -> Response:
     """Calls one function; only a POST to a volatile one may write."""
     query = parse_query(call.parameters, arguments=call.reads)
-    given = _given(call, query)
-    catalog = database.catalog
-    function = choose(call, catalog.functions.get((call.schema, call.name), ()), given.keys())
+    names = frozenset(_given(call, query))
+    function = choose(call, database.catalog.functions.get((call.schema, call.name), ()), names)
     if call.max_affected is not None and not function.returns_set:
         message = (
             "Function must return SETOF or TABLE "
             "when max-affected preference is used with handling=strict"
         )
         raise ApiError(400, "PGRST128", message)
-    write = call.method == "POST" and function.volatile
 
     def check(answer: Answer) -> None:
         if function.returns_set:
             refuse_unless_single(call, answer.rows)
         refuse_too_many(call, answer.rows)
 
-    statement, parameters = _compose(call, function, query, given, database.config.max_rows)
-    answer = await database.run(
-        Work(
-            call,
-            statement,
-            parameters,
-            write,
-            function.settings,
-            function.isolation,
-            check if write else None,
-        )
+    form = _form(call, function)
+    details = (form, call.media.strip_nulls, call.counts, database.config.max_rows)
+    statement, parameters = _compose(function, query, names, call.reads, *details)
+    work = Work(
+        call,
+        statement,
+        {**parameters, "body": call.text},
+        call.method == "POST" and function.volatile,
+        function.settings,
+        function.isolation,
+        check if call.media.form == "object" or call.max_affected is not None else None,
     )
-    check(answer)
-    return _respond(call, function, query, answer)
+    return _respond(call, function, query, await database.run(work))
 
 
-def _given(call: Call, query: Query) -> Mapping[str, Any]:
-    if not call.reads:
-        value = call.json()
-        return value if isinstance(value, dict) else {}
-    given: dict[str, list[str]] = {}
-    for name, text in query.arguments:
-        given.setdefault(name, []).append(text)
-    return given
+def _given(call: Call, query: Query) -> Iterable[str]:
+    if call.reads:
+        return (name for name, _ in query.arguments)
+    value = call.json()
+    return value if isinstance(value, dict) else ()
 
 
 def _takes_document(function: Function) -> bool:
@@ -91,9 +87,8 @@ def _fits(function: Function, names: frozenset[str]) -> bool:
     return required <= names <= {argument.name for argument in inputs}
 
 
-def choose(call: Call, overloads: Sequence[Function], keys: Any) -> Function:
+def choose(call: Call, overloads: Sequence[Function], names: frozenset[str]) -> Function:
     """The overload whose argument names fit, else one that takes the body; ApiError 404 or 300."""
-    names = frozenset(keys)
     fit = [function for function in overloads if _fits(function, names)]
     if not fit and call.method == "POST":
         fit = [function for function in overloads if _takes_document(function)]
@@ -131,21 +126,29 @@ def _not_found(call: Call, overloads: Sequence[Function], names: Sequence[str]) 
     )
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _compose(
-    call: Call, function: Function, query: Query, given: Mapping[str, Any], max_rows: int
-) -> tuple[Composed, dict[str, Any]]:
+    function: Function,
+    query: Query,
+    names: frozenset[str],
+    reads: bool,
+    form: str,
+    strip_nulls: bool,
+    counts: bool,
+    max_rows: int,
+) -> Prepared:
     columns = function.columns or {SCALAR: "text"}
     composer = Composer(function.name, columns)
-    called = SQL("_called as materialized ({}), ").format(_call(call, function, given, composer))
+    inputs = _from_query(function, query, composer) if reads else _from_body(function, names)
+    called = SQL("_called as materialized ({}), ").format(_call(function, *inputs))
     items = composer.select(query.select) if function.columns else SQL(SCALAR)
     where = composer.where(query.where)
     source = SQL(" from _called as {}{}").format(composer.alias, where)
     page = composer.page(query, max_rows) if function.returns_set else EMPTY
     rows = SQL("select {}{}{}{}").format(items, source, composer.order(query.order), page)
-    total = SQL("(select count(*){})").format(source) if call.counts else NO_COUNT
-    shown = WHOLE_ROW if function.columns else f"_row.{SCALAR}"
-    text = body(_form(call, function), call.media.strip_nulls, shown)
-    return envelope(rows, text, total, called), composer.parameters
+    total = SQL("(select count(*){})").format(source) if counts else NO_COUNT
+    text = body(form, strip_nulls, WHOLE_ROW if function.columns else f"_row.{SCALAR}")
+    return Prepared(envelope(rows, text, total, called), composer.parameters)
 
 
 def _form(call: Call, function: Function) -> str:
@@ -155,47 +158,46 @@ def _form(call: Call, function: Function) -> str:
     return "object" if single else call.media.form
 
 
-def _call(
-    call: Call, function: Function, given: Mapping[str, Any], composer: Composer
-) -> Composable:
-    source, inputs = _inputs(call, function, given, composer)
+def _call(function: Function, source: Composable, inputs: Composable) -> Composable:
     called = SQL("{}({})").format(identifier(function.schema, function.name), inputs)
     if function.columns:
         return SQL("select _result.* from {}lateral {} as _result").format(source, called)
+    scalar = identifier(SCALAR)
     if function.returns_set:
-        return SQL("select _result.{} from {}lateral {} as _result ({})").format(
-            identifier(SCALAR), source, called, identifier(SCALAR)
-        )
-    return SQL("select _result.{} from {}lateral (select {} as {}) as _result").format(
-        identifier(SCALAR), source, called, identifier(SCALAR)
-    )
+        rows = SQL("lateral {} as _result ({})").format(called, scalar)
+    else:
+        rows = SQL("lateral (select {} as {}) as _result").format(called, scalar)
+    return SQL("select _result.{} from {}{}").format(scalar, source, rows)
 
 
-def _inputs(
-    call: Call, function: Function, given: Mapping[str, Any], composer: Composer
-) -> tuple[Composable, Composable]:
+def _from_body(function: Function, names: frozenset[str]) -> tuple[Composable, Composable]:
+    document = Placeholder("body")
     if _takes_document(function):
-        cast = trusted(function.arguments[0].type)
-        return EMPTY, SQL("{}::{}").format(composer.value(call.text), cast)
-    used = [argument for argument in function.arguments if argument.name in given]
+        return EMPTY, SQL("{}::{}").format(document, trusted(function.arguments[0].type))
+    used = [argument for argument in function.arguments if argument.name in names]
     if not used:
         return EMPTY, EMPTY
-    if call.reads:
-        values = [_from_text(argument, given[argument.name], composer) for argument in used]
-        return EMPTY, comma(_named(*pair) for pair in zip(used, values, strict=True))
     types = comma(
         SQL("{} {}").format(identifier(argument.name), trusted(argument.type)) for argument in used
     )
-    source = SQL("json_to_record({}::json) as _given ({}), ").format(
-        composer.value(call.text), types
-    )
-    columns = [identifier("_given", argument.name) for argument in used]
-    return source, comma(_named(*pair) for pair in zip(used, columns, strict=True))
+    source = SQL("json_to_record({}::json) as _given ({}), ").format(document, types)
+    return source, comma(_named(argument, identifier("_given", argument.name)) for argument in used)
 
 
-def _from_text(argument: Argument, texts: Sequence[str], composer: Composer) -> Composable:
-    value: Any = list(texts) if argument.variadic else texts[-1]
-    return SQL("{}::{}").format(composer.value(value), trusted(argument.type))
+def _from_query(
+    function: Function, query: Query, composer: Composer
+) -> tuple[Composable, Composable]:
+    texts: dict[str, list[str]] = {}
+    for name, text in query.arguments:
+        texts.setdefault(name, []).append(text)
+    used = [argument for argument in function.arguments if argument.name in texts]
+    values: list[Composable] = []
+    for argument in used:
+        given = texts[argument.name]
+        value = composer.value(given if argument.variadic else given[-1])
+        cast = SQL("{}::{}").format(value, trusted(argument.type))
+        values.append(_named(argument, cast))
+    return EMPTY, comma(values)
 
 
 def _named(argument: Argument, value: Composable) -> Composable:

@@ -152,6 +152,22 @@ def test_a_bad_write_is_refused_with_its_code(ada: Person, case: str) -> None:
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize("accept", ["*/*", "application/vnd.pgrst.object+json"])
+def test_what_is_judged_at_commit_is_still_refused(
+    gateway: Served, ada: Person, accept: str
+) -> None:
+    answer = gateway.raw(
+        "POST",
+        "/rest/v1/links",
+        token=ada.token,
+        headers={"Accept": accept, "Prefer": "return=representation"},
+        json={"id": 1, "next_id": 2},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "23503")
+    assert ada.client.table("links").select("*").execute().data == []
+
+
 WIRE: dict[str, tuple[str, str, str, Any, int, str]] = {
     "insert": ("POST", "", "return=minimal", {"name": "x"}, 201, "*/*"),
     "insert, counted": ("POST", "", "count=exact", [{"name": "x"}, {"name": "y"}], 201, "*/2"),
