@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from local.binaries import major_of
 from local.errors import StartError
 
 LAUNCH = Path(__file__).with_name("launch.py")
 SHARED_TREES = Path("/var/lib/stagelight")
+STARTS_FROM_INSIDE = 16  # older ones walk away from the directory they are started in
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ class Account:
 
     def reachable(self, bin_dir: Path) -> Path:
         """`bin_dir`, or a copy where this account may not read it (a venv in a private home)."""
+        if self.uid is not None and major_of(bin_dir) < STARTS_FROM_INSIDE:
+            raise StartError(
+                f"{bin_dir} cannot be started by root here: that needs PostgreSQL "
+                f"{STARTS_FROM_INSIDE} or newer (APP_PG_BIN), or a start as another user."
+            )
         if not self.switched or self._can_run(bin_dir / "postgres"):
             return bin_dir
         tree = bin_dir.parent

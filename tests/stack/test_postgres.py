@@ -8,19 +8,25 @@ import psycopg
 import pytest
 
 from local import postgres as module
-from local.account import Account, unprivileged_account
+from local.account import STARTS_FROM_INSIDE, Account, unprivileged_account
+from local.binaries import major_of
 from local.bootstrap import bootstrap, make_database, migrate
 from local.errors import StartError
 from local.postgres import Postgres, find_bin
 from tests.running import free_port
 
-# Only root can choose as whom the server runs.
-ACCOUNTS = (
-    [Account(user_namespace=True), unprivileged_account()] if os.geteuid() == 0 else [Account()]
-)
+BIN = find_bin(os.environ.get("APP_PG_BIN", ""))
 
 
-@pytest.fixture(params=ACCOUNTS, ids=lambda account: f"uid-{account.uid}")
+def accounts() -> list[Account]:
+    """As whom the server can run here; only root can choose."""
+    if os.geteuid() != 0:
+        return [Account()]
+    others = [unprivileged_account()] if major_of(BIN) >= STARTS_FROM_INSIDE else []
+    return [Account(user_namespace=True), *others]
+
+
+@pytest.fixture(params=accounts(), ids=lambda account: f"uid-{account.uid}")
 def own(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Postgres]:
@@ -29,7 +35,7 @@ def own(
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     (home / "postgres.unfinished").mkdir()
-    server = Postgres(home, free_port(), find_bin(os.environ.get("APP_PG_BIN", "")))
+    server = Postgres(home, free_port(), BIN)
     server.start()
     yield server
     server.stop()
