@@ -814,7 +814,7 @@ as $$
             end as reason,
             greatest(c.last_inbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) as wait_ends_at,
             h.next_open_at,
-            greatest(r.paused_until, p_now + interval '30 minutes') as page_probe_at,
+            case when r.page_status = 'active' then r.paused_until else p_now + interval '30 minutes' end as page_probe_at,
             timezone(r.time_zone, p_now)::date as today,
             timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at,
             r.daily_limit
@@ -1146,6 +1146,24 @@ $$;
 
 comment on function public.skip_ineligible(bigint[]) is 'Moves contacts that fail the recheck to skipped, with the reason, and returns the rest.';
 
+create or replace function public.is_page_paused(p_rule_id uuid)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select p.paused_until > now()
+    from public.ai_automation_rules as r
+    inner join public.facebook_pages as p on p.id = r.page_id
+    where r.id = p_rule_id and p.paused_until is not null
+    union all
+    select false
+    limit 1;
+$$;
+
+comment on function public.is_page_paused(uuid) is
+'Whether Facebook asked the rule''s page to wait. Contacts in flight then stay where they are; their message is not thrown away.';
+
 -- Ready messages, oldest first, as many per page as its rate allows. The page row is the lock that several workers share.
 create or replace function public.pick_ready_to_send(p_limit integer)
 returns setof bigint
@@ -1161,7 +1179,7 @@ begin
     for v_page in
         select p.id, p.sends_per_minute
         from public.facebook_pages as p
-        where exists (
+        where (p.paused_until is null or p.paused_until <= now()) and exists (
             select 1
             from public.ai_automation_contact_states as s
             inner join public.ai_automation_rules as r on r.id = s.rule_id
@@ -1212,7 +1230,7 @@ begin
             select k.state_id
             from public.skip_ineligible(array(
                 select s.id from public.ai_automation_contact_states as s
-                where s.current_stage = 'eligible' and s.due_at <= now()
+                where s.current_stage = 'eligible' and s.due_at <= now() and not public.is_page_paused(s.rule_id)
                 order by s.due_at, s.id
                 limit p_limit
                 for no key update skip locked
@@ -2382,7 +2400,7 @@ public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.pick_ready_to_send(integer),
+public.is_page_paused(uuid), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
@@ -2411,7 +2429,7 @@ to authenticated;
 grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.pick_ready_to_send(integer),
+public.is_page_paused(uuid), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer)

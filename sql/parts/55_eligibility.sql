@@ -93,7 +93,7 @@ as $$
             end as reason,
             greatest(c.last_inbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) as wait_ends_at,
             h.next_open_at,
-            greatest(r.paused_until, p_now + interval '30 minutes') as page_probe_at,
+            case when r.page_status = 'active' then r.paused_until else p_now + interval '30 minutes' end as page_probe_at,
             timezone(r.time_zone, p_now)::date as today,
             timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at,
             r.daily_limit

@@ -103,6 +103,24 @@ $$;
 
 comment on function public.skip_ineligible(bigint[]) is 'Moves contacts that fail the recheck to skipped, with the reason, and returns the rest.';
 
+create or replace function public.is_page_paused(p_rule_id uuid)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select p.paused_until > now()
+    from public.ai_automation_rules as r
+    inner join public.facebook_pages as p on p.id = r.page_id
+    where r.id = p_rule_id and p.paused_until is not null
+    union all
+    select false
+    limit 1;
+$$;
+
+comment on function public.is_page_paused(uuid) is
+'Whether Facebook asked the rule''s page to wait. Contacts in flight then stay where they are; their message is not thrown away.';
+
 -- Ready messages, oldest first, as many per page as its rate allows. The page row is the lock that several workers share.
 create or replace function public.pick_ready_to_send(p_limit integer)
 returns setof bigint
@@ -118,7 +136,7 @@ begin
     for v_page in
         select p.id, p.sends_per_minute
         from public.facebook_pages as p
-        where exists (
+        where (p.paused_until is null or p.paused_until <= now()) and exists (
             select 1
             from public.ai_automation_contact_states as s
             inner join public.ai_automation_rules as r on r.id = s.rule_id
@@ -169,7 +187,7 @@ begin
             select k.state_id
             from public.skip_ineligible(array(
                 select s.id from public.ai_automation_contact_states as s
-                where s.current_stage = 'eligible' and s.due_at <= now()
+                where s.current_stage = 'eligible' and s.due_at <= now() and not public.is_page_paused(s.rule_id)
                 order by s.due_at, s.id
                 limit p_limit
                 for no key update skip locked

@@ -130,7 +130,7 @@ public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.pick_ready_to_send(integer),
+public.is_page_paused(uuid), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
@@ -159,7 +159,7 @@ to authenticated;
 grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.pick_ready_to_send(integer),
+public.is_page_paused(uuid), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer)

@@ -199,3 +199,18 @@ def test_a_page_never_sends_faster_than_its_rate(story):
     assert story.world.rows(
         "select max(started_at) - min(started_at) as span from public.ai_automation_attempts"
     )[0]["span"] < timedelta(minutes=1)
+
+
+def test_while_facebook_asks_the_page_to_wait_written_messages_wait_too(story):
+    contacts = [story.contact(), story.contact()]
+    story.run_now()
+    story.turn("check", "write")
+    story.update("facebook_pages", story.page, paused_until=ago(minutes=-5))
+    story.turn("send")
+    waiting = [story.stage_of(contact) for contact in contacts]
+
+    story.update("facebook_pages", story.page, paused_until=ago(seconds=1))
+    story.turn("send")
+
+    assert waiting == [("ready_to_send", None)] * 2
+    assert len(story.facebook.messages()) == 2
