@@ -102,7 +102,8 @@ class Auth:
             user = await accounts.one(connection, "user_by_email", email=email)
         hashed = user["encrypted_password"] if user else None
         if not await self._passwords.match(body.get("password"), hashed) or user is None:
-            self._attempts.count((host, email))
+            if email:
+                self._attempts.count((host, email))
             raise AuthError(400, "invalid_credentials", "Invalid login credentials")
         if accounts.is_banned(user):
             raise AuthError(400, "user_banned", "User is banned")

@@ -130,9 +130,10 @@ class Change:
             raise ApiError(400, "PGRST102", "Empty or invalid json")
         columns = tuple(value) if self._query.columns is None else self._query.columns
         self._refuse_unknown(columns)
-        columns = tuple(name for name in columns if name in value)
         if not columns:
             return None
+        if not value.keys() >= set(columns):
+            raise not_implemented("an update of columns that are not in the body")
         return SQL("update {} set {} from json_to_record({}::json) as _new ({}){}{}").format(
             self._table,
             _sets("_new", columns),

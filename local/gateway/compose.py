@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
 from local.gateway.errors import ApiError
-from local.gateway.query import SEARCHES, Condition, Field, Group, Item, Order, Query
+from local.gateway.filters import SEARCHES, Condition, Group
+from local.gateway.query import Item, Order, Query
+from local.gateway.reader import Field
 
 OPERATORS = {
     "eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "like": "like",

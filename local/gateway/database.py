@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from local.gateway.call import Call
 from local.gateway.catalog import Catalog, load_catalog
@@ -82,9 +82,11 @@ class Database:
             try:
                 await self._listen()
             except (psycopg.Error, OSError) as error:
-                if (reason := str(error).strip()) != said:
+                if (reason := str(error).strip()) != said or self._up.is_set():
                     log.warning("PostgreSQL is away: %s", reason)
                 said = reason
+            except Exception:
+                log.exception("The catalog could not be read")
             finally:
                 await self._disconnect()
             await asyncio.sleep(RETRY_SECONDS)
@@ -134,6 +136,8 @@ class Database:
         try:
             async with self._pool.connection(timeout=2) as connection:
                 await connection.execute("select 1")
+        except PoolTimeout:
+            return self._up.is_set()  # busy, not away
         except (psycopg.Error, ApiError):
             return False
         return True

@@ -1,31 +1,17 @@
 """This file is where a query string is parsed into what the caller asks for; it knows no SQL."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NoReturn
 
 from local.gateway.errors import ApiError, not_implemented
+from local.gateway.filters import Condition, Group, not_embedded, parse_filter, parse_logic
+from local.gateway.reader import Field, Reader
 
-MAX_DEPTH, MAX_NODES = 12, 500
-SEARCHES = frozenset({"fts", "plfts", "phfts", "wfts"})
-QUANTIFIED = frozenset({"eq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch"})
-OPERATORS = QUANTIFIED | SEARCHES | {
-    "neq", "cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj", "isdistinct", "in", "is",
-}  # fmt: skip
-TRUTHS = frozenset({"null", "not_null", "true", "false", "unknown"})
 CASTS = frozenset({
     "text", "int", "int4", "int8", "integer", "bigint", "smallint", "numeric", "float8", "real",
     "boolean", "bool", "date", "timestamptz", "timestamp", "json", "jsonb", "uuid",
 })  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A column, and the way into it when it holds JSON: (arrow, key or index) steps."""
-
-    name: str
-    path: tuple[tuple[str, str | int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +21,6 @@ class Item:
     field: Field
     cast: str = ""
     alias: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One filter on one field."""
-
-    field: Field
-    negated: bool
-    operator: str
-    value: str | tuple[str, ...]
-    quantifier: str = ""
-    language: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Conditions joined by `and` or `or`."""
-
-    negated: bool
-    operator: str
-    members: tuple["Condition | Group", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,182 +47,6 @@ class Query:
     columns: tuple[str, ...] | None = None
     on_conflict: tuple[str, ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(slots=True)
-class Reader:
-    """A cursor over one parameter's text; `what` names it in messages."""
-
-    text: str
-    what: str
-    at: int = 0
-    nodes: int = field(default=0)
-
-    def fail(self, expected: str) -> NoReturn:
-        found = repr(self.text[self.at]) if self.at < len(self.text) else "end of input"
-        place = f"(line 1, column {self.at + 1})"
-        message = f'"failed to parse {self.what} ({self.text})" {place}'
-        raise ApiError(400, "PGRST100", message, f"unexpected {found} expecting {expected}")
-
-    def done(self) -> bool:
-        return self.at >= len(self.text)
-
-    def peek(self, text: str) -> bool:
-        return self.text.startswith(text, self.at)
-
-    def take(self, text: str) -> bool:
-        found = self.peek(text)
-        self.at += len(text) if found else 0
-        return found
-
-    def need(self, text: str) -> None:
-        if not self.take(text):
-            self.fail(f'"{text}"')
-
-    def match(self, pattern: str) -> str:
-        found = re.compile(pattern).match(self.text, self.at)
-        self.at = found.end() if found else self.at
-        return found[0] if found else ""
-
-    def spaces(self) -> None:
-        self.match(r"[ \t]*")
-
-    def quoted(self) -> str | None:
-        found = self.match(r'"(?:[^"\\]|\\.)*"')
-        return re.sub(r"\\(.)", r"\1", found[1:-1], flags=re.DOTALL) if found else None
-
-    def name(self) -> str:
-        quoted = self.quoted()
-        if quoted is not None:
-            return quoted
-        found = self.match(r"(?:[\w$ ]|-(?!>))+").strip(" ")
-        return found or self.fail("field name (* or [a..z0..9_$])")
-
-    def path(self) -> tuple[tuple[str, str | int], ...]:
-        steps: list[tuple[str, str | int]] = []
-        while arrow := self.match(r"->>?"):
-            quoted = self.quoted()
-            if quoted is not None:
-                steps.append((arrow, quoted))
-            elif index := self.match(r"-?\d{1,9}(?=->|::|[.,):]|$)"):
-                steps.append((arrow, int(index)))
-            else:
-                key = self.match(r'(?:(?!->|::)[^.,():"])+')
-                steps.append((arrow, key or self.fail("json key")))
-        return tuple(steps)
-
-    def field(self) -> Field:
-        return Field(self.name(), self.path())
-
-    def list_value(self, ends: str) -> str:
-        start, quoted = self.at, self.quoted()
-        if quoted is not None and (self.done() or self.text[self.at] in ends):
-            return quoted
-        self.at = start
-        return self.match(r"[^,)]*")
-
-
-def _condition(reader: Reader, subject: Field, *, in_group: bool) -> Condition:
-    negated = reader.take("not.")
-    start = reader.at
-    operator = reader.match("[a-z]+")
-    if operator not in OPERATORS:
-        reader.at = start
-        reader.fail('"not" or operator (eq, gt, ...)')
-    if operator == "in":
-        return Condition(subject, negated, operator, _list(reader))
-    if operator == "is":
-        return Condition(subject, negated, operator, _truth(reader))
-    quantifier = language = ""
-    if operator in SEARCHES and reader.take("("):
-        language = reader.match(r"[\w $]+") or reader.fail("language")
-        reader.need(")")
-    elif operator in QUANTIFIED and reader.take("("):
-        quantifier = reader.match("any|all") or reader.fail("any or all")
-        reader.need(")")
-    if not reader.take("."):
-        reader.fail("delimiter (.)")
-    value = _group_value(reader) if in_group else reader.match(r"[\s\S]*")
-    return Condition(subject, negated, operator, value, quantifier, language)
-
-
-def _list(reader: Reader) -> tuple[str, ...]:
-    reader.need(".")
-    reader.spaces()
-    reader.need("(")
-    values = [reader.list_value(",)")]
-    while reader.take(","):
-        values.append(reader.list_value(",)"))
-    reader.spaces()
-    reader.need(")")
-    reader.spaces()
-    return () if values == [""] else tuple(values)
-
-
-def _truth(reader: Reader) -> str:
-    reader.need(".")
-    word = reader.match("[A-Za-z_]+").lower()
-    return word if word in TRUTHS else reader.fail("null, not_null, true, false or unknown")
-
-
-def _group_value(reader: Reader) -> str:
-    if reader.peek('"'):
-        return reader.list_value(",)")
-    return reader.match(r"\{[^{}]*\}") or reader.match(r"[^,)]*")
-
-
-def _group(reader: Reader, depth: int = 0) -> Condition | Group:
-    reader.nodes += 1
-    if depth > MAX_DEPTH or reader.nodes > MAX_NODES:
-        raise ApiError(400, "PGRST100", "logic tree too deep or too large")
-    start = reader.at
-    negated = reader.take("not.")
-    operator = reader.match(r"(?:and|or)(?=\s*\()")
-    if not operator:
-        reader.at = start
-        subject = reader.field()
-        if not reader.take("."):
-            reader.fail("delimiter (.)")
-        return _condition(reader, subject, in_group=True)
-    reader.spaces()
-    reader.need("(")
-    members: list[Condition | Group] = []
-    while not members or reader.take(","):
-        reader.spaces()
-        members.append(_group(reader, depth + 1))
-        reader.spaces()
-    reader.need(")")
-    reader.spaces()
-    return Group(negated, operator, tuple(members))
-
-
-def parse_logic(name: str, text: str) -> Condition | Group:
-    """An `or=(...)` or `not.and=(...)` parameter."""
-    reader = Reader(name + text, "logic tree")
-    found = _group(reader)
-    return found if reader.done() else reader.fail("end of input")
-
-
-def parse_filter(name: str, text: str) -> Condition:
-    """A `column=operator.value` parameter."""
-    key = Reader(name, "tree path")
-    subject = key.field()
-    if key.peek("."):
-        raise _not_embedded(subject.name)
-    if not key.done():
-        key.fail("end of input")
-    reader = Reader(text, "filter")
-    found = _condition(reader, subject, in_group=False)
-    return found if reader.done() else reader.fail("end of input")
-
-
-def _not_embedded(name: str) -> ApiError:
-    return ApiError(
-        400,
-        "PGRST108",
-        f"'{name}' is not an embedded resource in this request",
-        hint=f"Verify that '{name}' is included in the 'select' query parameter.",
-    )
 
 
 def parse_select(text: str) -> tuple[Item, ...]:
@@ -370,7 +159,7 @@ def _with_range(query: Query, name: str, text: str) -> Query:
 def _with_filter(query: Query, name: str, text: str, arguments: bool) -> Query:
     path, _, last = name.rpartition(".")
     if path and last in ("order", "limit", "offset", "and", "or"):
-        raise _not_embedded(path)
+        raise not_embedded(path)
     try:
         return replace(query, where=(*query.where, parse_filter(name, text)))
     except ApiError:

@@ -1,6 +1,6 @@
 """This file is where functions are chosen and called."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from psycopg.sql import SQL, Composable, Placeholder
@@ -29,7 +29,7 @@ from local.gateway.compose import (
     trusted,
 )
 from local.gateway.database import Answer, Database, Work
-from local.gateway.errors import ApiError
+from local.gateway.errors import ApiError, not_implemented
 from local.gateway.query import Query, parse_query
 
 SCALAR = "_scalar"
@@ -38,8 +38,11 @@ SCALAR = "_scalar"
 async def answer_rpc(call: Call, database: Database) -> Response:
     """Calls one function; only a POST to a volatile one may write."""
     query = parse_query(call.parameters, arguments=call.reads)
-    names = frozenset(_given(call, query))
+    value = dict(query.arguments) if call.reads else call.json()
+    names = frozenset(value) if isinstance(value, dict) else frozenset()
     function = choose(call, database.catalog.functions.get((call.schema, call.name), ()), names)
+    if not (isinstance(value, dict) or _takes_document(function)):
+        raise not_implemented("a body that is no object")
     if call.max_affected is not None and not function.returns_set:
         message = (
             "Function must return SETOF or TABLE "
@@ -65,13 +68,6 @@ async def answer_rpc(call: Call, database: Database) -> Response:
         check if call.media.form == "object" or call.max_affected is not None else None,
     )
     return _respond(call, function, query, await database.run(work))
-
-
-def _given(call: Call, query: Query) -> Iterable[str]:
-    if call.reads:
-        return (name for name, _ in query.arguments)
-    value = call.json()
-    return value if isinstance(value, dict) else ()
 
 
 def _takes_document(function: Function) -> bool:

@@ -68,7 +68,7 @@ def test_postgresql_may_be_killed_and_come_back(postgres: Postgres, tmp_path: Pa
         back = time.monotonic()
 
         until(lambda: gateway.raw("GET", "/health").status_code == 200)
-        assert time.monotonic() - back < 5
+        assert time.monotonic() - back < 10
         for _ in range(20):
             assert gateway.raw("POST", "/rest/v1/rpc/ping", json={}).json() == 2
         assert gateway.raw("POST", path, json=body).status_code == 200
@@ -85,8 +85,9 @@ def test_one_lost_connection_does_not_stop_the_others(postgres: Postgres, tmp_pa
                 " where usename in ('authenticator', 'supabase_auth_admin')"
             )
 
+        admin = {"headers": {"apikey": config.secret_key}}
+        until(lambda: gateway.raw("GET", "/auth/v1/admin/users", **admin).status_code == 200)
         until(lambda: gateway.raw("POST", "/rest/v1/rpc/ping", json={}).status_code == 200)
-        assert gateway.add_user("b@example.com")
 
 
 def _start(config_file: Path) -> "subprocess.Popen[bytes]":
