@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -89,7 +88,7 @@ def _is_page(path: str) -> bool:
     if path == "/login":
         return True
     page, _ = dash._pages._path_to_page(path.strip("/"))
-    return bool(page)
+    return bool(page) and not page["module"].endswith("not_found_404")
 
 
 def serve(settings: Settings) -> None:
@@ -110,16 +109,13 @@ def serve(settings: Settings) -> None:
 def main() -> int:
     """Exit code 2 with a message where a setting is missing."""
     parser = argparse.ArgumentParser(prog="python app.py", description=__doc__)
-    parser.add_argument(
-        "--only-dashboard", action="store_true", help="serve the dashboard for SUPABASE_URL"
-    )
+    parser.add_argument("--only-dashboard", action="store_true", help="serve only the dashboard")
     options = parser.parse_args()
     try:
         settings = read_settings()
         if not options.only_dashboard and not settings.supabase_url:
-            return subprocess.call([sys.executable, "-m", "local"], cwd=ROOT)  # noqa: S603
+            os.execv(sys.executable, [sys.executable, "-m", "local"])  # noqa: S606
         settings.require("supabase_url", "supabase_publishable_key", "session_secret")
-        os.chdir(ROOT)
         serve(settings)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")

@@ -1,0 +1,41 @@
+// Durations and clock times in words; the same rules as pages/_components/words.py.
+(function () {
+  const UNITS = [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]];
+
+  function duration(seconds, exact) {
+    const value = Math.max(0, seconds);
+    if (exact && value < 9.95) return String(Math.round(value * 10) / 10) + " s";
+    const whole = exact ? Math.round(value) : Math.floor(value);
+    for (const [size, unit, smaller, smallUnit] of UNITS) {
+      if (whole < size) continue;
+      const rest = Math.floor((whole % size) / smaller);
+      return Math.floor(whole / size) + " " + unit + (rest ? " " + rest + " " + smallUnit : "");
+    }
+    return whole + " s";
+  }
+
+  // mm:ss until something happens, longer waits in words, "due" when the time has come.
+  function until(seconds) {
+    if (seconds <= 0) return "due";
+    if (seconds >= 3600) return "in " + duration(seconds);
+    const whole = Math.floor(seconds);
+    const pad = (n) => String(n).padStart(2, "0");
+    return "in " + pad(Math.floor(whole / 60)) + ":" + pad(whole % 60);
+  }
+
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
+
+  function moment(epoch, now) {
+    const then = new Date(epoch * 1000);
+    const today = new Date(now * 1000).toDateString() === then.toDateString();
+    return today ? clock.format(then) : day.format(then) + ", " + clock.format(then);
+  }
+
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "your zone";
+  const number = new Intl.NumberFormat("en");
+
+  window.stagelight = Object.assign(window.stagelight || {}, {
+    words: { duration, until, moment, zone, number: (n) => number.format(n) },
+  });
+})();

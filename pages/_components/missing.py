@@ -1,0 +1,27 @@
+"""This file is where the answer to an address that leads nowhere is drawn."""
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+
+def missing(title: str, text: str) -> Component:
+    """A page that says what is wrong and leads back."""
+    return html.Section(
+        [
+            html.Div("404", className="missing-code", **{"aria-hidden": "true"}),
+            html.H1(title),
+            html.P(text, className="mute"),
+            dcc.Link("All automations", href="/", className="btn btn-primary"),
+        ],
+        className="missing",
+        id="not-found",
+    )
+
+
+def missing_automation() -> Component:
+    """For rules that do not exist or belong to somebody else: both look the same."""
+    return missing(
+        "This automation does not exist",
+        "It may have been deleted, or it belongs to another account. "
+        "Check the address, or choose one of yours.",
+    )

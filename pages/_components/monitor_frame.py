@@ -1,0 +1,179 @@
+"""This file is where the monitor's frame is drawn once; assets/*.js fills it every two seconds."""
+
+from typing import Any
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from pipeline.stages import LOOKS, Stage
+
+TICK_MS = 2000
+
+
+def frame(rule_id: str, stage: str, search: str, answer: dict[str, Any]) -> Component:
+    """Few Dash components on purpose: each costs browser time at every tick."""
+    return html.Div(
+        [
+            dcc.Store(id="live-rule", data=rule_id),
+            dcc.Store(id="live-request"),
+            dcc.Store(id="live-answer", data=answer),
+            dcc.Store(id="live-now"),
+            dcc.Store(id="live-action"),
+            dcc.Interval(id="live-tick", interval=TICK_MS),
+            html.Div(id="live-mark", hidden=True),
+            _header(answer["head"]["name"]),
+            html.Div(id="alerts"),
+            html.Div(
+                [stage_card(name, name == stage) for name in Stage],
+                className="stages",
+                role="group",
+                **{"aria-label": "Stages; choose one to see only its contacts"},
+            ),
+            html.P([html.Span(id="sum-line"), html.Span(" · last 24 h")], className="sum-line"),
+            html.Div([_list(search), _side()], className="monitor-grid"),
+        ],
+        id="monitor",
+        **{"data-rule-id": rule_id, "data-stage-filter": stage},
+    )
+
+
+def stage_card(stage: Stage, chosen: bool) -> Component:
+    """Icon, word, count, average and oldest time of one stage; never colour alone."""
+    look = LOOKS[stage]
+    return html.Button(
+        [
+            html.Span(
+                [html.Span(look.icon, **{"aria-hidden": "true"}), html.Span(look.word)],
+                className="stage-name",
+            ),
+            html.Span("0", className="stage-count"),
+            html.Span("\u00a0", className="stage-time"),
+            html.Span("\u00a0", className="stage-flow"),
+        ],
+        className=f"stage st-{stage.value}",
+        type="button",
+        title=look.meaning,
+        **{"data-stage": stage.value, "aria-pressed": "true" if chosen else "false"},
+    )
+
+
+def _header(name: str) -> Component:
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Div(
+                        dcc.Link("Automations", href="/", className="crumb"), className="crumbs"
+                    ),
+                    html.H1(name, id="monitor-title", dir="auto"),
+                    html.Div(
+                        [
+                            html.Span(
+                                [html.Span(className="dot"), html.Span("Live", id="live-word")],
+                                id="live-indicator",
+                                className="pill",
+                                **{"data-state": "live"},
+                            ),
+                            html.Span("", id="worker-pill", className="pill"),
+                            html.Span("", id="next-run-pill", className="pill"),
+                            html.Span("", id="page-pill", className="pill", dir="auto"),
+                        ],
+                        className="pills",
+                    ),
+                ],
+                className="monitor-what",
+            ),
+            html.Div(
+                [
+                    _button("Switch off", "toggle-rule", "off", "btn btn-soft"),
+                    _button("▶ Run now", "run-now", "run", "btn btn-primary"),
+                    dcc.Link("✕", href="/", className="btn btn-soft", id="close", title="Close"),
+                ],
+                className="monitor-actions",
+            ),
+        ],
+        className="monitor-head",
+    )
+
+
+def _button(text: str, name: str, act: str, classes: str) -> Component:
+    return html.Button(text, id=name, className=classes, type="button", **{"data-act": act})
+
+
+def _list(search: str) -> Component:
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.Label(
+                        "Search contacts", htmlFor="contact-search", className="visually-hidden"
+                    ),
+                    dcc.Input(
+                        id="contact-search",
+                        type="search",
+                        value=search,
+                        placeholder="Search name, message, error…",
+                        autoComplete="off",
+                        maxLength=200,
+                        className="form-control",
+                    ),
+                    html.Button(
+                        "All stages", id="clear-stage", className="btn btn-soft", type="button"
+                    ),
+                ],
+                className="toolbar",
+            ),
+            html.Div(id="contacts", className="contacts"),
+            html.Div(id="nobody", className="empty", hidden=True),
+            html.Div(
+                [
+                    html.Span("", id="showing"),
+                    html.Span(
+                        [
+                            html.Button(
+                                "← Previous", id="page-back", className="btn btn-soft btn-sm"
+                            ),
+                            html.Button("Next →", id="page-on", className="btn btn-soft btn-sm"),
+                        ],
+                        id="paging",
+                        className="paging",
+                        hidden=True,
+                    ),
+                ],
+                className="list-foot",
+            ),
+        ],
+        **{"aria-label": "Contacts"},
+    )
+
+
+def _side() -> Component:
+    return html.Aside(
+        [
+            _panel("Going out next", "panel-next"),
+            _panel("Why nothing is sent to the others", "panel-held"),
+            _panel("Today", "panel-today"),
+            _panel("Last run", "panel-run"),
+        ]
+    )
+
+
+def _panel(title: str, name: str) -> Component:
+    return html.Section(
+        [html.H2(title, id=f"{name}-title"), html.Div(id=name)],
+        className="panel",
+        **{"aria-labelledby": f"{name}-title"},
+    )
+
+
+def unreachable(message: str, hint: str) -> Component:
+    """Instead of a page, when its first data could not be had."""
+    return html.Section(
+        [
+            html.H1(message),
+            html.P(hint or "Try again in a moment.", className="mute"),
+            html.A("Try again", href="", className="btn btn-primary"),
+        ],
+        className="missing",
+        id="unreachable",
+    )

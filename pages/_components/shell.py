@@ -1,0 +1,125 @@
+"""This file is where the frame around every page is drawn: navigation, theme, messages."""
+
+from collections.abc import Callable
+
+import dash
+from dash import ClientsideFunction, Input, Output, clientside_callback, dcc, html
+from dash.development.base_component import Component
+
+from pipeline.feed import signed_in
+
+STYLES = ["/assets/vendor/bootstrap/bootstrap.min.css", "/assets/vendor/inter/inter.css"]
+INDEX = """<!doctype html>
+<html lang="en">
+<head>
+{%metas%}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{%title%}</title>
+<script src="/assets/first/theme.js"></script>
+<link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
+{%css%}
+</head>
+<body>
+<a class="skip" href="#content">Skip to content</a>
+{%app_entry%}
+<noscript>This page needs JavaScript.</noscript>
+<footer hidden>{%config%}{%scripts%}{%renderer%}</footer>
+</body>
+</html>"""
+PLACES = (("/", "Automations"), ("/contacts", "Contacts"))
+
+
+def shell(send_mode: str) -> Callable[[], Component]:
+    """The layout function: what surrounds `dash.page_container`."""
+
+    def layout() -> Component:
+        feed = signed_in.get(None)
+        return html.Div(
+            [
+                dcc.Location(id="session", refresh=True),
+                dcc.Location(id="address", refresh=False),
+                dcc.Store(id="toast"),
+                html.Div(id="nav-mark", hidden=True),
+                html.Div(id="toast-mark", hidden=True),
+                _navigation(send_mode, feed.email if feed else ""),
+                html.Main(dash.page_container, id="content", tabIndex="-1"),
+                html.Div(id="toasts", role="status", **{"aria-live": "polite"}),
+            ]
+        )
+
+    return layout
+
+
+def _navigation(send_mode: str, email: str) -> Component:
+    links = [
+        dcc.Link(word, href=href, className="nav-place", id=f"nav-{word.lower()}")
+        for href, word in PLACES
+    ]
+    sandbox = html.Span("Sandbox: nothing is sent", className="pill warn", id="send-mode")
+    live = html.Span("Live: messages reach people", className="pill", id="send-mode")
+    return html.Header(
+        [
+            dcc.Link(
+                [
+                    html.Span(className="brand-mark"),
+                    html.Span("Stagelight", className="brand-word"),
+                ],
+                href="/",
+                className="brand",
+                title="Stagelight, all automations",
+            ),
+            html.Nav(links, **{"aria-label": "Places"}),
+            html.Div(
+                [
+                    sandbox if send_mode == "sandbox" else live,
+                    html.Button(
+                        html.Span("◐", **{"aria-hidden": "true"}),
+                        id="theme-toggle",
+                        className="icon-button",
+                        title="Light or dark",
+                        type="button",
+                        **{"aria-label": "Switch between light and dark", "data-theme-toggle": ""},
+                    ),
+                    _account(email),
+                ],
+                className="nav-end",
+            ),
+        ],
+        className="topbar",
+    )
+
+
+def _account(email: str) -> Component:
+    return html.Details(
+        [
+            html.Summary(
+                html.Span(email[:1].upper() or "?", className="avatar"),
+                title=email,
+                **{"aria-label": f"Account {email}"},
+            ),
+            html.Div(
+                [
+                    html.Div(["Signed in as ", html.Strong(email)], className="account-mail"),
+                    html.Form(
+                        html.Button("Sign out", id="sign-out", className="btn btn-soft w-100"),
+                        action="/logout",
+                        method="post",
+                    ),
+                ],
+                className="account-menu",
+            ),
+        ],
+        className="account",
+    )
+
+
+clientside_callback(
+    ClientsideFunction("shell", "markPlace"),
+    Output("nav-mark", "children"),
+    Input("address", "pathname"),
+)
+clientside_callback(
+    ClientsideFunction("shell", "showToast"),
+    Output("toast-mark", "children"),
+    Input("toast", "data"),
+)

@@ -1,0 +1,141 @@
+"""This file is where contacts are imported from a CSV file."""
+
+import base64
+import binascii
+from typing import Any
+
+import dash
+from dash import Input, Output, State, callback, dcc, html, no_update
+from dash.development.base_component import Component
+
+from pages._components.contact_file import EXAMPLE, ContactFile, FileError, read_contact_file
+from pages._components.import_result import Report, failed, report
+from pages._components.monitor_frame import unreachable
+from pages._components.words import count
+from pipeline.feed import FeedError, signed_in
+
+dash.register_page(__name__, path="/contacts", title="Contacts · Stagelight")
+# The browser refuses larger ones without a word, so the message of the file reader gets its chance.
+UPLOAD_BYTES = 9 * 1024 * 1024
+
+
+async def layout(**_: str) -> Component:
+    """Choose a page, choose a file, read what became of it."""
+    try:
+        pages, numbers = await _pages()
+    except FeedError as error:
+        return unreachable(error.message, error.hint)
+    options = [
+        {
+            "label": f"{page['name']} · {count(numbers[page['id']], 'contact')}",
+            "value": page["id"],
+        }
+        for page in pages
+    ]
+    return html.Div(
+        [
+            html.H1("Contacts"),
+            html.Section(
+                [html.H2("Import from a CSV file"), *(_form(options) if options else _no_page())],
+                className="panel import",
+            ),
+            html.Div(id="import-result", **{"aria-live": "polite"}),
+        ],
+        id="contacts-page",
+    )
+
+
+async def _pages() -> tuple[list[dict[str, Any]], dict[str, int]]:
+    feed = signed_in.get()
+    return await feed.pages(), await feed.contacts_by_page()
+
+
+def _form(options: list[dict[str, str]]) -> list[Component]:
+    return [
+        html.P("Known contacts are updated: tags are added, later messages move the date forward."),
+        html.Label("Facebook page", htmlFor="import-page"),
+        dcc.RadioItems(options, options[0]["value"], id="import-page", className="choices"),
+        html.Label("File", htmlFor="import-choose"),
+        dcc.Upload(
+            html.Div(
+                [
+                    html.Button(
+                        "Choose a file",
+                        id="import-choose",
+                        className="btn btn-primary",
+                        type="button",
+                    ),
+                    html.Span(" or drop it here. UTF-8, at most 8 MB and 50,000 lines."),
+                ],
+                className="drop",
+            ),
+            id="import-file",
+            accept=".csv,text/csv,text/plain",
+            max_size=UPLOAD_BYTES,
+            multiple=False,
+            className="upload",
+            className_active="upload over",
+        ),
+        html.Details(
+            [
+                html.Summary("What the file looks like"),
+                html.Pre(
+                    f"{EXAMPLE}\n24680135791,Jane Smith,asked;class,Europe/Berlin,"
+                    "2026-11-22T09:30:00+01:00\n24680135792,محمد العلي,asked,Asia/Dubai,",
+                ),
+                html.P(
+                    "sender_id is the contact's id for this page. Tags stand between ; or |. A moment "
+                    "without a zone is taken as UTC. Only sender_id is needed.",
+                    className="mute",
+                ),
+            ]
+        ),
+    ]
+
+
+def _no_page() -> list[Component]:
+    return [html.P("Connect a Facebook page first; contacts belong to a page.", className="mute")]
+
+
+@callback(
+    Output("import-result", "children"),
+    Output("import-file", "contents"),
+    Input("import-file", "contents"),
+    State("import-file", "filename"),
+    State("import-page", "value"),
+    prevent_initial_call=True,
+    running=[(Output("import-choose", "disabled"), True, False)],
+)
+async def take(contents: Any, filename: Any, page_id: Any) -> Any:
+    """Imports the file in batches; the upload is emptied, so that the same file can come again."""
+    if not isinstance(contents, str) or not isinstance(page_id, str):
+        return no_update, no_update
+    name = str(filename or "The file")[:200]
+    try:
+        content = base64.b64decode(contents.partition(",")[2], validate=True)
+        result = await store(page_id, read_contact_file(content))
+    except (FileError, binascii.Error) as error:
+        return failed(
+            name, str(error) if isinstance(error, FileError) else "Upload it again."
+        ), None
+    return report(name, result), None
+
+
+async def store(page_id: str, file: ContactFile) -> Report:
+    """Sends the batches; what went in before an error stays in, and the report says so."""
+    feed = signed_in.get()
+    imported = updated = handled = 0
+    rejected = list(file.rejected)
+    stopped = ""
+    for batch in file.batches():
+        try:
+            answer = await feed.import_contacts(page_id, batch)
+        except FeedError as error:
+            left = len(file.rows) - handled
+            stopped = f"{error.message} {left:,} contacts were not read. Import the file again."
+            break
+        handled += len(batch)
+        imported += answer["imported"]
+        updated += answer["updated"]
+        rejected += [(row["line"], row["reason"]) for row in answer["rejected"]]
+    return Report(imported, updated, sorted(rejected), stopped)
