@@ -16,8 +16,10 @@ class StopSignals:
     def __init__(self) -> None:
         self.at_once: Callable[[], None] = lambda: None
         self._asked = False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._handle)
+        signal.signal(signal.SIGINT, self._handle)
+        signal.signal(signal.SIGTERM, self._handle)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup leaves it
+            signal.signal(signal.SIGHUP, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if not self._asked:
