@@ -29,10 +29,18 @@ ROOT = Path(__file__).parent
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=50)
 
 
+class AsyncDash(Dash):
+    """Awaits page layouts. Dash asks for asgiref before it does, but only Flask would need that."""
+
+    def enable_pages(self) -> None:
+        self._use_async = True
+        super().enable_pages()
+
+
 def create_app(settings: Settings) -> Dash:
     """The Dash application without a door; `create_server` puts the guard in front of it."""
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    return Dash(
+    return AsyncDash(
         "app",
         server=server,
         use_pages=True,
