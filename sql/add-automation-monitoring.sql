@@ -682,6 +682,7 @@ for each statement execute function public.tally_daily_usage();
 create or replace function public.forget_deleted_contacts()
 returns trigger
 language plpgsql
+security definer
 set search_path = ''
 as $$
 begin
@@ -1619,9 +1620,11 @@ $$;
 comment on function public.complete_finished_sequences(integer) is
 'Ends sequences that are over: replied, opted out, stopped, or every follow-up sent and the reply window gone. Returns how many.';
 
+-- Owners may change their contacts but not states, so this runs with the rights of its maker; so does the one for deletes.
 create or replace function public.end_sequences_on_reply()
 returns trigger
 language plpgsql
+security definer
 set search_path = ''
 as $$
 begin

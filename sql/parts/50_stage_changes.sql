@@ -229,6 +229,7 @@ for each statement execute function public.tally_daily_usage();
 create or replace function public.forget_deleted_contacts()
 returns trigger
 language plpgsql
+security definer
 set search_path = ''
 as $$
 begin

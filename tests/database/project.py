@@ -1,0 +1,149 @@
+"""This file is where a project with two owners is set up, and everything in it belongs to one."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from supabase import Client, ClientOptions, create_client
+
+from local.bootstrap import make_database, migrate
+from local.gateway.server import Config, create_gateway
+from local.postgres import Postgres
+from tests.builders import PASSWORD, World, ago
+from tests.conftest import Database
+from tests.database import doors
+from tests.database.acting import Worker, call, run_now
+from tests.running import free_port, serving
+
+MARK = "only A may read this"
+
+
+@dataclass
+class Project:
+    """A gateway, what belongs to A, and clients for A, B and a visitor who did not sign in."""
+
+    world: World
+    a: dict
+    b: dict
+    things: dict
+    owner: Client
+    stranger: Client
+    anon: Client
+    column: dict
+
+    def arguments(self, function: str):
+        """What to call the function with, to get at A's things."""
+        return self._filled(doors.FUNCTIONS[function])
+
+    def _filled(self, value):
+        if isinstance(value, dict):
+            return {name: self._filled(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self._filled(inner) for inner in value]
+        return self.things.get(value[1:-1], value) if isinstance(value, str) else value
+
+    def belongings(self):
+        """Everything A has, and what belongs to nobody, row by row."""
+        return {
+            table: self.world.rows(f"select t::text from public.{table} as t order by 1")  # noqa: S608
+            for table in doors.TABLES
+            if table.startswith(("ai_", "contact", "facebook"))
+        }
+
+
+@contextmanager
+def two_owners(cluster: Postgres, home: Path, *, old_grants: bool) -> Iterator[Project]:
+    """A and B, where everything is A's."""
+    name = f"isolation_{secrets.token_hex(6)}"
+    make_database(cluster, name, old_grants=old_grants)
+    migrate(cluster.dsn(dbname=name))
+    world, port = World(cluster.dsn(dbname=name)), free_port()
+    database = Database(cluster, name)
+    config = Config(
+        url=f"http://127.0.0.1:{port}",
+        dsn=database.dsn("authenticator"),
+        auth_dsn=database.dsn("supabase_auth_admin"),
+        key_file=str(home / "jwt.json"),
+        publishable_key="sb_publishable_isolation",
+        secret_key="sb_secret_isolation",
+    )
+    with serving(create_gateway(config), port), httpx.Client() as http:
+        a, b = world.user("a@example.com"), world.user("b@example.com")
+        yield Project(
+            world,
+            a,
+            b,
+            belongings_of(world, a),
+            *(signed_in(config, http, person) for person in (a, b)),
+            anon=client(config, http, {}),
+            column=columns_to_try(world),
+        )
+    world.close()
+
+
+def client(config, http, headers):
+    options = ClientOptions(headers=headers, auto_refresh_token=False, httpx_client=http)
+    return create_client(config.url, config.publishable_key, options)
+
+
+def signed_in(config, http, person):
+    answer = client(config, http, {}).auth.sign_in_with_password(
+        {"email": person["email"], "password": PASSWORD}
+    )
+    return client(config, http, {"Authorization": f"Bearer {answer.session.access_token}"})
+
+
+def columns_to_try(world):
+    """A column of each table or view that is never null: the owner if there is one."""
+    columns = world.rows(
+        "select c.relname, a.attname from pg_class as c inner join pg_attribute as a"
+        " on a.attrelid = c.oid and a.attnum > 0 and a.attidentity = ''"
+        " where c.relnamespace = 'public'::regnamespace"
+        " order by a.attname = 'user_id', a.attnum desc"
+    )
+    return {row["relname"]: row["attname"] for row in columns}
+
+
+def belongings_of(world, person):
+    """At least one row of `person` in every table, with contacts in all kinds of stages."""
+    page = world.page(person, name=MARK, encrypted_token=MARK)
+    rule = world.rule(page, name=MARK, prompt=MARK)
+    failing, sent, ready = (
+        world.contact(page, sender_name=MARK, last_inbound_at=ago(hours=n)) for n in (9, 8, 7)
+    )
+    worker = Worker(world.connection, MARK)
+    run_now(world, rule)
+    worker.check()
+    worker.write()
+    jobs = worker.claim("ready_to_send", limit=2)
+    worker.record(jobs[:1], "failed", error_message=MARK, attempt_outcome="failed")
+    worker.record(jobs[1:], "sent", attempt_outcome="sent", facebook_message_id=MARK)
+    queued = world.contact(page, sender_name=MARK)
+    run_now(world, rule)
+    call(
+        world.connection,
+        "beat",
+        p_worker=MARK,
+        p_version=MARK,
+        p_doing=MARK,
+        p_held=[0],
+        p_lease_seconds=9,
+    )
+    return {
+        "page": str(page["id"]),
+        "rule": str(rule["id"]),
+        "contact": str(sent["id"]),
+        "failed": state_of(world, failing),
+        "ready": state_of(world, ready),
+        "queued": state_of(world, queued),
+    }
+
+
+def state_of(world, contact):
+    [state] = world.rows(
+        "select id from public.ai_automation_contact_states where contact_id = %s", contact["id"]
+    )
+    return state["id"]
