@@ -13,7 +13,13 @@ select
     coalesce(
         json_object_agg(a.attname, coalesce(
             pg_get_expr(d.adbin, d.adrelid),
-            'nextval(' || quote_literal(pg_get_serial_sequence(c.oid::regclass::text, a.attname)) || ')'
+            (
+                select 'nextval(' || quote_literal(format('%%I.%%I', sn.nspname, s.relname)) || ')'
+                from pg_depend as o
+                inner join pg_class as s on s.oid = o.objid and s.relkind = 'S'
+                inner join pg_namespace as sn on sn.oid = s.relnamespace
+                where o.refobjid = c.oid and o.refobjsubid = a.attnum and o.deptype = 'i'
+            )
         )) filter (where a.attgenerated = '' and (d.oid is not null or a.attidentity = 'd')), '{}'
     )
 from pg_class as c
