@@ -1838,7 +1838,8 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 begin
-    return nullif(btrim(p_text), '')::timestamptz;
+    -- Without a digit it is a word such as now or infinity.
+    return case when btrim(p_text) <> '' and p_text !~ '\d' then 'infinity' else nullif(btrim(p_text), '')::timestamptz end;
 exception
     when others then
         return 'infinity';
@@ -1869,7 +1870,8 @@ begin
 
     with given as (
         select
-            e.ordinality, coalesce((e.value ->> 'line')::int, e.ordinality::int) as line,
+            e.ordinality,
+            case when e.value ->> 'line' ~ '^\d{1,9}$' then (e.value ->> 'line')::int else e.ordinality::int end as line,
             btrim(coalesce(e.value ->> 'sender_id', '')) as sender_id,
             btrim(coalesce(e.value ->> 'name', '')) as name,
             nullif(btrim(e.value ->> 'time_zone'), '') as time_zone,
@@ -1895,16 +1897,20 @@ begin
                 when length(g.sender_id) > 200 then 'sender_id is longer than 200 characters'
                 when length(g.name) > 300 then 'name is longer than 300 characters'
                 when cardinality(g.tags) > 100 then 'more than 100 tags'
+                when (select max(length(t.tag)) from unnest(g.tags) as t (tag)) > 100 then 'a tag is longer than 100 characters'
+                when (select count(distinct t.tag) from unnest(c.tags || g.tags) as t (tag)) > 100
+                    then 'more than 100 tags with those it has'
                 when
                     g.time_zone is not null
                     and not exists (select 1 from pg_catalog.pg_timezone_names as z where z.name = g.time_zone)
                     then format('time_zone "%s" is not a zone name such as Europe/Berlin', left(g.time_zone, 60))
-                when g.last_inbound_at = 'infinity' then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00'
+                when not isfinite(g.last_inbound_at) then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00'
                 when g.last_inbound_at > now() + interval '5 minutes' then 'last_message_at lies in the future'
                 when row_number() over (partition by g.sender_id order by g.ordinality) > 1
                     then format('sender_id %s stands on an earlier line', left(g.sender_id, 60))
             end as problem
         from given as g
+        left join public.contacts as c on c.page_id = p_page_id and c.sender_id = g.sender_id
     ),
 
     stored as (
@@ -1912,6 +1918,7 @@ begin
         select v_page.user_id, v_page.id, j.sender_id, j.name, j.tags, j.time_zone, j.last_inbound_at
         from judged as j
         where j.problem is null
+        order by j.sender_id
         on conflict (page_id, sender_id) do update
             set
                 sender_name = coalesce(nullif(excluded.sender_name, ''), c.sender_name),
