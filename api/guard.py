@@ -16,9 +16,11 @@ from api.checks import Callbacks, is_callback_body, is_cross_site
 from api.sessions import Sessions
 from pipeline.clients import SignInError, Tokens, refresh, user_client
 from pipeline.feed import Feed, signed_in
-from pipeline.settings import Settings
+from pipeline.settings import LOOPBACK, Settings
 
 COOKIE = "__Host-sid"
+# On this machine there is no TLS, and not every browser takes a Secure cookie without it.
+LOCAL_COOKIE = "sid"
 PUBLIC = frozenset({"/login", "/healthz", "/readyz", "/favicon.ico", "/_favicon.ico"})
 PUBLIC_TREES = ("/assets/", "/_dash-component-suites/")
 CALLBACK = "/_dash-update-component"
@@ -87,7 +89,7 @@ class Guard:
             await signed_out(request)(request.scope, request.receive, send)
 
     async def _tokens(self, request: Request) -> Tokens | None:
-        session_id = request.cookies.get(COOKIE, "")
+        session_id = request.cookies.get(cookie_name(request), "")
         if not session_id:
             return None
         try:
@@ -152,6 +154,16 @@ class Guard:
         html = headers.get("content-type", "").startswith("text/html")
         if html and message["status"] == 200 and not self._site.is_page(path):
             message["status"] = 404
+
+
+def is_local(request: Request) -> bool:
+    """Whether the browser runs on this machine and called it by that name."""
+    return request.url.scheme == "http" and request.url.hostname in LOOPBACK
+
+
+def cookie_name(request: Request) -> str:
+    """The session cookie's name; `__Host-` makes the browser insist on TLS and on this host."""
+    return LOCAL_COOKIE if is_local(request) else COOKIE
 
 
 def signed_out(request: Request) -> Response:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from api.attempts import Attempts
 from api.checks import safe_next
 from api.demo import Demo, read_demo
-from api.guard import COOKIE
+from api.guard import cookie_name, is_local
 from api.sessions import LIFETIME_SECONDS, Sessions
 from pipeline.clients import SignInError, sign_in, sign_out
 from pipeline.settings import Settings
@@ -58,7 +58,7 @@ class Login:
     async def show(self, request: Request) -> Response:
         """The form; with ?demo=1 filled in with the demo account."""
         query = request.query_params
-        demo = read_demo(self._settings)
+        demo = self._demo(request)
         after = safe_next(query.get("next"))
         message = EXPIRED if "expired" in query else ""
         if demo and "demo" in query:
@@ -72,28 +72,34 @@ class Login:
         names = (f"account {email.casefold()}", f"address {_address(request)}")
         wait = self._attempts.wait_seconds(names, time.monotonic())
         if wait:
-            return self._again(Shown(after, email, "", _too_many(wait), 429))
+            return self._again(request, Shown(after, email, "", _too_many(wait), 429))
         try:
             tokens = await sign_in(self._settings, self._http, email, form.get("password", ""))
         except SignInError as error:
             if error.refused:
                 self._attempts.failed(names, time.monotonic())
-            return self._again(Shown(after, email, "", str(error), error.status))
+            return self._again(request, Shown(after, email, "", str(error), error.status))
         self._attempts.worked(names[0])
-        return with_cookie(RedirectResponse(after, 303), self._sessions.start(tokens))
+        return with_cookie(request, RedirectResponse(after, 303), self._sessions.start(tokens))
 
-    def _again(self, shown: Shown) -> Response:
-        return page(shown, read_demo(self._settings))
+    def _again(self, request: Request, shown: Shown) -> Response:
+        return page(shown, self._demo(request))
+
+    def _demo(self, request: Request) -> Demo | None:
+        """The demo account is offered to this machine's browsers only."""
+        return read_demo(self._settings) if is_local(request) else None
 
     async def leave(self, request: Request) -> Response:
         """Ends the session here and at Supabase."""
-        session_id = request.cookies.get(COOKIE, "")
+        session_id = request.cookies.get(cookie_name(request), "")
         tokens = self._sessions.find(session_id)
         self._sessions.end(session_id)
         if tokens:
             await sign_out(self._settings, self._http, tokens)
         response = RedirectResponse("/login", 303)
-        response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+        response.delete_cookie(
+            cookie_name(request), path="/", secure=not is_local(request), httponly=True
+        )
         return response
 
 
@@ -111,14 +117,14 @@ def page(shown: Shown, demo: Demo | None) -> Response:
     return HTMLResponse(content, shown.status)
 
 
-def with_cookie(response: Response, session_id: str) -> Response:
+def with_cookie(request: Request, response: Response, session_id: str) -> Response:
     """Only this host, only over TLS or this machine, never readable by a script."""
     response.set_cookie(
-        COOKIE,
+        cookie_name(request),
         session_id,
         max_age=LIFETIME_SECONDS,
         path="/",
-        secure=True,
+        secure=not is_local(request),
         httponly=True,
         samesite="lax",
     )
