@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> Dash:
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     return AsyncDash(
         "app",
-        server=server,
+        server=server,  # type: ignore[arg-type]
         use_pages=True,
         pages_folder=str(ROOT / "pages"),
         assets_folder=str(ROOT / "assets"),
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> Dash:
         external_stylesheets=STYLES,
         index_string=INDEX,
         title="Stagelight",
-        update_title=None,
+        update_title=None,  # type: ignore[arg-type]
         suppress_callback_exceptions=True,
         on_error=show_error,
     )
@@ -95,7 +95,7 @@ def _lifespan(fastapi: FastAPI, http: httpx.AsyncClient) -> Any:
 def _is_page(path: str) -> bool:
     if path == "/login":
         return True
-    page, _ = dash._pages._path_to_page(path.strip("/"))
+    page, _ = dash._pages._path_to_page(path.strip("/"))  # type: ignore[no-untyped-call]
     return bool(page) and not page["module"].endswith("not_found_404")
 
 

@@ -1,4 +1,4 @@
-"""This file is where sign-in attempts are counted, so that passwords cannot be guessed by trying."""
+"""This file is where failed sign-ins are counted, so that passwords cannot be found by trying."""
 
 from collections import OrderedDict, deque
 

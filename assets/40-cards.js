@@ -60,7 +60,8 @@
     show(node.message, row.message);
     node.error.hidden = !row.error;
     put(node.cause, row.error || "");
-    put(node.hint, (row.code ? " (" + row.code + ")" : "") + (row.hint ? " · " + row.hint : ""));
+    put(node.hint, row.hint ? " " + row.hint : "");
+    node.error.title = row.code || "";
     show(node.status, row.status);
     show(node.follow, row.follow_up);
     show(node.written, row.written);

@@ -1,6 +1,6 @@
 // Everything around the list: header, alerts, stage cards, panels.
 (function () {
-  const { words, make, put, show } = window.stagelight;
+  const { words, make, put } = window.stagelight;
   const ORDER = ["queued", "checking", "eligible", "generating", "ready_to_send", "sending", "sent", "failed", "skipped", "completed"];
   const FINAL = new Set(ORDER.slice(6));
   const byId = (id) => document.getElementById(id);
@@ -74,20 +74,26 @@
       if (!card) return;
       put(card.querySelector(".stage-count"), words.number(stage.n));
       card.classList.toggle("zero", !stage.n);
-      const flow = FINAL.has(ORDER[index]) ? (stage.in ? "+" + stage.in + " / min" : "last 24 h") : (stage.out || stage.in ? "in " + stage.in + " · out " + stage.out + " / min" : "\u00a0");
-      put(card.querySelector(".stage-flow"), flow);
+      card.title = stageTitle(card, stage);
     });
   }
 
-  function stageTime(stage, final, now) {
-    if (final) return stage.since ? "last " + words.duration(now - newest(stage, now)) + " ago" : "\u00a0";
+  // The average of passes of the last hour; before the first one ends, of those now inside.
+  function stageLines(stage, final, now) {
+    const flow = final ? stage.in : stage.out;
     const average = stage.avg ?? (stage.mid ? now - stage.mid : null);
-    const parts = [];
-    if (average !== null) parts.push("avg " + words.duration(average, true));
-    if (stage.since) parts.push("max " + words.duration(now - stage.since));
-    return parts.join(" · ") || "\u00a0";
+    const lines = [];
+    if (final) lines.push("last 24 h");
+    else if (average !== null) lines.push("avg " + words.duration(average, true));
+    if (stage.since && !final) lines.push("oldest " + words.duration(now - stage.since));
+    if (flow) lines.push(words.number(flow) + " / min");
+    return lines;
   }
-  const newest = (stage) => stage.mid * 2 - stage.since;
+
+  function stageTitle(card, stage) {
+    card.dataset.meaning = card.dataset.meaning || card.title;
+    return `${card.dataset.meaning}. In the last minute ${stage.in} came in and ${stage.out} went on.`;
+  }
 
   function line(panel, left, right, dir) {
     const row = make("div", "line", panel);
@@ -110,7 +116,10 @@
     const panel = byId("panel-held");
     panel.replaceChildren();
     if (!held.length) none(panel, "Nobody was held back in the last 24 hours.");
-    held.forEach(([reason, contacts]) => line(panel, reason, words.number(contacts)));
+    held.forEach(([reason, contacts]) => {
+      const name = line(panel, reason, words.number(contacts)).firstChild;
+      make("span", "line-note mute", name);
+    });
   }
 
   function drawRun(run) {
@@ -130,8 +139,10 @@
     put(worker, head.workers ? (head.workers > 1 ? head.workers + " workers running" : "Worker running") : "No worker" + (head.beat ? " · seen " + words.duration(now - head.beat) + " ago" : ""));
     put(byId("next-run-pill"), !head.enabled ? "Switched off" : head.next_run ? "Next run " + words.until(head.next_run - now) : "No run planned");
     (stages || []).forEach((stage, index) => {
-      const card = document.querySelector(`.stage[data-stage="${ORDER[index]}"] .stage-time`);
-      if (card) put(card, stageTime(stage, FINAL.has(ORDER[index]), now));
+      const card = document.querySelector(`.stage[data-stage="${ORDER[index]}"]`);
+      if (!card) return;
+      const lines = stageLines(stage, FINAL.has(ORDER[index]), now);
+      card.querySelectorAll(".stage-line").forEach((node, place) => put(node, lines[place] || "\u00a0"));
     });
     const strips = byId("alerts").children;
     (alerts || []).forEach((alert, index) => {
@@ -140,8 +151,8 @@
     });
     const lines = byId("panel-next").querySelectorAll(".line-value");
     (next || []).forEach(([, at], index) => { if (lines[index]) put(lines[index], at ? words.until(at - now) : "due"); });
-    const names = byId("panel-held").querySelectorAll(".line-name");
-    (held || []).forEach(([reason, , at], index) => { if (names[index]) put(names[index], at && at > now ? reason + " · checked " + words.moment(at, now) : reason); });
+    const notes = byId("panel-held").querySelectorAll(".line-note");
+    (held || []).forEach(([, , at], index) => { if (notes[index]) put(notes[index], at && at > now ? "next check " + words.moment(at, now) : ""); });
     const when = byId("panel-run").querySelector(".run-when");
     if (run && when) put(when, words.moment(run.at, now) + ", " + run.source + (run.until ? " · took " + words.duration(run.until - run.at) : " · running for " + words.duration(now - run.at)));
   }

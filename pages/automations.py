@@ -8,13 +8,14 @@ from dash import ClientsideFunction, Input, Output, callback, clientside_callbac
 from dash import no_update as unchanged
 from dash.development.base_component import Component
 
+from pages._components.attributes import attrs
 from pages._components.errors import toast
 from pages._components.monitor_frame import unreachable
 from pages._components.rule_card import numbers, rule_card
 from pages._components.words import run_result
 from pipeline.feed import FeedError, signed_in
 
-dash.register_page(__name__, path="/", title="AI Automations · Stagelight")
+dash.register_page(__name__, path="/", title="AI Automations · Stagelight")  # type: ignore[no-untyped-call]
 TICK_MS = 5000
 TOTALS = (
     ("active", "Automations on"),
@@ -50,7 +51,7 @@ async def layout(**_: str) -> Component:
 
 def _total(field: str, word: str) -> Component:
     return html.Div(
-        [html.Span(word), html.Strong("0", **{"data-total": field})], className="panel total"
+        [html.Span(word), html.Strong("0", **attrs({"data-total": field}))], className="panel total"
     )
 
 

@@ -8,13 +8,14 @@ import dash
 from dash import Input, Output, State, callback, dcc, html, no_update
 from dash.development.base_component import Component
 
+from pages._components.attributes import attrs
 from pages._components.contact_file import EXAMPLE, ContactFile, FileError, read_contact_file
 from pages._components.import_result import Report, failed, report
 from pages._components.monitor_frame import unreachable
 from pages._components.words import count
 from pipeline.feed import FeedError, signed_in
 
-dash.register_page(__name__, path="/contacts", title="Contacts · Stagelight")
+dash.register_page(__name__, path="/contacts", title="Contacts · Stagelight")  # type: ignore[no-untyped-call]
 # The browser refuses larger ones without a word, so the message of the file reader gets its chance.
 UPLOAD_BYTES = 9 * 1024 * 1024
 
@@ -39,7 +40,7 @@ async def layout(**_: str) -> Component:
                 [html.H2("Import from a CSV file"), *(_form(options) if options else _no_page())],
                 className="panel import",
             ),
-            html.Div(id="import-result", **{"aria-live": "polite"}),
+            html.Div(id="import-result", **attrs({"aria-live": "polite"})),
         ],
         id="contacts-page",
     )
@@ -65,7 +66,7 @@ def _form(options: list[dict[str, str]]) -> list[Component]:
                         className="btn btn-primary",
                         type="button",
                     ),
-                    html.Span(" or drop it here. UTF-8, at most 8 MB and 50,000 lines."),
+                    html.Span(" or drop it here. UTF-8, at most 8 MB, 50,000 lines."),
                 ],
                 className="drop",
             ),
@@ -84,8 +85,8 @@ def _form(options: list[dict[str, str]]) -> list[Component]:
                     "2026-11-22T09:30:00+01:00\n24680135792,محمد العلي,asked,Asia/Dubai,",
                 ),
                 html.P(
-                    "sender_id is the contact's id for this page. Tags stand between ; or |. A moment "
-                    "without a zone is taken as UTC. Only sender_id is needed.",
+                    "sender_id is the contact's id for this page. Tags stand between ; or |. A "
+                    "moment without a zone is taken as UTC. Only sender_id is needed.",
                     className="mute",
                 ),
             ]

@@ -17,7 +17,7 @@ from pages._components.words import count, run_result
 from pipeline.feed import FeedError, signed_in
 from pipeline.stages import Stage
 
-dash.register_page(
+dash.register_page(  # type: ignore[no-untyped-call]
     __name__, path_template="/automations/<rule_id>/monitor", title="Monitor · Stagelight"
 )
 SENT = Sent()

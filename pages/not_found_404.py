@@ -5,7 +5,7 @@ from dash.development.base_component import Component
 
 from pages._components.missing import missing
 
-dash.register_page(__name__, title="Not found · Stagelight")
+dash.register_page(__name__, title="Not found · Stagelight")  # type: ignore[no-untyped-call]
 
 
 def layout(**_: str) -> Component:

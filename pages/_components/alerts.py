@@ -83,5 +83,5 @@ def off(snapshot: Row) -> Row | None:
     return {
         "tone": "info",
         "title": "Switched off",
-        "text": "No run starts and contacts in flight stop at their next step. Switch it on to go on.",
+        "text": "No run starts, and contacts in flight stop at their next step.",
     }

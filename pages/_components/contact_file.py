@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 COLUMNS = ("sender_id", "name", "tags", "time_zone", "last_message_at")
 MAX_BYTES = 8 * 1024 * 1024
@@ -84,10 +85,10 @@ def _check(header: list[str]) -> None:
         raise FileError("A column stands in the first line twice.")
 
 
-def _rows(reader: "csv.Reader | Iterator[list[str]]", header: list[str]) -> ContactFile:
+def _rows(reader: Any, header: list[str]) -> ContactFile:
     rows: list[Contact] = []
     rejected: list[tuple[int, str]] = []
-    line = reader.line_num + 1  # type: ignore[union-attr]
+    line = reader.line_num + 1
     for fields in reader:
         problem = _problem(fields, header)
         if problem:
@@ -96,7 +97,7 @@ def _rows(reader: "csv.Reader | Iterator[list[str]]", header: list[str]) -> Cont
             rows.append({"line": line, **dict(zip(header, fields, strict=True))})
         if len(rows) + len(rejected) > MAX_ROWS:
             raise FileError("The file has more than 50,000 lines. Split it and import the parts.")
-        line = reader.line_num + 1  # type: ignore[union-attr]
+        line = reader.line_num + 1
     if not rows and not rejected:
         raise FileError("There is no contact below the first line.")
     return ContactFile(rows, rejected)

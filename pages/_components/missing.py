@@ -3,12 +3,14 @@
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from pages._components.attributes import attrs
+
 
 def missing(title: str, text: str) -> Component:
     """A page that says what is wrong and leads back."""
     return html.Section(
         [
-            html.Div("404", className="missing-code", **{"aria-hidden": "true"}),
+            html.Div("404", className="missing-code", **attrs({"aria-hidden": "true"})),
             html.H1(title),
             html.P(text, className="mute"),
             dcc.Link("All automations", href="/", className="btn btn-primary"),

@@ -5,6 +5,7 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from pages._components.attributes import attrs
 from pipeline.stages import LOOKS, Stage
 
 TICK_MS = 2000
@@ -27,13 +28,13 @@ def frame(rule_id: str, stage: str, search: str, answer: dict[str, Any]) -> Comp
                 [stage_card(name, name == stage) for name in Stage],
                 className="stages",
                 role="group",
-                **{"aria-label": "Stages; choose one to see only its contacts"},
+                **attrs({"aria-label": "Stages; choose one to see only its contacts"}),
             ),
             html.P([html.Span(id="sum-line"), html.Span(" · last 24 h")], className="sum-line"),
             html.Div([_list(search), _side()], className="monitor-grid"),
         ],
         id="monitor",
-        **{"data-rule-id": rule_id, "data-stage-filter": stage},
+        **attrs({"data-rule-id": rule_id, "data-stage-filter": stage}),
     )
 
 
@@ -43,17 +44,18 @@ def stage_card(stage: Stage, chosen: bool) -> Component:
     return html.Button(
         [
             html.Span(
-                [html.Span(look.icon, **{"aria-hidden": "true"}), html.Span(look.word)],
+                [html.Span(look.icon, **attrs({"aria-hidden": "true"})), html.Span(look.word)],
                 className="stage-name",
             ),
             html.Span("0", className="stage-count"),
-            html.Span("\u00a0", className="stage-time"),
+            html.Span("\u00a0", className="stage-average"),
+            html.Span("\u00a0", className="stage-oldest"),
             html.Span("\u00a0", className="stage-flow"),
         ],
         className=f"stage st-{stage.value}",
         type="button",
         title=look.meaning,
-        **{"data-stage": stage.value, "aria-pressed": "true" if chosen else "false"},
+        **attrs({"data-stage": stage.value, "aria-pressed": "true" if chosen else "false"}),
     )
 
 
@@ -72,7 +74,7 @@ def _header(name: str) -> Component:
                                 [html.Span(className="dot"), html.Span("Live", id="live-word")],
                                 id="live-indicator",
                                 className="pill",
-                                **{"data-state": "live"},
+                                **attrs({"data-state": "live"}),
                             ),
                             html.Span("", id="worker-pill", className="pill"),
                             html.Span("", id="next-run-pill", className="pill"),
@@ -97,7 +99,7 @@ def _header(name: str) -> Component:
 
 
 def _button(text: str, name: str, act: str, classes: str) -> Component:
-    return html.Button(text, id=name, className=classes, type="button", **{"data-act": act})
+    return html.Button(text, id=name, className=classes, type="button", **attrs({"data-act": act}))
 
 
 def _list(search: str) -> Component:
@@ -143,7 +145,7 @@ def _list(search: str) -> Component:
                 className="list-foot",
             ),
         ],
-        **{"aria-label": "Contacts"},
+        **attrs({"aria-label": "Contacts"}),
     )
 
 
@@ -162,7 +164,7 @@ def _panel(title: str, name: str) -> Component:
     return html.Section(
         [html.H2(title, id=f"{name}-title"), html.Div(id=name)],
         className="panel",
-        **{"aria-labelledby": f"{name}-title"},
+        **attrs({"aria-labelledby": f"{name}-title"}),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from pages._components.attributes import attrs
 from pages._components.words import count, duration, epoch, hours, tags
 
 Row = dict[str, Any]
@@ -38,23 +39,23 @@ def rule_card(rule: Row) -> Component:
             html.Ul(
                 [html.Li(text, dir="auto") for text in facts(rule)],
                 className="rule-facts",
-                **{"aria-label": "Settings"},
+                **attrs({"aria-label": "Settings"}),
             ),
             html.Div(
                 [_number(field, word) for field, word in NUMBERS],
                 className="rule-numbers",
                 role="group",
-                **{"aria-label": "Contacts of the last 24 hours"},
+                **attrs({"aria-label": "Contacts of the last 24 hours"}),
             ),
             html.Div(
                 [
                     html.Div(
                         [
-                            html.Span("", **{"data-field": "sent_today"}),
-                            html.Div(html.I(**{"data-field": "meter"}), className="meter"),
+                            html.Span("", **attrs({"data-field": "sent_today"})),
+                            html.Div(html.I(**attrs({"data-field": "meter"})), className="meter"),
                         ]
                     ),
-                    html.Div("", className="rule-times mute", **{"data-field": "times"}),
+                    html.Div("", className="rule-times mute", **attrs({"data-field": "times"})),
                 ],
                 className="rule-today",
             ),
@@ -69,14 +70,14 @@ def rule_card(rule: Row) -> Component:
                         "▶ Run now",
                         className="btn btn-primary",
                         type="button",
-                        **{"data-act": "run", "aria-label": f"Run now: {name}"},
+                        **attrs({"data-act": "run", "aria-label": f"Run now: {name}"}),
                     ),
                 ],
                 className="rule-actions",
             ),
         ],
         className="panel rule",
-        **{"data-rule-id": rule["id"]},
+        **attrs({"data-rule-id": rule["id"]}),
     )
 
 
@@ -87,12 +88,12 @@ def address(rule_id: str) -> str:
 
 def facts(rule: Row) -> list[str]:
     """What the rule is set to, in words."""
-    wait = duration(rule["wait_minutes"] * 60) if rule["wait_minutes"] else "no"
-    zone = "" if rule["run_24_7"] else f", {rule['time_zone']} if the contact's is unknown"
+    wait = duration(rule["wait_minutes"] * 60)
+    zone = "" if rule["run_24_7"] else f", contact's own time (else {rule['time_zone']})"
     return [
-        f"For {tags(rule)}",
+        tags(rule),
         f"{hours(rule)}{zone}",
-        f"{wait} wait after the last message",
+        f"{wait} after the last message" if rule["wait_minutes"] else "No wait",
         f"{count(rule['max_follow_ups'], 'follow-up')} at most",
     ]
 
@@ -126,5 +127,6 @@ def _switch(enabled: bool, name: str) -> Component:
 
 def _number(field: str, word: str) -> Component:
     return html.Div(
-        [html.Strong("0", **{"data-field": field}), html.Span(word)], className=f"number {field}"
+        [html.Strong("0", **attrs({"data-field": field})), html.Span(word)],
+        className=f"number {field}",
     )

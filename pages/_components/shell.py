@@ -6,6 +6,7 @@ import dash
 from dash import ClientsideFunction, Input, Output, clientside_callback, dcc, html
 from dash.development.base_component import Component
 
+from pages._components.attributes import attrs
 from pipeline.feed import signed_in
 
 STYLES = ["/assets/vendor/bootstrap/bootstrap.min.css", "/assets/vendor/inter/inter.css"]
@@ -43,7 +44,7 @@ def shell(send_mode: str) -> Callable[[], Component]:
                 html.Div(id="toast-mark", hidden=True),
                 _navigation(send_mode, feed.email if feed else ""),
                 html.Main(dash.page_container, id="content", tabIndex="-1"),
-                html.Div(id="toasts", role="status", **{"aria-live": "polite"}),
+                html.Div(id="toasts", role="status", **attrs({"aria-live": "polite"})),
             ]
         )
 
@@ -68,17 +69,19 @@ def _navigation(send_mode: str, email: str) -> Component:
                 className="brand",
                 title="Stagelight, all automations",
             ),
-            html.Nav(links, **{"aria-label": "Places"}),
+            html.Nav(links, **attrs({"aria-label": "Places"})),
             html.Div(
                 [
                     sandbox if send_mode == "sandbox" else live,
                     html.Button(
-                        html.Span("◐", **{"aria-hidden": "true"}),
+                        html.Span("◐", **attrs({"aria-hidden": "true"})),
                         id="theme-toggle",
                         className="icon-button",
                         title="Light or dark",
                         type="button",
-                        **{"aria-label": "Switch between light and dark", "data-theme-toggle": ""},
+                        **attrs(
+                            {"aria-label": "Switch between light and dark", "data-theme-toggle": ""}
+                        ),
                     ),
                     _account(email),
                 ],
@@ -95,7 +98,7 @@ def _account(email: str) -> Component:
             html.Summary(
                 html.Span(email[:1].upper() or "?", className="avatar"),
                 title=email,
-                **{"aria-label": f"Account {email}"},
+                **attrs({"aria-label": f"Account {email}"}),
             ),
             html.Div(
                 [

@@ -84,7 +84,7 @@ def tags(rule: dict[str, object]) -> str:
     """Whom a rule is for, as one line."""
     wanted, unwanted = _texts(rule["include_tags"]), _texts(rule["exclude_tags"])
     glue = " and " if rule.get("include_mode") == "all" else " or "
-    line = f"tagged {glue.join(wanted)}" if wanted else "every contact"
+    line = f"Contacts tagged {glue.join(wanted)}" if wanted else "Every contact"
     return line + (f", not {', '.join(unwanted)}" if unwanted else "")
 
 
