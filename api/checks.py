@@ -68,6 +68,6 @@ def _is_property(value: Any) -> bool:
 
 def _has_outputs(request: dict[str, Any]) -> bool:
     outputs = request.get("outputs")
-    many = outputs if isinstance(outputs, list) else [outputs]
-    names = [f"{value['id']}.{value['property']}" for value in many if _is_property(value)]
-    return names == request["output"].strip(".").split("...")
+    named = _names(outputs if isinstance(outputs, list) else [outputs])
+    expected: list[str] = request["output"].strip(".").split("...")
+    return named is not None and [f"{name}.{prop}" for name, prop in named] == expected

@@ -117,11 +117,13 @@ def _switch(enabled: bool, name: str) -> Component:
         className="switch",
         type="button",
         role="switch",
-        **{
-            "aria-checked": "true" if enabled else "false",
-            "aria-label": name,
-            "data-act": "off" if enabled else "on",
-        },
+        **attrs(
+            {
+                "aria-checked": "true" if enabled else "false",
+                "aria-label": name,
+                "data-act": "off" if enabled else "on",
+            }
+        ),
     )
 
 
