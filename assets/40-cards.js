@@ -41,10 +41,10 @@
     const cause = make("strong", "", error);
     const hint = make("span", "", error);
     const facts = make("div", "contact-facts", card);
-    const fact = () => make("span", "", facts);
+    const fact = (name) => make("span", name || "", facts);
     return {
       card, name, icon, word, button, message, error, cause, hint, row: null,
-      status: fact(), time: fact(), due: fact(), follow: fact(), written: fact(), attempt: fact(), check: fact(),
+      status: fact(), time: fact("ticks"), due: fact("ticks sends"), follow: fact(), written: fact(), attempt: fact(), check: fact(),
     };
   }
 

@@ -48,9 +48,7 @@ def stage_card(stage: Stage, chosen: bool) -> Component:
                 className="stage-name",
             ),
             html.Span("0", className="stage-count"),
-            html.Span("\u00a0", className="stage-average"),
-            html.Span("\u00a0", className="stage-oldest"),
-            html.Span("\u00a0", className="stage-flow"),
+            *[html.Span("\u00a0", className="stage-line") for _ in range(3)],
         ],
         className=f"stage st-{stage.value}",
         type="button",
@@ -132,9 +130,7 @@ def _list(search: str) -> Component:
                     html.Span("", id="showing"),
                     html.Span(
                         [
-                            html.Button(
-                                "← Previous", id="page-back", className="btn btn-soft btn-sm"
-                            ),
+                            html.Button("← Back", id="page-back", className="btn btn-soft btn-sm"),
                             html.Button("Next →", id="page-on", className="btn btn-soft btn-sm"),
                         ],
                         id="paging",
