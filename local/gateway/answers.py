@@ -23,7 +23,9 @@ def page_status(offset: int, rows: int, total: int | None) -> int:
         return 200
     if offset > total:
         details = f"An offset of {offset} was requested, but there are only {total} rows."
-        raise ApiError(416, "PGRST103", "Requested range not satisfiable", details)
+        shown = {"Content-Range": f"*/{total}"}
+        message = "Requested range not satisfiable"
+        raise ApiError(416, "PGRST103", message, details, headers=shown)
     return 206 if rows < total else 200
 
 

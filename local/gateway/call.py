@@ -92,9 +92,11 @@ class Call:
         return int(text) if text else None
 
     def json(self) -> Any:
-        """The body's value; an empty body is an empty object."""
+        """The body's value; without a body, a function is called without arguments."""
+        if not self.body.strip() and self.path.startswith("/rpc/"):
+            return {}
         try:
-            return json.loads(self.body) if self.body.strip() else {}
+            return json.loads(self.body)
         except (ValueError, RecursionError) as error:
             raise ApiError(400, "PGRST102", "Empty or invalid json") from error
 

@@ -24,6 +24,7 @@ class Relation:
     columns: Mapping[str, str]
     key: Sequence[str]
     defaults: Mapping[str, str]
+    has_representations: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Function:
     returns_set: bool
     volatile: bool
     void: bool
+    answers_media: bool
     settings: Mapping[str, str]
     isolation: str
 
@@ -87,7 +89,26 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
 
 
 def _function(row: Sequence[Any]) -> Function:
-    schema, name, returns_set, volatile, void, defaults, names, modes, types, columns, config = row
+    schema, name, returns_set, volatile, void, media, *described, columns, config = row
+    arguments, outputs = _arguments(*described)
+    pairs = dict(setting.split("=", 1) for setting in config)
+    return Function(
+        schema,
+        name,
+        arguments,
+        columns or outputs or None,
+        returns_set,
+        volatile,
+        void,
+        media,
+        {key: value for key, value in pairs.items() if key in HOISTED},
+        pairs.get(ISOLATION, "").lower(),
+    )
+
+
+def _arguments(
+    with_default: int, names: Sequence[str], modes: Sequence[str], types: Sequence[str]
+) -> tuple[list[Argument], dict[str, str]]:
     inputs: list[tuple[str, str, bool]] = []
     outputs: dict[str, str] = {}
     for place, type_name in enumerate(types):
@@ -97,18 +118,12 @@ def _function(row: Sequence[Any]) -> Function:
             inputs.append((label, type_name, mode == "v"))
         if mode in "bot":
             outputs[label] = type_name
-    required = len(inputs) - defaults
+    required = len(inputs) - with_default
     arguments = [
         Argument(label, type_name, place < required and not variadic, variadic)
         for place, (label, type_name, variadic) in enumerate(inputs)
     ]
-    pairs = dict(setting.split("=", 1) for setting in config)
-    lifted = {key: value for key, value in pairs.items() if key in HOISTED}
-    columns = columns or outputs or None
-    isolation = pairs.get(ISOLATION, "").lower()
-    return Function(
-        schema, name, arguments, columns, returns_set, volatile, void, lifted, isolation
-    )
+    return arguments, outputs
 
 
 def describe(function: Function) -> str:

@@ -19,28 +19,39 @@ select
                 inner join pg_class as s on s.oid = o.objid and s.relkind = 'S'
                 inner join pg_namespace as sn on sn.oid = s.relnamespace
                 where o.refobjid = c.oid and o.refobjsubid = a.attnum and o.deptype = 'i'
-            )
-        )) filter (where a.attgenerated = '' and (d.oid is not null or a.attidentity = 'd')), '{}'
-    )
+            ),
+            pg_get_expr(t.typdefaultbin, 0)
+        )) filter (where a.attgenerated = '' and (d.oid is not null or a.attidentity = 'd' or t.typdefaultbin is not null)), '{}'
+    ),
+    -- A domain with a cast to JSON is shown as that cast says ("data representations").
+    bool_or(t.typtype = 'd' and exists (
+        select 1
+        from pg_cast as r
+        where r.castsource = t.oid and r.casttarget in ('json'::regtype, 'jsonb'::regtype)
+    ))
 from pg_class as c
 inner join pg_namespace as n on n.oid = c.relnamespace
 inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+inner join pg_type as t on t.oid = a.atttypid
 left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
 where n.nspname = any(%s) and c.relkind in ('r', 'v', 'm', 'f', 'p')
 group by n.nspname, c.relname, c.oid;
 
 -- name: functions
+-- The types are written for -1, no modifier, because a plain "character" would mean one letter only.
 select
     n.nspname,
     p.proname,
     p.proretset,
     p.provolatile = 'v',
     t.typname = 'void',
+    -- A domain named like a media type makes the function answer in that type.
+    t.typtype = 'd' and (t.typname like '%%/%%'),
     p.pronargdefaults,
     coalesce(p.proargnames, '{}'),
     coalesce(p.proargmodes::text[], '{}'),
     coalesce((
-        select array_agg(format_type(x.type, null) order by x.ord)
+        select array_agg(format_type(x.type, -1) order by x.ord)
         from unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) with ordinality as x (type, ord)
     ), '{}'),
     (

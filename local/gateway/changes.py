@@ -1,6 +1,5 @@
 """This file is where an insert, an update or a delete is composed."""
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -34,12 +33,14 @@ class Change:
         method, where = self._call.method, self._query.where
         if method == "POST":
             return self._insert()
-        if safeupdate and not where:
+        changed = self._update() if method == "PATCH" else self._delete()
+        if changed is not None and safeupdate and not where:
             verb = "UPDATE" if method == "PATCH" else "DELETE"
             raise ApiError(400, "21000", f"{verb} requires a WHERE clause")
-        if method == "PATCH":
-            return self._update()
-        filters = self._composer.where(where)
+        return changed
+
+    def _delete(self) -> Composed:
+        filters = self._composer.where(self._query.where)
         return SQL("delete from {}{}{}").format(self._table, filters, self._returning())
 
     def _returning(self) -> Composable:
@@ -64,7 +65,7 @@ class Change:
             source = SQL(" ({}) select {} from {}").format(
                 comma(map(identifier, columns)),
                 comma(identifier("_new", name) for name in columns),
-                self._payload(rows, columns),
+                self._payload(columns),
             )
         conflict = self._on_conflict(columns)
         returning = self._returning()
@@ -88,11 +89,12 @@ class Change:
                 message = f"Could not find the '{column}' column of '{name}' in the schema cache"
                 raise ApiError(400, "PGRST204", message)
 
-    def _payload(self, rows: Sequence[Any], columns: Sequence[str]) -> Composable:
+    def _payload(self, columns: Sequence[str]) -> Composable:
+        # The body's own text, because Python's floats would change long decimals.
+        text = self._call.text
+        text = text if text.lstrip().startswith("[") else f"[{text}]"
         types, value = self._types(columns), self._composer.value
         if self._call.preferences.get("missing") != "default":
-            text = self._call.text
-            text = text if text.lstrip().startswith("[") else f"[{text}]"
             return SQL("json_to_recordset({}::json) as _new ({})").format(value(text), types)
         defaults = [
             SQL("{}::text, {}").format(value(name), trusted(expression))
@@ -102,7 +104,7 @@ class Change:
         return SQL(
             "jsonb_array_elements({}::jsonb) as _one, lateral"
             " jsonb_to_record(jsonb_build_object({}) || _one) as _new ({})"
-        ).format(value(json.dumps(rows)), comma(defaults), types)
+        ).format(value(text), comma(defaults), types)
 
     def _types(self, columns: Sequence[str]) -> Composed:
         types = self._relation.columns
@@ -122,23 +124,22 @@ class Change:
         return SQL("{} do update set {} where {}").format(head, _sets("excluded", columns), KEEP)
 
     def _update(self) -> Composed | None:
-        if "missing" in self._call.preferences:
-            raise not_implemented("Prefer: missing on an update")
         value = self._call.json()
-        value = value[0] if isinstance(value, list) and value else value
+        if isinstance(value, list) and len(value) > 1:
+            raise not_implemented("an update from several objects")
+        if value == []:
+            return None
+        value = value[0] if isinstance(value, list) else value
         if not isinstance(value, dict):
             raise ApiError(400, "PGRST102", "Empty or invalid json")
         columns = tuple(value) if self._query.columns is None else self._query.columns
         self._refuse_unknown(columns)
         if not columns:
             return None
-        if not value.keys() >= set(columns):
-            raise not_implemented("an update of columns that are not in the body")
-        return SQL("update {} set {} from json_to_record({}::json) as _new ({}){}{}").format(
+        return SQL("update {} set {} from {}{}{}").format(
             self._table,
             _sets("_new", columns),
-            self._composer.value(json.dumps(value)),
-            self._types(columns),
+            self._payload(columns),
             self._composer.where(self._query.where),
             self._returning(),
         )

@@ -72,7 +72,9 @@ def bad_token(message: str, details: str | None = None, code: str = "PGRST301") 
 def rest_response(error: ApiError) -> Response:
     """The refusal as PostgREST sends it; Proxy-Status carries the code when HEAD has no body."""
     headers = {"Content-Type": JSON_TYPE, "Proxy-Status": f"PostgREST; error={error.code}"}
-    return Response(json.dumps(error.body), error.status, {**headers, **error.headers})
+    body = json.dumps(error.body, ensure_ascii=False, separators=(",", ":"))
+    content = body.encode(errors="replace")
+    return Response(content, error.status, {**headers, **error.headers})
 
 
 def auth_response(error: AuthError) -> Response:
@@ -110,20 +112,28 @@ def _from_postgres(error: psycopg.Error, code: str, signed_in: bool) -> ApiError
     return ApiError(status, code, message, diag.message_detail, diag.message_hint, challenge)
 
 
+MESSAGE_KEYS = "obligatory keys: 'code', 'message' and optional keys: 'details', 'hint'."
+DETAIL_KEYS = "obligatory keys: 'status', 'headers' and optional key: 'status_text'."
+
+
 def _raised_by_function(message: str | None, detail: str | None) -> ApiError:
+    wrong = "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error"
     try:
-        what, how = json.loads(message or ""), json.loads(detail or "")
+        what = json.loads(message or "")
+        shown = (what["code"], what["message"], what.get("details"), what.get("hint"))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        hint = f"MESSAGE must be a JSON object with {MESSAGE_KEYS}"
         return ApiError(
-            int(how["status"]),
-            what["code"],
-            what["message"],
-            what.get("details"),
-            what.get("hint"),
-            how.get("headers"),
+            500, "PGRST121", wrong, f"Invalid JSON value for MESSAGE: '{message}'", hint
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        text = "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error"
-        return ApiError(500, "PGRST121", text)
+    hint = f"DETAIL must be a JSON object with {DETAIL_KEYS}"
+    if detail is None:
+        return ApiError(500, "PGRST121", wrong, "DETAIL is missing in the RAISE statement", hint)
+    try:
+        how = json.loads(detail)
+        return ApiError(int(how["status"]), *shown, headers=how["headers"])
+    except (ValueError, LookupError, TypeError):
+        return ApiError(500, "PGRST121", wrong, f"Invalid JSON value for DETAIL: '{detail}'", hint)
 
 
 def _status(code: str, message: str, signed_in: bool) -> int:

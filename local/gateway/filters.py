@@ -63,6 +63,7 @@ def _list(reader: Reader) -> tuple[str, ...]:
     reader.need(".")
     reader.spaces()
     reader.need("(")
+    reader.spaces()
     values = [reader.list_value(",)")]
     while reader.take(","):
         values.append(reader.list_value(",)"))

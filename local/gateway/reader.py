@@ -25,7 +25,7 @@ class Reader:
     nodes: int = field(default=0)
 
     def fail(self, expected: str) -> NoReturn:
-        found = repr(self.text[self.at]) if self.at < len(self.text) else "end of input"
+        found = f'"{self.text[self.at]}"' if self.at < len(self.text) else "end of input"
         place = f"(line 1, column {self.at + 1})"
         message = f'"failed to parse {self.what} ({self.text})" {place}'
         raise ApiError(400, "PGRST100", message, f"unexpected {found} expecting {expected}")
@@ -72,6 +72,8 @@ class Reader:
                 steps.append((arrow, quoted))
             elif index := self.match(r"-?\d{1,9}(?=->|::|[.,):]|$)"):
                 steps.append((arrow, int(index)))
+            elif self.take("-"):
+                self.fail("digit")
             else:
                 key = self.match(r'(?:(?!->|::)[^.,():"])+')
                 steps.append((arrow, key or self.fail("json key")))

@@ -33,20 +33,23 @@ from local.gateway.query import Query, parse_query
 
 APPLIED = {
     "POST": ("resolution", "missing", "return", "count", "handling", "timezone"),
-    "PATCH": ("return", "count", "handling", "timezone", "max-affected"),
-    "DELETE": ("return", "count", "handling", "timezone", "max-affected"),
+    "PATCH": ("", "missing", "return", "count", "handling", "timezone", "max-affected"),
+    "DELETE": ("", "return", "count", "handling", "timezone", "max-affected"),
 }
 
 
 async def answer_table(call: Call, database: Database) -> Response:
     """Answers any request for a table or view."""
     relation = _relation(call, database.catalog)
+    if relation.has_representations:
+        raise not_implemented("domains with a cast to JSON")
     query = parse_query(call.parameters)
     if call.reads:
         return await _read(call, database, relation, query)
     if query.limit is not None or query.offset:
         raise not_implemented("limit and offset on a write")
-    return _written(call, await _write(call, database, relation, query))
+    answer = await _write(call, database, relation, query)
+    return _written(call, answer, bool(relation.key or query.on_conflict))
 
 
 def _relation(call: Call, catalog: Catalog) -> Relation:
@@ -127,13 +130,14 @@ def _check(call: Call) -> Callable[[Answer], None] | None:
     return check
 
 
-def _written(call: Call, answer: Answer) -> Response:
+def _written(call: Call, answer: Answer, has_key: bool) -> Response:
     shown = page_range(
         0, answer.rows if call.method == "PATCH" else 0, answer.rows if call.counts else None
     )
     status = 200 if call.wants_rows else 204
     if call.method == "POST":
-        nothing_new = answer.rows and answer.total == answer.rows
-        status = 200 if nothing_new else 201
+        merges = has_key and call.preferences.get("resolution") == "merge-duplicates"
+        status = 200 if merges and answer.rows == (answer.total or 0) else 201
     content_type = call.media.content_type if call.wants_rows else ""
-    return respond(call, answer, status, shown, APPLIED[call.method], content_type)
+    applied = APPLIED[call.method] if has_key else APPLIED[call.method][1:]
+    return respond(call, answer, status, shown, applied, content_type)

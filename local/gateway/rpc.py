@@ -38,11 +38,16 @@ SCALAR = "_scalar"
 async def answer_rpc(call: Call, database: Database) -> Response:
     """Calls one function; only a POST to a volatile one may write."""
     query = parse_query(call.parameters, arguments=call.reads)
+    overloads = database.catalog.functions.get((call.schema, call.name), ())
     value = dict(query.arguments) if call.reads else call.json()
-    names = frozenset(value) if isinstance(value, dict) else frozenset()
-    function = choose(call, database.catalog.functions.get((call.schema, call.name), ()), names)
-    if not (isinstance(value, dict) or _takes_document(function)):
-        raise not_implemented("a body that is no object")
+    if not isinstance(value, dict):
+        if not any(map(_takes_document, overloads)):
+            raise not_implemented("a body that is no object")
+        value = {"": value}
+    names = frozenset(value if call.reads or query.columns is None else query.columns)
+    function = choose(call, overloads, names)
+    if function.answers_media:
+        raise not_implemented("functions that answer in a media type of their own")
     if call.max_affected is not None and not function.returns_set:
         message = (
             "Function must return SETOF or TABLE "
@@ -158,12 +163,10 @@ def _call(function: Function, source: Composable, inputs: Composable) -> Composa
     called = SQL("{}({})").format(identifier(function.schema, function.name), inputs)
     if function.columns:
         return SQL("select _result.* from {}lateral {} as _result").format(source, called)
-    scalar = identifier(SCALAR)
-    if function.returns_set:
-        rows = SQL("lateral {} as _result ({})").format(called, scalar)
-    else:
-        rows = SQL("lateral (select {} as {}) as _result").format(called, scalar)
-    return SQL("select _result.{} from {}{}").format(scalar, source, rows)
+    scalar = SQL(SCALAR)
+    return SQL("select _result.{} from {}lateral (select {} as {}) as _result").format(
+        scalar, source, called, scalar
+    )
 
 
 def _from_body(function: Function, names: frozenset[str]) -> tuple[Composable, Composable]:

@@ -31,7 +31,7 @@ from local.gateway.errors import (
 )
 from local.gateway.rest import answer_table
 from local.gateway.rpc import answer_rpc
-from local.gateway.tokens import Keys, identify
+from local.gateway.tokens import Claims, Keys, identify
 
 METHODS = ["GET", "HEAD", "POST", "PATCH", "DELETE"]
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -58,15 +58,21 @@ class Gateway:
 
     async def rest(self, request: Request) -> Response:
         """Answers /rest/v1/<table> and /rest/v1/rpc/<function>."""
-        signed_in = False
+        claims: Claims = {"role": self._config.anon_role}
         try:
             claims = identify(request.headers, self._config, self._keys)
-            signed_in = claims["role"] != self._config.anon_role
-            call = await read_call(request, self._config, self._database.catalog, claims)
-            answer = answer_rpc if call.path.startswith("/rpc/") else answer_table
-            return await answer(call, self._database)
+            return await self._rest(request, claims)
         except Exception as error:
+            signed_in = claims["role"] != self._config.anon_role
             return rest_response(refusal(error, signed_in=signed_in))
+
+    async def _rest(self, request: Request, claims: Claims) -> Response:
+        call = await read_call(request, self._config, self._database.catalog, claims)
+        answer = answer_rpc if call.path.startswith("/rpc/") else answer_table
+        response = await answer(call, self._database)
+        if len(self._config.schemas) > 1:
+            response.headers["Content-Profile"] = call.schema
+        return response
 
     async def auth(self, request: Request) -> Response:
         """Answers /auth/v1/..."""

@@ -101,9 +101,11 @@ def identify(headers: Mapping[str, str], config: Config, keys: Keys) -> Claims:
     if role == "service_role" and "mozilla/" in headers.get("user-agent", "").lower():
         raise ApiError(401, None, "Forbidden use of secret API key in browser")
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    token = token.strip() if scheme.lower() == "bearer" else ""
-    if not token or _same(token, key):
+    token = token.strip()
+    if scheme.lower() != "bearer" or _same(token, key):
         return {"role": role}
+    if not token:
+        raise bad_token("Empty JWT is sent in Authorization header")
     claims = keys.verify(token)
     named = claims.get("role", config.anon_role)
     if named not in config.roles:

@@ -21,6 +21,16 @@ CALLS: dict[str, tuple[str, dict[str, Any], Any]] = {
     "the first overload": ("over", {"a": 1}, "int"),
     "the second overload": ("over", {"a": 1, "b": 2}, "int,int"),
     "a list of arguments": ("add_all", {"v": [1, 2, 3]}, 6),
+    "letters and bits without a length": (
+        "letters_of",
+        {"word": "several", "bits": "10101"},
+        {"word": "several", "bits": "10101"},
+    ),
+    "rows of no known type": (
+        "rows_of_any",
+        {},
+        [{"column1": 1, "column2": "x"}, {"column1": 2, "column2": "y"}],
+    ),
     "the whole body": ("take", {"any": ["thing"]}, {"took": {"any": ["thing"]}}),
     "every kind of value": (
         "echo",

@@ -152,6 +152,41 @@ def test_a_bad_write_is_refused_with_its_code(ada: Person, case: str) -> None:
     assert refused.value.code == code
 
 
+def test_no_digit_is_lost_and_a_domain_has_its_default(gateway: Served, ada: Person) -> None:
+    price = "12345678901234567890.123456789012345678901"
+    headers = {"Prefer": "return=representation, missing=default"}
+
+    added = gateway.raw(
+        "POST",
+        "/rest/v1/cars?columns=id,colour,price,kind",
+        token=ada.token,
+        headers=headers,
+        content=f'{{"id": 1, "price": {price}, "kind": "ab"}}',
+    )
+    changed = gateway.raw(
+        "PATCH",
+        "/rest/v1/cars?id=eq.1",
+        token=ada.token,
+        headers={"Prefer": "return=representation"},
+        content=f'{{"price": -{price}}}',
+    )
+
+    assert f'"colour":"red","price":{price},"kind":"ab "' in added.text
+    assert f'"price":-{price},' in changed.text
+
+
+def test_a_write_without_a_body_is_refused(gateway: Served, ada: Person) -> None:
+    for method in ("POST", "PATCH"):
+        answer = gateway.raw(method, "/rest/v1/items?id=eq.1", token=ada.token, content=b" ")
+        assert (answer.status_code, answer.json()["code"]) == (400, "PGRST102")
+
+
+def test_an_update_from_an_empty_list_changes_nothing(gateway: Served, ada: Person) -> None:
+    answer = gateway.raw("PATCH", "/rest/v1/items", token=ada.token, json=[])
+
+    assert (answer.status_code, answer.headers["content-range"]) == (204, "*/*")
+
+
 @pytest.mark.parametrize("accept", ["*/*", "application/vnd.pgrst.object+json"])
 def test_what_is_judged_at_commit_is_still_refused(
     gateway: Served, ada: Person, accept: str
