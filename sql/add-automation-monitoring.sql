@@ -406,6 +406,9 @@ create table if not exists public.ai_automation_stage_minutes (
 );
 
 create index if not exists ai_automation_stage_minutes_owner_idx on public.ai_automation_stage_minutes (user_id);
+create index if not exists ai_automation_stage_minutes_recent_idx on public.ai_automation_stage_minutes (rule_id, minute desc);
+comment on index public.ai_automation_stage_minutes_recent_idx is
+'Serves the monitor: the last hour, and today, of one automation, however long it has been running.';
 
 comment on table public.ai_automation_stage_minutes is
 'Per rule, stage and minute: how many came in, how many left, and how long those had stayed. Averages and rates read this.';
@@ -753,16 +756,20 @@ $$;
 comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
 
+-- Planned for the contacts asked about each time: a generic plan would read the whole page for every claim.
 create or replace function public.contact_eligibility(
     p_rule_id uuid,
     p_contact_ids uuid[] default null,
     p_now timestamptz default now()
 )
 returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
-language sql
+language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = 'force_custom_plan'
 as $$
+begin
+    return query
     with rule as (
         select r.*, p.status as page_status, p.paused_until
         from public.ai_automation_rules as r
@@ -860,6 +867,7 @@ as $$
             when 'daily_limit_reached' then f.tomorrow_at
         end
     from settled as f;
+end;
 $$;
 
 comment on function public.contact_eligibility(uuid, uuid[], timestamptz) is
@@ -1983,9 +1991,36 @@ where public.is_in_flight(s.current_stage) or s.stage_entered_at > now() - inter
 comment on view public.active_automation_contacts is
 'What the monitor lists: every contact in flight, however old, and those that were sent to, failed, skipped or completed in the last 24 hours.';
 
+-- Grouped, not asked stage by stage: under row level security an index serves no comparison of enums, so that each of ten
+-- questions would read the whole automation.
 create or replace view public.automation_stage_summary
 with (security_invoker = on)
 as
+with there as (
+    select
+        s.rule_id,
+        s.current_stage as stage,
+        count(*) as contacts,
+        avg(extract(epoch from now() - s.stage_entered_at)) as average_seconds,
+        max(extract(epoch from now() - s.stage_entered_at)) as oldest_seconds
+    from public.ai_automation_contact_states as s
+    where public.is_in_flight(s.current_stage) or s.stage_entered_at > now() - interval '24 hours'
+    group by s.rule_id, s.current_stage
+),
+
+flow as (
+    select
+        k.rule_id,
+        k.stage,
+        sum(k.passed) as passed,
+        sum(k.passed_seconds) / nullif(sum(k.passed), 0) as mean_seconds,
+        sum(k.entered) filter (where k.minute = date_trunc('minute', now())) as entered_now,
+        sum(k.passed) filter (where k.minute = date_trunc('minute', now())) as passed_now
+    from public.ai_automation_stage_minutes as k
+    where k.minute > now() - interval '1 hour'
+    group by k.rule_id, k.stage
+)
+
 select
     r.user_id,
     r.id as rule_id,
@@ -1996,34 +2031,12 @@ select
     n.oldest_seconds,
     h.passed as passed_last_hour,
     h.mean_seconds as mean_seconds_last_hour,
-    coalesce(m.entered, 0) as in_per_minute,
-    coalesce(m.passed, 0) as out_per_minute
+    coalesce(h.entered_now, 0) as in_per_minute,
+    coalesce(h.passed_now, 0) as out_per_minute
 from public.ai_automation_rules as r
 cross join unnest(enum_range(null::public.automation_stage)) with ordinality as g (stage, position)
-left join lateral (
-    select
-        count(*) as contacts,
-        avg(extract(epoch from now() - s.stage_entered_at)) as average_seconds,
-        max(extract(epoch from now() - s.stage_entered_at)) as oldest_seconds
-    from public.ai_automation_contact_states as s
-    where
-        s.rule_id = r.id and s.current_stage = g.stage
-        and (public.is_in_flight(g.stage) or s.stage_entered_at > now() - interval '24 hours')
-) as n on true
-left join lateral (
-    select
-        sum(k.passed) as passed,
-        sum(k.passed_seconds) / nullif(sum(k.passed), 0) as mean_seconds
-    from public.ai_automation_stage_minutes as k
-    where k.rule_id = r.id and k.stage = g.stage and k.minute > now() - interval '1 hour'
-) as h on true
-left join lateral (
-    select
-        sum(k.entered) as entered,
-        sum(k.passed) as passed
-    from public.ai_automation_stage_minutes as k
-    where k.rule_id = r.id and k.stage = g.stage and k.minute = date_trunc('minute', now())
-) as m on true;
+left join there as n on n.rule_id = r.id and n.stage = g.stage
+left join flow as h on h.rule_id = r.id and h.stage = g.stage;
 
 comment on view public.automation_stage_summary is
 'A row per rule and stage, all ten: how many are there, for how long on average and at most, how long those stayed that left in the last hour, and how many came and went in this minute.';

@@ -14,6 +14,9 @@ create table if not exists public.ai_automation_stage_minutes (
 );
 
 create index if not exists ai_automation_stage_minutes_owner_idx on public.ai_automation_stage_minutes (user_id);
+create index if not exists ai_automation_stage_minutes_recent_idx on public.ai_automation_stage_minutes (rule_id, minute desc);
+comment on index public.ai_automation_stage_minutes_recent_idx is
+'Serves the monitor: the last hour, and today, of one automation, however long it has been running.';
 
 comment on table public.ai_automation_stage_minutes is
 'Per rule, stage and minute: how many came in, how many left, and how long those had stayed. Averages and rates read this.';

@@ -31,16 +31,20 @@ $$;
 comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
 
+-- Planned for the contacts asked about each time: a generic plan would read the whole page for every claim.
 create or replace function public.contact_eligibility(
     p_rule_id uuid,
     p_contact_ids uuid[] default null,
     p_now timestamptz default now()
 )
 returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
-language sql
+language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = 'force_custom_plan'
 as $$
+begin
+    return query
     with rule as (
         select r.*, p.status as page_status, p.paused_until
         from public.ai_automation_rules as r
@@ -138,6 +142,7 @@ as $$
             when 'daily_limit_reached' then f.tomorrow_at
         end
     from settled as f;
+end;
 $$;
 
 comment on function public.contact_eligibility(uuid, uuid[], timestamptz) is

@@ -38,9 +38,36 @@ where public.is_in_flight(s.current_stage) or s.stage_entered_at > now() - inter
 comment on view public.active_automation_contacts is
 'What the monitor lists: every contact in flight, however old, and those that were sent to, failed, skipped or completed in the last 24 hours.';
 
+-- Grouped, not asked stage by stage: under row level security an index serves no comparison of enums, so that each of ten
+-- questions would read the whole automation.
 create or replace view public.automation_stage_summary
 with (security_invoker = on)
 as
+with there as (
+    select
+        s.rule_id,
+        s.current_stage as stage,
+        count(*) as contacts,
+        avg(extract(epoch from now() - s.stage_entered_at)) as average_seconds,
+        max(extract(epoch from now() - s.stage_entered_at)) as oldest_seconds
+    from public.ai_automation_contact_states as s
+    where public.is_in_flight(s.current_stage) or s.stage_entered_at > now() - interval '24 hours'
+    group by s.rule_id, s.current_stage
+),
+
+flow as (
+    select
+        k.rule_id,
+        k.stage,
+        sum(k.passed) as passed,
+        sum(k.passed_seconds) / nullif(sum(k.passed), 0) as mean_seconds,
+        sum(k.entered) filter (where k.minute = date_trunc('minute', now())) as entered_now,
+        sum(k.passed) filter (where k.minute = date_trunc('minute', now())) as passed_now
+    from public.ai_automation_stage_minutes as k
+    where k.minute > now() - interval '1 hour'
+    group by k.rule_id, k.stage
+)
+
 select
     r.user_id,
     r.id as rule_id,
@@ -51,34 +78,12 @@ select
     n.oldest_seconds,
     h.passed as passed_last_hour,
     h.mean_seconds as mean_seconds_last_hour,
-    coalesce(m.entered, 0) as in_per_minute,
-    coalesce(m.passed, 0) as out_per_minute
+    coalesce(h.entered_now, 0) as in_per_minute,
+    coalesce(h.passed_now, 0) as out_per_minute
 from public.ai_automation_rules as r
 cross join unnest(enum_range(null::public.automation_stage)) with ordinality as g (stage, position)
-left join lateral (
-    select
-        count(*) as contacts,
-        avg(extract(epoch from now() - s.stage_entered_at)) as average_seconds,
-        max(extract(epoch from now() - s.stage_entered_at)) as oldest_seconds
-    from public.ai_automation_contact_states as s
-    where
-        s.rule_id = r.id and s.current_stage = g.stage
-        and (public.is_in_flight(g.stage) or s.stage_entered_at > now() - interval '24 hours')
-) as n on true
-left join lateral (
-    select
-        sum(k.passed) as passed,
-        sum(k.passed_seconds) / nullif(sum(k.passed), 0) as mean_seconds
-    from public.ai_automation_stage_minutes as k
-    where k.rule_id = r.id and k.stage = g.stage and k.minute > now() - interval '1 hour'
-) as h on true
-left join lateral (
-    select
-        sum(k.entered) as entered,
-        sum(k.passed) as passed
-    from public.ai_automation_stage_minutes as k
-    where k.rule_id = r.id and k.stage = g.stage and k.minute = date_trunc('minute', now())
-) as m on true;
+left join there as n on n.rule_id = r.id and n.stage = g.stage
+left join flow as h on h.rule_id = r.id and h.stage = g.stage;
 
 comment on view public.automation_stage_summary is
 'A row per rule and stage, all ten: how many are there, for how long on average and at most, how long those stayed that left in the last hour, and how many came and went in this minute.';

@@ -1,0 +1,185 @@
+"""This file is where frequent queries are shown to read what they need, and no history."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from tests.database.acting import Worker, call, call_as
+
+STATES = "ai_automation_contact_states"
+EVENTS = "ai_automation_stage_events"
+CLAIM_INDEX = "ai_automation_contact_states_claim_idx"
+CARDS_INDEX = "idx_automation_states_rule"
+LEASE_INDEX = "ai_automation_contact_states_lease_idx"
+RULES, CONTACTS_PER_RULE, WAITING_PER_RULE = 5, 3000, 60
+
+FILL = """
+with added as (
+    insert into public.contacts (user_id, page_id, sender_id, sender_name, last_inbound_at)
+    select p.user_id, p.id, 's' || g, 'Contact ' || g, now() - g * interval '1 minute'
+    from public.facebook_pages as p cross join generate_series(1, {contacts}) as g
+    returning id, user_id, page_id, sender_id
+)
+
+insert into public.ai_automation_contact_states (
+    user_id, rule_id, contact_id, current_stage, stage_entered_at, due_at, generated_message
+)
+select
+    a.user_id, r.id, a.id,
+    case
+        when n.number <= {waiting} then 'queued'
+        when n.number <= 2 * {waiting} then 'eligible'
+        when n.number <= 3 * {waiting} then 'ready_to_send'
+        else 'completed'
+    end::public.automation_stage,
+    now() - n.number * interval '1 hour', now() - n.number * interval '1 second', 'Hello'
+from added as a
+inner join public.ai_automation_rules as r on r.page_id = a.page_id
+cross join lateral (select substr(a.sender_id, 2)::int as number) as n
+"""
+
+
+class Readings:
+    """What a block of queries read: scans and rows by table, scans by index."""
+
+    def __init__(self, world):
+        self._world = world
+        self._before = self._read()
+        self._after = {}
+
+    def stop(self):
+        self._after = self._read()
+
+    def _read(self):
+        tables = self._world.rows(
+            "select relname, seq_scan, coalesce(idx_scan, 0) as idx_scan,"
+            " seq_tup_read + coalesce(idx_tup_fetch, 0) as rows from pg_stat_xact_user_tables"
+        )
+        indexes = self._world.rows(
+            "select c.relname, pg_stat_get_xact_numscans(c.oid) as scans from pg_class as c"
+            " where c.relkind = 'i' and c.relnamespace = 'public'::regnamespace"
+        )
+        return {
+            **{
+                (row["relname"], name): row[name]
+                for row in tables
+                for name in ("seq_scan", "idx_scan", "rows")
+            },
+            **{(row["relname"], "scans"): row["scans"] for row in indexes},
+        }
+
+    def __call__(self, relation, what):
+        return self._after[relation, what] - self._before[relation, what]
+
+
+@pytest.fixture(scope="module")
+def busy(shared_world):
+    """Ten automations with a few thousand contacts between them."""
+    world = shared_world
+    user = world.user()
+    world.rules = [world.rule(world.page(user, sends_per_minute=2400)) for _ in range(RULES)]
+    world.owner = user
+    fill = FILL.format(contacts=CONTACTS_PER_RULE, waiting=WAITING_PER_RULE)
+    world.connection.execute(fill.encode())
+    world.connection.execute("analyze")
+    # As hosted projects have it; the default is for disks that turn.
+    world.connection.execute("set random_page_cost = 1.1")
+    return world
+
+
+@pytest.fixture
+def reading(busy):
+    """Counts what is read inside the block; nothing of it stays."""
+
+    @contextmanager
+    def block():
+        with busy.connection.transaction(force_rollback=True):
+            readings = Readings(busy)
+            yield readings
+            readings.stop()
+
+    return block
+
+
+@pytest.mark.parametrize("stage", ["queued", "eligible", "ready_to_send"])
+def test_claiming_reads_about_what_it_hands_out(busy, reading, stage):
+    with reading() as read:
+        jobs = Worker(busy.connection).claim(stage, limit=10)
+
+    assert len(jobs) == 10
+    assert read(CLAIM_INDEX, "scans") > 0
+    assert read(STATES, "seq_scan") == 0
+    assert read(STATES, "rows") < 1500
+    assert read("contacts", "rows") < 200
+    assert read(EVENTS, "rows") == 0
+
+
+def test_deciding_reads_the_contacts_it_decides_about_not_their_page(busy, reading):
+    with reading() as read:
+        worker = Worker(busy.connection)
+        jobs = worker.claim("queued", limit=10)
+        claimed = read_so_far(read, "contacts")
+        assert len(worker.decide(jobs)) == 10
+        decided = read_so_far(read, "contacts") - claimed
+
+    assert decided < 100
+    assert read(EVENTS, "rows") == 0
+
+
+def test_recording_finds_its_rows_by_key(busy, reading):
+    worker = Worker(busy.connection)
+    with reading() as read:
+        jobs = worker.claim("eligible", limit=10)
+        claimed = read_so_far(read, STATES)
+        worker.record(jobs, "ready_to_send", generated_message="Hello")
+        recorded = read_so_far(read, STATES) - claimed
+
+    assert recorded < 100
+    assert read(STATES, "seq_scan") == 0
+    assert read(EVENTS, "rows") == 0
+
+
+def read_so_far(read, table):
+    read.stop()
+    return read(table, "rows")
+
+
+def test_looking_for_expired_leases_reads_nobody_elses_contacts(busy, reading):
+    with reading() as read:
+        Worker(busy.connection).claim("eligible", limit=3, lease_seconds=0)
+        call(busy.connection, "reclaim_expired_leases")
+
+    assert read(LEASE_INDEX, "scans") > 0
+    assert read(STATES, "seq_scan") == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select * from public.automation_live_stats where rule_id = %s",
+        "select * from public.automation_stage_summary where rule_id = %s",
+        "select * from public.active_automation_contacts where rule_id = %s",
+    ],
+    ids=["live stats", "stage summary", "active contacts"],
+)
+def test_a_card_reads_its_own_automation_by_index(busy, reading, query):
+    with reading() as read:
+        assert busy.rows(query, busy.rules[0]["id"])
+
+    assert read(CARDS_INDEX, "scans") > 0
+    assert read(STATES, "seq_scan") == 0
+    assert read(STATES, "rows") <= 1.1 * CONTACTS_PER_RULE
+    assert (read(EVENTS, "seq_scan"), read(EVENTS, "idx_scan")) == (0, 0)
+
+
+@pytest.mark.parametrize("ask", [{}, {"p_stage": "queued"}, {"p_search": "contact 7"}])
+def test_the_monitor_reads_its_own_automation_and_no_history(busy, reading, ask):
+    with reading() as read:
+        snapshot = call_as(
+            busy, busy.owner, "monitor_snapshot", p_rule_id=busy.rules[0]["id"], **ask
+        )
+
+    assert snapshot["totals"]["in_flight"] == 3 * WAITING_PER_RULE
+    assert read(STATES, "seq_scan") == 0
+    assert read(STATES, "rows") <= 6 * CONTACTS_PER_RULE
+    assert (read(EVENTS, "seq_scan"), read(EVENTS, "idx_scan")) == (0, 0)
