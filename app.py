@@ -67,7 +67,7 @@ def create_server(settings: Settings) -> ASGIApp:
         *Login(settings, http, sessions).routes,
         *Health(settings, http).routes,
     ]
-    fastapi.router.lifespan_context = _lifespan(fastapi, http)
+    fastapi.router.lifespan_context = _lifespan(fastapi, http, sessions)
     site = Site(lambda: app.callback_map, cache(lambda: list(app.csp_hashes())), _is_page)
     return Guard(fastapi, settings, http, sessions, site)
 
@@ -79,7 +79,7 @@ def server() -> ASGIApp:
     return create_server(settings)
 
 
-def _lifespan(fastapi: FastAPI, http: httpx.AsyncClient) -> Any:
+def _lifespan(fastapi: FastAPI, http: httpx.AsyncClient, sessions: Sessions) -> Any:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # Dash registers its page router with the first request; until then callbacks are unknown.
@@ -88,6 +88,7 @@ def _lifespan(fastapi: FastAPI, http: httpx.AsyncClient) -> Any:
             (await warm_up.get("/")).raise_for_status()
         yield
         await http.aclose()
+        sessions.close()
 
     return lifespan
 

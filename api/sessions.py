@@ -20,7 +20,6 @@ LIFETIME_SECONDS = 7 * 24 * 3600
 # A token that ends within this time is renewed before it is used.
 RENEW_SECONDS = 60
 
-
 Renew = Callable[[Tokens], Awaitable[Tokens | None]]
 
 
@@ -39,6 +38,10 @@ class Sessions:
         key = hashlib.sha256(b"stagelight sessions " + session_secret.encode()).digest()
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._database.close()
 
     def start(self, session: Tokens) -> str:
         """Keeps the session; returns the id for the cookie."""
