@@ -21,7 +21,7 @@ def open_sessions(tmp_path):
     """Opens the session file in this test's home; closes what was opened."""
     opened = []
 
-    def opens(secret: str = "secret") -> Sessions:
+    def opens(secret: str = "one") -> Sessions:  # noqa: S107
         opened.append(Sessions(tmp_path, secret))
         return opened[-1]
 

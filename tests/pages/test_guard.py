@@ -1,0 +1,122 @@
+"""This file is where every route of the dashboard is tried without a session, and with bad ones."""
+
+import json
+
+import httpx
+import pytest
+from dash import page_registry
+
+from api.guard import COOKIE
+from app import create_app
+from pipeline.settings import Settings
+from tests.running import Stack
+
+CALLBACK = "/_dash-update-component"
+PUBLIC = {"/login", "/healthz", "/readyz"}
+
+
+@pytest.fixture
+def http(stack: Stack):
+    """A client that follows nothing and remembers nothing."""
+    with httpx.Client(base_url=stack.dashboard_url, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def session(http, stack: Stack) -> dict[str, str]:
+    """The cookie header of a signed-in person; httpx sends no Secure cookie over http itself."""
+    form = {"email": stack.demo_email, "password": stack.demo_password}
+    answer = http.post("/login", data=form)
+    assert answer.status_code == 303
+    http.cookies.clear()
+    return {"cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+
+def routes() -> set[str]:
+    app = create_app(Settings(supabase_url="http://127.0.0.1:1"))
+    found = {route.path for route in app.server.routes if hasattr(route, "methods")}
+    pages = {page["path_template"] or page["path"] for page in page_registry.values()}
+    return {path.replace("{path:path}", "/anything") for path in found | pages | {"/api/anything"}}
+
+
+def test_without_a_session_every_route_leads_to_the_door_or_is_refused(http):
+    for path in routes() - PUBLIC:
+        if path.startswith(("/_dash-component-suites", "/assets", "/_favicon")):
+            continue
+        answer = http.get(path)
+        to_the_door = answer.headers.get("location", "").startswith("/login")
+        navigates = path == CALLBACK and "/login" in answer.text
+        assert to_the_door or navigates or answer.status_code == 401, path
+
+
+def test_every_answer_carries_the_security_headers(http, session):
+    for path in ("/login", "/", "/nowhere", "/healthz", "/_dash-layout", "/assets/10-theme.css"):
+        for headers in ({}, session):
+            answer = http.get(path, headers=headers)
+            policy = answer.headers["content-security-policy"]
+            scripts = policy.partition("script-src")[2].partition(";")[0]
+            assert "unsafe" not in scripts
+            assert "frame-ancestors 'none'" in policy
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert "server" not in answer.headers
+
+
+def test_an_unknown_page_is_a_404_also_for_programs(http, session):
+    assert http.get("/nowhere", headers=session).status_code == 404
+    assert http.get("/contacts", headers=session).status_code == 200
+
+
+def test_an_expired_callback_tells_the_browser_to_go_to_the_door(http):
+    answer = http.post(CALLBACK, json={}, headers={"cookie": f"{COOKIE}=guessed"})
+
+    assert answer.status_code == 200
+    assert answer.json()["sideUpdate"]["session"]["href"].startswith("/login")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+@pytest.mark.parametrize("path", [CALLBACK, "/login", "/logout"])
+def test_another_site_cannot_post_here(http, session, path, headers):
+    assert http.post(path, json={}, headers={**session, **headers}).status_code == 403
+
+
+@pytest.mark.parametrize("body", ["[]", "null", "{", "", "1", json.dumps({"output": "x.y"})])
+def test_a_malformed_callback_is_a_400(http, session, body):
+    headers = {**session, "content-type": "application/json"}
+
+    assert http.post(CALLBACK, content=body, headers=headers).status_code == 400
+
+
+def test_a_callback_in_another_content_type_is_refused(http, session):
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        answer = http.post(CALLBACK, content="{}", headers={**session, "content-type": kind})
+        assert answer.status_code == 415
+
+
+@pytest.mark.parametrize("claim", [None, 1, [], "x", {}, {"rule_id": 5}, {"rule_id": "x"}])
+def test_a_well_formed_callback_with_nonsense_in_it_changes_nothing(http, session, claim):
+    body = {
+        "output": "live-answer.data",
+        "outputs": {"id": "live-answer", "property": "data"},
+        "inputs": [{"id": "live-request", "property": "data", "value": claim}],
+        "changedPropIds": ["live-request.data"],
+    }
+    answer = http.post(CALLBACK, json=body, headers=session)
+
+    assert answer.status_code in (200, 204)
+    assert "stages" not in answer.text
+
+
+def test_the_door_tells_when_the_password_was_wrong_too_often(http, stack):
+    wrong = {"email": "nobody-there@example.com", "password": "guess"}
+    answers = [http.post("/login", data=wrong) for _ in range(9)]
+
+    assert [answer.status_code for answer in answers] == [401] * 8 + [429]
+    assert "Too many" in answers[-1].text
