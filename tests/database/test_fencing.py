@@ -4,6 +4,7 @@ import uuid
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from pipeline.stages import MOVES, Stage
 from tests.builders import ago
@@ -159,6 +160,26 @@ def test_a_contact_written_down_twice_in_one_call_counts_once(world, worker):
 
     assert sorted(answer["recorded"] for answer in answers) == [False, True]
     assert len(world.rows("select id from public.contact_messages")) == 1
+
+
+@pytest.mark.parametrize("stage", ["queued", "eligible", "ready_to_send"])
+def test_a_contact_that_is_being_claimed_is_passed_over_without_waiting(
+    database, world, worker, stage
+):
+    if stage != "queued":
+        worker.check()
+    if stage == "ready_to_send":
+        worker.write()
+    with psycopg.connect(database.dsn(), row_factory=dict_row) as another:
+        another.execute("set lock_timeout = '2s'")
+
+        with world.connection.transaction():
+            first = worker.claim(stage, limit=3)
+            second = Worker(another, "worker-2").claim(stage)
+
+    ids = [job["state_id"] for job in first + second]
+    # A page hands out its messages to one worker at a time, because of its rate.
+    assert len(ids) == len(set(ids)) == (3 if stage == "ready_to_send" else 5)
 
 
 def test_deciding_with_a_stale_token_changes_nothing(world, worker):

@@ -39,6 +39,16 @@ cross join lateral (select substr(a.sender_id, 2)::int as number) as n
 """
 
 
+# What an automation leaves behind that has been running since last week.
+MINUTES_OF_LAST_WEEK = """
+insert into public.ai_automation_stage_minutes (user_id, rule_id, stage, minute, entered, passed)
+select
+    r.user_id, r.id, 'sent',
+    date_trunc('minute', now()) - interval '3 days' - m * interval '1 minute', 1, 1
+from public.ai_automation_rules as r cross join generate_series(1, 3000) as m
+"""
+
+
 class Readings:
     """What a block of queries read: scans and rows by table, scans by index."""
 
@@ -81,6 +91,7 @@ def busy(shared_world):
     world.owner = user
     fill = FILL.format(contacts=CONTACTS_PER_RULE, waiting=WAITING_PER_RULE)
     world.connection.execute(fill.encode())
+    world.connection.execute(MINUTES_OF_LAST_WEEK.encode())
     world.connection.execute("analyze")
     # As hosted projects have it; the default is for disks that turn.
     world.connection.execute("set random_page_cost = 1.1")
@@ -182,4 +193,5 @@ def test_the_monitor_reads_its_own_automation_and_no_history(busy, reading, ask)
     assert snapshot["totals"]["in_flight"] == 3 * WAITING_PER_RULE
     assert read(STATES, "seq_scan") == 0
     assert read(STATES, "rows") <= 6 * CONTACTS_PER_RULE
+    assert read("ai_automation_stage_minutes", "rows") < 100
     assert (read(EVENTS, "seq_scan"), read(EVENTS, "idx_scan")) == (0, 0)
