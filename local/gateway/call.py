@@ -121,12 +121,12 @@ class Call:
             "request.path": self.path,
             "request.headers": json.dumps(headers),
             "request.cookies": json.dumps(self.cookies),
-            **({"timezone": zone} if zone else {}),
+            **({} if zone is None else {"timezone": zone}),
             **lifted,
         }
 
 
-async def read_call(request: Request, config: Config, catalog: Catalog, claims: Claims) -> Call:
+async def read_call(request: Request, config: Config, claims: Claims) -> Call:
     """The Call in a request; raises ApiError for what is not understood or not implemented."""
     if "range" in request.headers:
         raise not_implemented("the Range header; use limit and offset")
@@ -137,7 +137,7 @@ async def read_call(request: Request, config: Config, catalog: Catalog, claims: 
         name=request.path_params["name"],
         schema=_schema(request, config),
         claims=claims,
-        preferences=_preferences(request.headers.getlist("prefer"), catalog.time_zones),
+        preferences=_preferences(request.headers.getlist("prefer")),
         media=_media(request.headers.get("accept", "*/*")),
         parameters=tuple(request.query_params.multi_items()),
         body=await _json_body(request, config),
@@ -175,14 +175,14 @@ def _schema(request: Request, config: Config) -> str:
     return schema
 
 
-def _preferences(headers: Sequence[str], zones: frozenset[str]) -> dict[str, str]:
+def _preferences(headers: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     invalid: list[str] = []
     for text in ",".join(headers).split(","):
         name, _, value = text.strip().partition("=")
         if (name, value) in LATER:
             raise not_implemented(f"Prefer: {name}={value}")
-        if _is_valid(name, value, zones):
+        if _is_valid(name, value):
             found.setdefault(name, value)
         elif text.strip():
             invalid.append(text.strip())
@@ -193,10 +193,10 @@ def _preferences(headers: Sequence[str], zones: frozenset[str]) -> dict[str, str
     return found
 
 
-def _is_valid(name: str, value: str, zones: frozenset[str]) -> bool:
+def _is_valid(name: str, value: str) -> bool:
     if name == "max-affected":
         return value.isascii() and value.isdigit() and len(value) < 10
-    return value in zones if name == "timezone" else value in CHOICES.get(name, ())
+    return name == "timezone" or value in CHOICES.get(name, ())
 
 
 def _media(accept: str) -> Media:

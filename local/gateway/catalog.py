@@ -60,7 +60,6 @@ class Catalog:
     relations: Mapping[tuple[str, str], Relation]
     functions: Mapping[tuple[str, str], Sequence[Function]]
     role_settings: Mapping[str, Mapping[str, str]]
-    time_zones: frozenset[str]
 
 
 async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequence[str]) -> Catalog:
@@ -73,7 +72,6 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
         relations = await (await connection.execute(SQL["relations"], [names])).fetchall()
         functions = await (await connection.execute(SQL["functions"], [names])).fetchall()
         settings = await (await connection.execute(SQL["role_settings"])).fetchall()
-        zones = await (await connection.execute(SQL["time_zones"])).fetchall()
     overloads: dict[tuple[str, str], list[Function]] = defaultdict(list)
     for row in functions:
         overloads[row[0], row[1]].append(_function(row))
@@ -84,7 +82,6 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
         {(row[0], row[1]): Relation(*row) for row in relations},
         overloads,
         by_role,
-        frozenset(zone for (zone,) in zones),
     )
 
 
