@@ -36,6 +36,12 @@ class AsyncDash(Dash):
         self._use_async = True
         super().enable_pages()
 
+    def _config(self) -> Any:
+        """Leaves out the web socket, which no callback here uses and the guard refuses."""
+        config = super()._config()  # type: ignore[no-untyped-call]
+        config.pop("websocket", None)
+        return config
+
 
 def create_app(settings: Settings) -> Dash:
     """The Dash application without a door; `create_server` puts the guard in front of it."""

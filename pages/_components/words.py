@@ -95,9 +95,9 @@ def run_result(answer: dict[str, int]) -> str:
     in_flight = answer.get("already_in_flight", 0)
     if in_flight:
         parts.append(f"{in_flight:,} already in flight")
-    others = answer.get("not_queued", answer.get("not_matching", 0))
+    others = answer.get("not_queued", 0)
     if others:
-        parts.append(f"{others:,} not matching now")
+        parts.append(f"{others:,} not due")
     return " · ".join(parts)
 
 
