@@ -39,7 +39,7 @@ async def answer_admin(
         case ("PUT", _) if who:
             return await _update(who, body, database, passwords)
         case ("DELETE", _) if who:
-            return await _delete(who, database)
+            return await _delete(who, body, database)
     raise not_implemented(f"{request.method} {request.path_params['path']}")
 
 
@@ -98,7 +98,9 @@ async def _update(who: str, body: Body, database: Database, passwords: Passwords
         return await user_response(connection, user)
 
 
-async def _delete(who: str, database: Database) -> Response:
+async def _delete(who: str, body: Body, database: Database) -> Response:
+    if body.get("should_soft_delete"):
+        raise not_implemented("soft deletion")
     async with database.accounts() as connection:
         user = await accounts.get_user(connection, user_id(who))
         await accounts.change(connection, "delete_user", id=user["id"])

@@ -93,9 +93,13 @@ class Auth:
                 return await self._sign_in(host, body)
             case "refresh_token":
                 return await self._refresh(body)
+            case "id_token" | "pkce" | "web3" as other:
+                raise not_implemented(f"grant_type={other}")
         raise AuthError(400, "invalid_credentials", "unsupported_grant_type")
 
     async def _sign_in(self, host: str, body: Body) -> Response:
+        if body.get("phone") and not body.get("email"):
+            raise not_implemented("signing in by phone")
         email = accounts.normal_email(body.get("email"))
         self._attempts.refuse_too_many((host, email))
         async with self._database.accounts() as connection:

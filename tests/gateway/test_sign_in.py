@@ -257,6 +257,8 @@ LEFT_OUT = {
     "a link by mail": ("POST", "otp", {"email": "a@example.com"}),
     "a forgotten password": ("POST", "recover", {"email": "a@example.com"}),
     "an invitation": ("POST", "invite", {"email": "a@example.com"}),
+    "a phone": ("POST", "token?grant_type=password", {"phone": "1", "password": PASSWORD}),
+    "a code exchange": ("POST", "token?grant_type=pkce", {"auth_code": "x"}),
     "a second factor": ("POST", "factors", {}),
     "another address": ("PUT", "user", {"email": "other@example.com"}),
     "another provider": ("GET", "authorize?provider=github", None),
@@ -284,3 +286,14 @@ def test_an_unknown_user_cannot_be_looked_up(gateway: Served) -> None:
         gateway.service.auth.admin.get_user_by_id(str(uuid.uuid4()))
 
     assert code_of(refused) == (404, "user_not_found")
+
+
+def test_a_user_is_not_half_deleted(gateway: Served, email: str) -> None:
+    admin = gateway.service.auth.admin
+    (user,) = [found for found in admin.list_users(per_page=1000) if found.email == email]
+
+    with pytest.raises(AuthApiError) as refused:
+        admin.delete_user(user.id, should_soft_delete=True)
+
+    assert code_of(refused) == (501, "not_implemented")
+    assert admin.get_user_by_id(user.id).user.email == email
