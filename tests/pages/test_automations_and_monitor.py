@@ -1,0 +1,196 @@
+"""This file is where a person runs an automation and watches its contacts, in a browser."""
+
+import re
+
+from playwright.sync_api import Page, Request, Response, expect
+
+from tests.builders import World, ago
+from tests.pages.conftest import Visit, number
+
+SENT_WITHIN_MS = 60_000
+POLL = "**/_dash-update-component*"
+
+
+def test_the_demo_account_sees_its_automations_and_what_they_do(demo: Visit) -> None:
+    page = demo.open("/")
+
+    cards = page.locator("[data-rule-id]")
+    expect(cards).to_have_count(3)
+    card = cards.filter(has_text="Winback after an hour")
+    expect(card).to_contain_text("Bella's Bakery")
+    expect(card).to_contain_text("Contacts tagged asked, not vip")
+    expect(card).to_contain_text("of 200 sent today")
+    demo.picture("automations")
+
+
+def test_run_now_sends_and_the_screen_shows_it(demo: Visit) -> None:
+    page = demo.open(demo.monitor_of("Cake quotes"))
+    expect(page.locator("#live-indicator")).to_have_attribute("data-state", "live")
+    before = stage_count(page, "sent")
+
+    page.click("#run-now")
+
+    expect(page.locator("#toasts")).to_contain_text("contacts queued")
+    expect(page.locator(".contact[data-stage=sent]").first).to_be_visible(timeout=SENT_WITHIN_MS)
+    demo.picture("monitor-running")
+    page.wait_for_function(
+        "before => Number(document.querySelector('[data-stage=sent] .stage-count').textContent)"
+        " >= before + 20",
+        arg=before,
+        timeout=SENT_WITHIN_MS,
+    )
+    page.wait_for_function(
+        "() => /[^,] = \\d+ sent/.test(document.getElementById('sum-line').textContent)",
+        timeout=SENT_WITHIN_MS,
+    )
+    total, *parts = map(int, re.findall(r"\d+", str(page.locator("#sum-line").text_content())))
+    assert total == sum(parts) == sum(stage_count(page, name) for name in stage_names(page))
+    expect(page.locator("#alerts")).to_contain_text("1 failed")
+    demo.picture("monitor-ended")
+
+
+def test_a_stage_card_filters_the_list_and_the_address_remembers_it(demo: Visit) -> None:
+    address = demo.monitor_of("Winback after an hour")
+    page = demo.open(address)
+    page.click("#run-now")
+    expect(page.locator(".stage[data-stage=skipped]")).not_to_have_class(re.compile("zero"))
+
+    page.click(".stage[data-stage=skipped]")
+
+    expect(page.locator(".stage[data-stage=skipped]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".contact:not([data-stage=skipped])")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"\?stage=skipped$"))
+    page.reload()
+    expect(page.locator(".stage[data-stage=skipped]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".contact[data-stage=skipped]").first).to_be_visible()
+    expect(page.locator(".contact:not([data-stage=skipped])")).to_have_count(0)
+
+
+def test_searching_for_nobody_says_so_and_can_be_undone(demo: Visit) -> None:
+    page = demo.open(demo.monitor_of("Cake quotes"))
+
+    page.fill("#contact-search", "nobody is called this")
+
+    expect(page.locator("#nobody")).to_have_text("No contact fits this filter.")
+    expect(page.locator("#showing")).to_contain_text("Showing 0 of 0")
+    expect(page).to_have_url(re.compile("q=nobody"))
+    page.click("#clear-stage")
+    expect(page.locator("#contact-search")).to_have_value("")
+    expect(page).not_to_have_url(re.compile("q="))
+
+
+def test_switching_off_is_seen_and_nothing_can_be_run(demo: Visit) -> None:
+    demo.open("/")
+    card = demo.page.locator("[data-rule-id]").filter(has_text="Class places")
+
+    card.get_by_role("switch").click()
+
+    expect(card.get_by_role("switch")).to_have_attribute("aria-checked", "false")
+    expect(card.get_by_role("button", name="Run now")).to_be_disabled()
+    page = demo.open(f"/automations/{card.get_attribute('data-rule-id')}/monitor")
+    expect(page.locator("#alerts")).to_contain_text("Switched off")
+    page.click("#toggle-rule")
+    expect(page.locator("#run-now")).to_be_enabled()
+    expect(page.locator("#alerts")).not_to_contain_text("Switched off")
+
+
+def test_a_cancelled_contact_leaves_and_can_be_retried(demo: Visit, people: World) -> None:
+    name = "Zzyzx Cancelled"
+    address = demo.monitor_of("Class places")
+    rule = people.rows("select * from public.ai_automation_rules where name like 'Class%%'")[0]
+    page_row = people.rows("select * from public.facebook_pages where id = %s", rule["page_id"])[0]
+    contact = people.contact(
+        page_row, sender_name=name, tags=["class"], last_inbound_at=ago(hours=2)
+    )
+    people.insert(
+        "public.ai_automation_contact_states",
+        user_id=rule["user_id"],
+        rule_id=rule["id"],
+        contact_id=contact["id"],
+        current_stage="ready_to_send",
+        generated_message="Shall I keep a place?",
+        next_send_at=ago(hours=-2),
+        due_at=ago(hours=-2),
+        max_follow_ups=3,
+    )
+    page = demo.open(address + "?q=Zzyzx")
+    card = page.locator(".contact").filter(has_text=name)
+    expect(card).to_contain_text("Shall I keep a place?")
+    expect(card).to_contain_text("Sends in 1 h 59 min")
+
+    card.get_by_role("button", name="Cancel").click()
+
+    expect(page.locator("#toasts")).to_contain_text("1 contact cancelled")
+    expect(card).to_have_attribute("data-stage", "skipped")
+    expect(card).to_contain_text("Cancelled by a person")
+    expect(card.get_by_role("button", name="Retry")).to_be_visible()
+
+
+def test_close_leads_back_to_the_automations(demo: Visit) -> None:
+    page = demo.open(demo.monitor_of("Cake quotes"))
+
+    page.click("#close")
+
+    expect(page.locator("[data-rule-id]")).to_have_count(3)
+
+
+def test_a_hidden_tab_does_not_ask_and_asks_at_once_on_return(demo: Visit) -> None:
+    address = demo.monitor_of("Cake quotes")
+    demo.page.clock.install()
+    page = demo.open(address)
+    expect(page.locator("#live-indicator")).to_have_attribute("data-state", "live")
+    with page.expect_response(is_poll):
+        pass  # none is under way now, and the next is two seconds off
+    hide(page, True)
+    asked = polls(demo)
+
+    page.clock.run_for(60_000)
+
+    assert polls(demo) == asked
+    with page.expect_response(is_poll):
+        hide(page, False)
+
+
+def test_data_that_grows_old_says_so_and_stays(demo: Visit) -> None:
+    address = demo.monitor_of("Cake quotes")
+    demo.page.clock.install()
+    page = demo.open(address)
+    indicator = page.locator("#live-indicator")
+    expect(indicator).to_have_attribute("data-state", "live")
+    shown = page.locator("#sum-line").text_content()
+    page.route(POLL, lambda route: route.abort())
+
+    for seconds, state in ((7, "delayed"), (10, "stale"), (20, "offline")):
+        page.clock.run_for(seconds * 1000)
+        expect(indicator).to_have_attribute("data-state", state)
+
+    assert page.locator("#sum-line").text_content() == shown
+    page.unroute(POLL)
+    page.clock.run_for(10_000)
+    expect(indicator).to_have_attribute("data-state", "live")
+    demo.expect_complaint("ERR_FAILED")
+    demo.expect_complaint("server did not respond")
+
+
+def hide(page: Page, hidden: bool) -> None:
+    page.evaluate(
+        "value => { Object.defineProperty(document, 'hidden', {value, configurable: true});"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        hidden,
+    )
+
+
+def is_poll(exchange: Request | Response) -> bool:
+    return "_dash-update-component" in exchange.url
+
+
+def polls(visit: Visit) -> int:
+    return sum("_dash-update-component" in address for address in visit.requested)
+
+
+def stage_names(page: Page) -> list[str]:
+    return [str(card.get_attribute("data-stage")) for card in page.locator("button.stage").all()]
+
+
+def stage_count(page: Page, name: str) -> int:
+    return number(page.locator(f".stage[data-stage={name}] .stage-count").text_content())

@@ -1,0 +1,69 @@
+"""This file is where every page is looked at: small and large, light and dark, by keyboard."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.pages.conftest import Visit
+
+PAGES = ["/", "/contacts", "/nowhere", "monitor"]
+
+
+def show(visit: Visit, path: str) -> None:
+    visit.open(visit.monitor_of("Winback") if path == "monitor" else path)
+    expect(visit.page.get_by_role("heading", level=1)).to_be_visible()
+    if path == "/nowhere":
+        visit.expect_complaint("404")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_scrolls_sideways_on_a_small_phone(phone: Visit, path: str) -> None:
+    show(phone, path)
+
+    width = phone.page.evaluate("() => document.documentElement.scrollWidth")
+
+    phone.picture(f"phone-dark-{path.strip('/') or 'automations'}")
+    assert width == 320
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_has_a_name_a_language_and_one_main_heading(demo: Visit, path: str) -> None:
+    show(demo, path)
+
+    page = demo.page
+    assert page.locator("html").get_attribute("lang") == "en"
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    assert "Stagelight" in page.title()
+
+
+def test_the_night_follows_the_machine_and_the_choice_is_remembered(phone: Visit) -> None:
+    page = phone.open("/")
+    theme = page.locator("html")
+    expect(theme).to_have_attribute("data-bs-theme", "dark")
+    dark = background(phone)
+
+    page.click("#theme-toggle")
+
+    expect(theme).to_have_attribute("data-bs-theme", "light")
+    assert background(phone) != dark
+    page.reload()
+    expect(theme).to_have_attribute("data-bs-theme", "light")
+
+
+def test_the_first_tab_stop_skips_to_the_content(demo: Visit) -> None:
+    page = demo.open("/")
+    expect(page.locator("[data-rule-id]")).to_have_count(3)
+
+    page.keyboard.press("Tab")
+
+    expect(page.locator("a.skip")).to_be_focused()
+    expect(page.locator("a.skip")).to_be_in_viewport()
+
+
+def test_no_chart_library_is_loaded_before_there_is_a_chart(demo: Visit) -> None:
+    show(demo, "monitor")
+
+    assert [address for address in demo.requested if "plotly" in address] == []
+
+
+def background(visit: Visit) -> object:
+    return visit.page.evaluate("() => getComputedStyle(document.body).backgroundColor")
