@@ -73,6 +73,7 @@ class Passwords:
         self._nobody = bcrypt.hashpw(b"nobody", bcrypt.gensalt(self._cost))
 
     async def match(self, password: object, hashed: str | None) -> bool:
+        """Whether this is the password; without a hash it is not, after the same time."""
         text = password if isinstance(password, str) else ""
         given = text.encode(errors="surrogatepass")[:BCRYPT_BYTES]
         stored = hashed.encode() if hashed else self._nobody
@@ -125,6 +126,7 @@ async def open_session(connection: AuthConnection, user: Row) -> tuple[Row, uuid
 async def add_refresh_token(
     connection: AuthConnection, user: Row, session: uuid.UUID, parent: str | None = None
 ) -> str:
+    """The session's next refresh token; `parent` is the one that was spent for it."""
     token = secrets.token_urlsafe(16)
     owner = str(user["id"])
     await change(

@@ -86,6 +86,7 @@ class Call:
 
     @property
     def max_affected(self) -> int | None:
+        """How many rows a write may touch; it counts with handling=strict only, as in PostgREST."""
         if self.preferences.get("handling") != "strict":
             return None
         text = self.preferences.get("max-affected", "")
@@ -102,6 +103,7 @@ class Call:
 
     @property
     def text(self) -> str:
+        """The body's JSON as it was sent."""
         return self.body.decode() if self.body.strip() else "{}"
 
     def settings(

@@ -69,11 +69,13 @@ class Composer:
         return Placeholder(name)
 
     def column(self, name: str) -> Composable:
+        """The column under this statement's alias; raises ApiError 400 for an unknown one."""
         if name not in self._columns:
             raise ApiError(400, "42703", f"column {self._name}.{name} does not exist")
         return SQL("{}.{}").format(self.alias, identifier(name))
 
     def field(self, field: Field) -> Composable:
+        """The column, or what is inside its JSON."""
         column = self.column(field.name)
         if field.path and self._columns[field.name] not in ("json", "jsonb"):
             column = SQL("to_jsonb({})").format(column)

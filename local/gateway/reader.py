@@ -25,6 +25,7 @@ class Reader:
     nodes: int = field(default=0)
 
     def fail(self, expected: str) -> NoReturn:
+        """Raises ApiError 400 that shows where reading stopped."""
         found = f'"{self.text[self.at]}"' if self.at < len(self.text) else "end of input"
         place = f"(line 1, column {self.at + 1})"
         message = f'"failed to parse {self.what} ({self.text})" {place}'

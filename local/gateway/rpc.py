@@ -1,6 +1,6 @@
 """This file is where functions are chosen and called."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from psycopg.sql import SQL, Composable, Placeholder
@@ -39,16 +39,39 @@ async def answer_rpc(call: Call, database: Database) -> Response:
     """Calls one function; only a POST to a volatile one may write."""
     query = parse_query(call.parameters, arguments=call.reads)
     overloads = database.catalog.functions.get((call.schema, call.name), ())
-    value = dict(query.arguments) if call.reads else call.json()
-    if not isinstance(value, dict):
-        if not any(map(_takes_document, overloads)):
-            raise not_implemented("a body that is no object")
-        value = {"": value}
-    names = frozenset(value if call.reads or query.columns is None else query.columns)
+    names = _names(call, query, overloads)
     function = choose(call, overloads, names)
     if function.answers_media:
         raise not_implemented("functions that answer in a media type of their own")
-    if call.max_affected is not None and not function.returns_set:
+    form = _form(call, function)
+    details = (form, call.media.strip_nulls, call.counts, database.config.max_rows)
+    statement, parameters = _compose(function, query, names, call.reads, *details)
+    work = Work(
+        call,
+        statement,
+        {**parameters, "body": call.text},
+        call.method == "POST" and function.volatile,
+        function.settings,
+        function.isolation,
+        _check(call, function),
+    )
+    return _respond(call, function, query, await database.run(work))
+
+
+def _names(call: Call, query: Query, overloads: Sequence[Function]) -> frozenset[str]:
+    if call.reads:
+        return frozenset(name for name, _ in query.arguments)
+    value = call.json()
+    if isinstance(value, dict):
+        return frozenset(value if query.columns is None else query.columns)
+    if any(map(_takes_document, overloads)):
+        return frozenset({""})
+    raise not_implemented("a body that is no object")
+
+
+def _check(call: Call, function: Function) -> Callable[[Answer], None] | None:
+    limited = call.max_affected is not None
+    if limited and not function.returns_set:
         message = (
             "Function must return SETOF or TABLE "
             "when max-affected preference is used with handling=strict"
@@ -60,19 +83,7 @@ async def answer_rpc(call: Call, database: Database) -> Response:
             refuse_unless_single(call, answer.rows)
         refuse_too_many(call, answer.rows)
 
-    form = _form(call, function)
-    details = (form, call.media.strip_nulls, call.counts, database.config.max_rows)
-    statement, parameters = _compose(function, query, names, call.reads, *details)
-    work = Work(
-        call,
-        statement,
-        {**parameters, "body": call.text},
-        call.method == "POST" and function.volatile,
-        function.settings,
-        function.isolation,
-        check if call.media.form == "object" or call.max_affected is not None else None,
-    )
-    return _respond(call, function, query, await database.run(work))
+    return check if limited or call.media.form == "object" else None
 
 
 def _takes_document(function: Function) -> bool:

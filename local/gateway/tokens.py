@@ -35,6 +35,7 @@ class Keys:
         self._checked: dict[str, Claims] = {}
 
     def sign(self, claims: Claims) -> str:
+        """An ES256 token that names this key."""
         return jwt.encode(claims, self._signer, "ES256", {"kid": self._kid})
 
     def verify(self, token: str) -> Claims:

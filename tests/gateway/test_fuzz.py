@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.gateway.conftest import Person, Served
 
 # `FUZZ_EXAMPLES=5000 pytest tests/gateway/test_fuzz.py` looks harder.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80"))
 fuzz = settings(
     max_examples=EXAMPLES,
     deadline=None,
