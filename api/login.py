@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from api.attempts import Attempts
+from api.attempts import PER_ACCOUNT, PER_ADDRESS, Attempts
 from api.checks import safe_next
 from api.demo import Demo, read_demo
 from api.guard import cookie_name, is_local
@@ -44,7 +44,8 @@ class Login:
         self._settings = settings
         self._http = http
         self._sessions = sessions
-        self._attempts = Attempts()
+        self._accounts = Attempts(PER_ACCOUNT)
+        self._addresses = Attempts(PER_ADDRESS)
 
     @property
     def routes(self) -> list[Route]:
@@ -69,17 +70,20 @@ class Login:
         """Checks the password with Supabase; the tokens stay on this server."""
         form = await read_form(request)
         after, email = safe_next(form.get("next")), form.get("email", "").strip()
-        names = (f"account {email.casefold()}", f"address {_address(request)}")
-        wait = self._attempts.wait_seconds(names, time.monotonic())
+        account, address, now = email.casefold(), _address(request), time.monotonic()
+        wait = max(
+            self._accounts.wait_seconds(account, now), self._addresses.wait_seconds(address, now)
+        )
         if wait:
             return self._again(request, Shown(after, email, "", _too_many(wait), 429))
         try:
             tokens = await sign_in(self._settings, self._http, email, form.get("password", ""))
         except SignInError as error:
             if error.refused:
-                self._attempts.failed(names, time.monotonic())
+                self._accounts.failed(account, now)
+                self._addresses.failed(address, now)
             return self._again(request, Shown(after, email, "", str(error), error.status))
-        self._attempts.worked(names[0])
+        self._accounts.worked(account)
         return with_cookie(request, RedirectResponse(after, 303), self._sessions.start(tokens))
 
     def _again(self, request: Request, shown: Shown) -> Response:

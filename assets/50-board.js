@@ -47,7 +47,7 @@
   function drawAlerts(alerts) {
     const box = byId("alerts");
     const had = JSON.stringify([...box.children].map((child) => child.dataset.key));
-    const keys = alerts.map((alert) => JSON.stringify([alert.tone, alert.title, alert.text]));
+    const keys = alerts.map((alert) => JSON.stringify([alert.tone, alert.title, alert.text, alert.retry]));
     if (had === JSON.stringify(keys)) return;
     box.replaceChildren();
     alerts.forEach((alert, index) => {
@@ -59,13 +59,20 @@
       text.textContent = alert.text;
       text.dir = "auto";
       if (alert.since || alert.until) make("span", "notice-time mute", strip);
-      if (alert.show) {
-        const button = make("button", "btn btn-soft btn-sm", strip);
-        button.type = "button";
-        button.textContent = "Show them";
-        button.dataset.showStage = alert.show;
+      if (alert.show) stripButton(strip, alert.retry && alert.retry.length === 1 ? "Show" : "Show them").dataset.showStage = alert.show;
+      if (alert.retry) {
+        const button = stripButton(strip, "Retry " + words.number(alert.retry.length));
+        button.dataset.act = "retry";
+        button.dataset.stateIds = alert.retry.join(",");
       }
     });
+  }
+
+  function stripButton(strip, text) {
+    const button = make("button", "btn btn-soft btn-sm", strip);
+    button.type = "button";
+    button.textContent = text;
+    return button;
   }
 
   function drawStages(stages) {
@@ -147,7 +154,7 @@
     const strips = byId("alerts").children;
     (alerts || []).forEach((alert, index) => {
       const time = strips[index] && strips[index].querySelector(".notice-time");
-      if (time) put(time, alert.until ? words.until(alert.until - now) : "since " + words.duration(now - alert.since));
+      if (time) put(time, alert.until ? words.until(alert.until - now) : "for " + words.duration(now - alert.since));
     });
     const lines = byId("panel-next").querySelectorAll(".line-value");
     (next || []).forEach(([, at], index) => { if (lines[index]) put(lines[index], at ? words.until(at - now) : "due"); });

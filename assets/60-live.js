@@ -138,9 +138,10 @@
 
   function press(button) {
     const card = button.closest("[data-state-id]");
+    const ids = card ? [Number(card.dataset.stateId)] : (button.dataset.stateIds || "").split(",").filter(Boolean).map(Number);
     button.setAttribute("aria-busy", "true");
     setTimeout(() => button.removeAttribute("aria-busy"), 3000);
-    window.dash_clientside.set_props("live-action", { data: { act: button.dataset.act, id: card ? Number(card.dataset.stateId) : 0, at: Date.now() } });
+    window.dash_clientside.set_props("live-action", { data: { act: button.dataset.act, ids, at: Date.now() } });
   }
 
   function setSearch(text) {

@@ -1,54 +1,26 @@
 """This file is where the live monitor of one automation is served."""
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import dash
 from dash import ClientsideFunction, Input, Output, State, callback, clientside_callback, no_update
 from dash.development.base_component import Component
 
+from pages._components.ask import Ask, whole
 from pages._components.board import board
 from pages._components.delta import Sent
 from pages._components.errors import toast
 from pages._components.missing import missing_automation
 from pages._components.monitor_frame import frame, unreachable
-from pages._components.words import count, run_result
+from pages._components.words import count, epoch, run_result
 from pipeline.feed import FeedError, signed_in
-from pipeline.stages import Stage
 
 dash.register_page(  # type: ignore[no-untyped-call]
     __name__, path_template="/automations/<rule_id>/monitor", title="Monitor · Stagelight"
 )
 SENT = Sent()
 PER_PAGE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a browser asks for; everything in it is the browser's claim, RLS decides."""
-
-    rule_id: str
-    stage: str = ""
-    search: str = ""
-    offset: int = 0
-    rev: str = ""
-    seq: int = 0
-
-    @classmethod
-    def of(cls, data: Any) -> "Ask | None":
-        """The request, or None when it is not one."""
-        if not isinstance(data, dict) or not isinstance(data.get("rule_id"), str):
-            return None
-        stage = data.get("stage")
-        return cls(
-            data["rule_id"],
-            stage if stage in list(Stage) else "",
-            str(data.get("search") or "")[:200].replace("\x00", ""),
-            _whole(data.get("offset")),
-            str(data.get("rev") or ""),
-            _whole(data.get("seq")),
-        )
 
 
 async def layout(rule_id: str = "", stage: str = "", q: str = "", **_: str) -> Component:
@@ -71,7 +43,7 @@ async def look(ask: Ask) -> dict[str, Any]:
     if snapshot is None:
         return {"gone": True, "seq": ask.seq}
     answer = SENT.answer(*board(snapshot), ask.rev)
-    return {**answer, "seq": ask.seq, "now": round(time.time(), 1)}
+    return {**answer, "seq": ask.seq, "now": round(epoch(snapshot["now"]) or 0, 1)}
 
 
 clientside_callback(
@@ -112,13 +84,13 @@ async def act(action: Any, rule_id: Any) -> Any:
     if not isinstance(action, dict) or not isinstance(rule_id, str):
         return no_update
     try:
-        toast(*await done(str(action.get("act")), _whole(action.get("id")), rule_id))
+        toast(*await done(str(action.get("act")), _chosen(action.get("ids")), rule_id))
     except FeedError as error:
         toast(error.message, error.hint, bad=True)
     return time.time()
 
 
-async def done(act: str, state_id: int, rule_id: str) -> tuple[str, str]:
+async def done(act: str, state_ids: list[int], rule_id: str) -> tuple[str, str]:
     """Does it; returns what happened, in words."""
     feed = signed_in.get()
     if act == "run":
@@ -127,10 +99,10 @@ async def done(act: str, state_id: int, rule_id: str) -> tuple[str, str]:
         await feed.set_rule_enabled(rule_id, act == "on")
         return ("Switched on" if act == "on" else "Switched off"), ""
     if act == "retry":
-        changed = (await feed.retry_contacts([state_id]))["changed"]
+        changed = (await feed.retry_contacts(state_ids))["changed"]
         return (f"{count(changed, 'contact')} queued again" if changed else TOO_LATE), ""
     if act == "cancel":
-        changed = (await feed.cancel_contacts([state_id]))["changed"]
+        changed = (await feed.cancel_contacts(state_ids))["changed"]
         return (f"{count(changed, 'contact')} cancelled" if changed else TOO_LATE), ""
     raise FeedError("This button is not known here.", "Reload the page.")
 
@@ -138,5 +110,6 @@ async def done(act: str, state_id: int, rule_id: str) -> tuple[str, str]:
 TOO_LATE = "It had already moved on; nothing was changed"
 
 
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and 0 <= value < 2**53 else 0
+def _chosen(value: Any) -> list[int]:
+    # At most what one page of the list shows.
+    return [whole(item) for item in value[:PER_PAGE]] if isinstance(value, list) else []

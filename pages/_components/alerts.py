@@ -73,7 +73,9 @@ def failures(snapshot: Row) -> Row | None:
     else:
         many = count(len(causes), "cause") if len(rows) == failed else "Several causes"
         text = f"{many}. Each card says what happened and what to do."
-    return {"tone": "bad", "title": title, "text": text, "show": Stage.FAILED.value}
+    alert = {"tone": "bad", "title": title, "text": text, "show": Stage.FAILED.value}
+    # Only what the reader has seen all of can be retried with one press.
+    return {**alert, "retry": [row["state_id"] for row in rows]} if len(rows) == failed else alert
 
 
 def off(snapshot: Row) -> Row | None:

@@ -68,7 +68,7 @@ def sum_line(stages: list[Row]) -> str:
     parts += [(numbers.get(name, 0), LOOKS[name].word.lower()) for name in FINISHED]
     total = sum(number for number, _ in parts)
     if not total:
-        return "No contact in the last 24 hours"
+        return "No contacts"
     told = " + ".join(f"{number:,} {word}" for number, word in parts if number)
     return f"{total:,} {'contact' if total == 1 else 'contacts'} = {told}"
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from api.attempts import ALLOWED, WINDOW_SECONDS, Attempts
+from api.attempts import WINDOW_SECONDS, Attempts
 from api.sessions import Sessions
 from pipeline.clients import Tokens
 
@@ -92,13 +92,14 @@ def test_a_refused_renewal_ends_the_session(open_sessions):
     assert sessions.find(session_id) is None
 
 
-def test_guessing_is_slowed_per_account_and_per_address():
-    attempts = Attempts()
-    for number in range(ALLOWED):
-        assert attempts.wait_seconds(("account a", "address 1"), number) == 0
-        attempts.failed(("account a", "address 1"), number)
+def test_guessing_is_slowed_for_a_while():
+    attempts = Attempts(allowed=3)
+    for second in range(3):
+        assert attempts.wait_seconds("ann", second) == 0
+        attempts.failed("ann", second)
 
-    assert attempts.wait_seconds(("account a", "address 2"), ALLOWED) > 0
-    assert attempts.wait_seconds(("account b", "address 1"), ALLOWED) > 0
-    assert attempts.wait_seconds(("account b", "address 2"), ALLOWED) == 0
-    assert attempts.wait_seconds(("account a",), WINDOW_SECONDS + 1) == 0
+    assert attempts.wait_seconds("ann", 3) == WINDOW_SECONDS - 3 + 1
+    assert attempts.wait_seconds("bob", 3) == 0
+    assert attempts.wait_seconds("ann", WINDOW_SECONDS) == 0
+    attempts.worked("ann")
+    assert attempts.wait_seconds("ann", 3) == 0
