@@ -47,6 +47,8 @@ def test_run_now_sends_and_the_screen_shows_it(demo: Visit) -> None:
     assert total == sum(parts) == sum(stage_count(page, name) for name in stage_names(page))
     expect(page.locator("#alerts")).to_contain_text("1 failed")
     demo.picture("monitor-ended")
+    page.locator("#alerts").get_by_role("button", name="Retry 1").click()
+    expect(page.locator("#toasts")).to_contain_text("1 contact queued again")
 
 
 def test_a_stage_card_filters_the_list_and_the_address_remembers_it(demo: Visit) -> None:
