@@ -131,11 +131,13 @@ def test_importing_again_updates_and_never_moves_the_last_message_back(bring, st
 
     again = bring(good(1, last_message_at=earlier.isoformat(), tags=["b"], name=""))
     unknown = bring(good(1, last_message_at=None, name="Ana Maria"))
+    [kept] = stored().values()
     newer = bring(good(1, last_message_at=(later + timedelta(minutes=5)).isoformat()))
 
     [contact] = stored().values()
     assert {answer["updated"] for answer in (again, unknown, newer)} == {1}
     assert {answer["imported"] for answer in (again, unknown, newer)} == {0}
+    assert kept["last_inbound_at"] == later
     assert contact["last_inbound_at"] == later + timedelta(minutes=5)
     assert contact["sender_name"] == "Ana"
     assert contact["tags"] == ["a", "b"]

@@ -58,6 +58,23 @@ def test_a_has_something_to_hide_in_every_table(project):
     assert [table for table, rows in project.belongings().items() if not rows] == []
 
 
+@pytest.mark.parametrize(
+    ("role", "functions"),
+    [
+        ("anon", doors.FOR_EVERYBODY),
+        ("authenticated", {**doors.FOR_EVERYBODY, **doors.FOR_OWNERS}),
+    ],
+)
+def test_a_role_may_call_what_is_written_down_and_nothing_else(project, role, functions):
+    granted = project.world.rows(
+        "select proname from pg_proc where pronamespace = 'public'::regnamespace"
+        " and has_function_privilege(%s, oid, 'execute')",
+        role,
+    )
+
+    assert sorted(row["proname"] for row in granted) == sorted(functions)
+
+
 @pytest.mark.parametrize("table", doors.TABLES)
 def test_a_visitor_is_refused_at_every_table(project, table):
     column = project.column[table]
