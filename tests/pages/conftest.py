@@ -1,6 +1,7 @@
 """This file is where browser tests get a real Chromium, and people who are signed in."""
 
 import re
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.builders import World
+from tests.builders import World, ago
 from tests.running import Stack
 
 ARTIFACTS = Path(__file__).parent.parent / ".artifacts"
@@ -170,3 +171,23 @@ def number(text: str | None) -> int:
     found = re.search(r"[\d,]+", text or "")
     assert found, f"no number in {text!r}"
     return int(found[0].replace(",", ""))
+
+
+def waiting(people: World, automation: str, name: str) -> None:
+    """A contact of `automation` whose message is due in two hours, so that nothing moves it."""
+    rule = people.rows(
+        "select * from public.ai_automation_rules where starts_with(name, %s)", automation
+    )[0]
+    page = people.rows("select * from public.facebook_pages where id = %s", rule["page_id"])[0]
+    contact = people.contact(page, sender_name=name, sender_id=secrets.token_hex(8))
+    people.insert(
+        "public.ai_automation_contact_states",
+        user_id=rule["user_id"],
+        rule_id=rule["id"],
+        contact_id=contact["id"],
+        current_stage="ready_to_send",
+        generated_message="Shall I keep a place?",
+        next_send_at=ago(hours=-2),
+        due_at=ago(hours=-2),
+        max_follow_ups=3,
+    )

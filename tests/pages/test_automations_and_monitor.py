@@ -4,8 +4,8 @@ import re
 
 from playwright.sync_api import Page, Request, Response, expect
 
-from tests.builders import World, ago
-from tests.pages.conftest import Visit, number
+from tests.builders import World
+from tests.pages.conftest import Visit, number, waiting
 
 SENT_WITHIN_MS = 60_000
 POLL = "**/_dash-update-component*"
@@ -99,22 +99,7 @@ def test_switching_off_is_seen_and_nothing_can_be_run(demo: Visit) -> None:
 def test_a_cancelled_contact_leaves_and_can_be_retried(demo: Visit, people: World) -> None:
     name = "Zzyzx Cancelled"
     address = demo.monitor_of("Class places")
-    rule = people.rows("select * from public.ai_automation_rules where name like 'Class%%'")[0]
-    page_row = people.rows("select * from public.facebook_pages where id = %s", rule["page_id"])[0]
-    contact = people.contact(
-        page_row, sender_name=name, tags=["class"], last_inbound_at=ago(hours=2)
-    )
-    people.insert(
-        "public.ai_automation_contact_states",
-        user_id=rule["user_id"],
-        rule_id=rule["id"],
-        contact_id=contact["id"],
-        current_stage="ready_to_send",
-        generated_message="Shall I keep a place?",
-        next_send_at=ago(hours=-2),
-        due_at=ago(hours=-2),
-        max_follow_ups=3,
-    )
+    waiting(people, "Class places", name)
     page = demo.open(address + "?q=Zzyzx")
     card = page.locator(".contact").filter(has_text=name)
     expect(card).to_contain_text("Shall I keep a place?")

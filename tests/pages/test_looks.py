@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages.conftest import Visit
+from tests.builders import World
+from tests.pages.conftest import Visit, waiting
 
 PAGES = ["/", "/contacts", "/nowhere", "monitor"]
 
@@ -23,6 +24,22 @@ def test_no_page_scrolls_sideways_on_a_small_phone(phone: Visit, path: str) -> N
 
     phone.picture(f"phone-dark-{path.strip('/') or 'automations'}")
     assert width == 320
+
+
+@pytest.mark.parametrize(
+    "name", ["Wolfeschlegelstein" * 16, "محمد العلي بن عبد الرحمن", "<b>Zoë</b> & Söhne"]
+)
+def test_a_name_of_any_length_and_script_is_whole_and_stays_inside(
+    phone: Visit, people: World, name: str
+) -> None:
+    address = phone.monitor_of("Class places")
+    waiting(people, "Class places", name)
+
+    page = phone.open(address)
+
+    card = page.locator(".contact").filter(has_text=name)
+    expect(card.locator(".contact-name")).to_have_text(name)
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 320
 
 
 @pytest.mark.parametrize("path", PAGES)
