@@ -15,6 +15,7 @@ import httpx
 import uvicorn
 from dash import Dash
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from api.guard import Guard, Site
@@ -73,6 +74,7 @@ def create_server(settings: Settings) -> ASGIApp:
         *Login(settings, http, sessions).routes,
         *Health(settings, http).routes,
     ]
+    fastapi.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
     fastapi.router.lifespan_context = _lifespan(fastapi, http, sessions)
     site = Site(lambda: app.callback_map, cache(lambda: list(app.csp_hashes())), _is_page)
     return Guard(fastapi, settings, http, sessions, site)

@@ -5,7 +5,17 @@ import binascii
 from typing import Any
 
 import dash
-from dash import Input, Output, State, callback, dcc, html, no_update
+from dash import (
+    ClientsideFunction,
+    Input,
+    Output,
+    State,
+    callback,
+    clientside_callback,
+    dcc,
+    html,
+    no_update,
+)
 from dash.development.base_component import Component
 
 from pages._components.attributes import attrs
@@ -26,18 +36,14 @@ async def layout(**_: str) -> Component:
         pages, numbers = await _pages()
     except FeedError as error:
         return unreachable(error.message, error.hint)
-    options = [
-        {
-            "label": f"{page['name']} · {count(numbers[page['id']], 'contact')}",
-            "value": page["id"],
-        }
-        for page in pages
+    choices = [
+        (page["id"], f"{page['name']} · {count(numbers[page['id']], 'contact')}") for page in pages
     ]
     return html.Div(
         [
             html.H1("Contacts"),
             html.Section(
-                [html.H2("Import from a CSV file"), *(_form(options) if options else _no_page())],
+                [html.H2("Import from a CSV file"), *(_form(choices) if choices else _no_page())],
                 className="panel import",
             ),
             html.Div(id="import-result", **attrs({"aria-live": "polite"})),
@@ -51,12 +57,19 @@ async def _pages() -> tuple[list[dict[str, Any]], dict[str, int]]:
     return await feed.pages(), await feed.contacts_by_page()
 
 
-def _form(options: list[dict[str, str]]) -> list[Component]:
+def _form(choices: list[tuple[str, str]]) -> list[Component]:
     return [
         html.P("Known contacts are updated: tags are added, later messages move the date forward."),
-        html.Label("Facebook page", htmlFor="import-page"),
-        dcc.RadioItems(options, options[0]["value"], id="import-page", className="choices"),
-        html.Label("File", htmlFor="import-choose"),
+        dcc.Store(id="import-page", data=choices[0][0]),
+        html.Div(id="import-mark", hidden=True),
+        html.Div("Facebook page", className="label", id="import-page-label"),
+        html.Div(
+            [_choice(*choice, chosen=choice == choices[0]) for choice in choices],
+            className="choices",
+            role="group",
+            **attrs({"aria-labelledby": "import-page-label"}),
+        ),
+        html.Div("File", className="label"),
         dcc.Upload(
             html.Div(
                 [
@@ -94,8 +107,22 @@ def _form(options: list[dict[str, str]]) -> list[Component]:
     ]
 
 
+def _choice(page_id: str, words: str, *, chosen: bool) -> Component:
+    pressed = {"data-page-id": page_id, "aria-pressed": "true" if chosen else "false"}
+    return html.Button(
+        words, className="btn btn-soft choice", type="button", dir="auto", **attrs(pressed)
+    )
+
+
 def _no_page() -> list[Component]:
     return [html.P("Connect a Facebook page first; contacts belong to a page.", className="mute")]
+
+
+clientside_callback(
+    ClientsideFunction("contacts", "name"),
+    Output("import-mark", "children"),
+    Input("import-page", "data"),
+)
 
 
 @callback(
@@ -103,7 +130,7 @@ def _no_page() -> list[Component]:
     Output("import-file", "contents"),
     Input("import-file", "contents"),
     State("import-file", "filename"),
-    State("import-page", "value"),
+    State("import-page", "data"),
     prevent_initial_call=True,
     running=[(Output("import-choose", "disabled"), True, False)],
 )

@@ -118,7 +118,7 @@ def _list(search: str) -> Component:
                         className="form-control",
                     ),
                     html.Button(
-                        "All stages", id="clear-stage", className="btn btn-soft", type="button"
+                        "Clear filter", id="clear-stage", className="btn btn-soft", type="button"
                     ),
                 ],
                 className="toolbar",
