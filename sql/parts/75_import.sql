@@ -8,8 +8,12 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 begin
-    -- Without a digit it is a word such as now or infinity.
-    return case when btrim(p_text) <> '' and p_text !~ '\d' then 'infinity' else nullif(btrim(p_text), '')::timestamptz end;
+    -- Year first only: 11/12/2026 is one day to one reader and another day to the next.
+    return case
+        when nullif(btrim(p_text), '') is null then null
+        when btrim(p_text) ~ '^\d{4}-\d{1,2}-\d{1,2}' then btrim(p_text)::timestamptz
+        else 'infinity'
+    end;
 exception
     when others then
         return 'infinity';
@@ -74,7 +78,7 @@ begin
                     g.time_zone is not null
                     and not exists (select 1 from pg_catalog.pg_timezone_names as z where z.name = g.time_zone)
                     then format('time_zone "%s" is not a zone name such as Europe/Berlin', left(g.time_zone, 60))
-                when not isfinite(g.last_inbound_at) then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00'
+                when not isfinite(g.last_inbound_at) then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00 or 2026-11-22 14:00'
                 when g.last_inbound_at > now() + interval '5 minutes' then 'last_message_at lies in the future'
                 when row_number() over (partition by g.sender_id order by g.ordinality) > 1
                     then format('sender_id %s stands on an earlier line', left(g.sender_id, 60))
