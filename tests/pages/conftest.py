@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.builders import World, ago
 from tests.running import Stack
@@ -57,6 +57,12 @@ class Visit:
         self.open("/")
         card = self.page.locator("[data-rule-id]").filter(has_text=name)
         return f"/automations/{card.get_attribute('data-rule-id')}/monitor"
+
+    def open_monitor(self, path: str) -> Page:
+        """Goes to a monitor; its first numbers are drawn, so later ones can be compared."""
+        page = self.open(path)
+        expect(page.locator("#sum-line")).not_to_be_empty()
+        return page
 
     def picture(self, name: str) -> None:
         """Keeps what is seen in tests/.artifacts."""

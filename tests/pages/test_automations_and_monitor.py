@@ -24,7 +24,7 @@ def test_the_demo_account_sees_its_automations_and_what_they_do(demo: Visit) -> 
 
 
 def test_run_now_sends_and_the_screen_shows_it(demo: Visit) -> None:
-    page = demo.open(demo.monitor_of("Cake quotes"))
+    page = demo.open_monitor(demo.monitor_of("Cake quotes"))
     expect(page.locator("#live-indicator")).to_have_attribute("data-state", "live")
     before = stage_count(page, "sent")
 
@@ -53,7 +53,7 @@ def test_run_now_sends_and_the_screen_shows_it(demo: Visit) -> None:
 
 def test_a_stage_card_filters_the_list_and_the_address_remembers_it(demo: Visit) -> None:
     address = demo.monitor_of("Winback after an hour")
-    page = demo.open(address)
+    page = demo.open_monitor(address)
     page.click("#run-now")
     expect(page.locator(".stage[data-stage=skipped]")).not_to_have_class(re.compile("zero"))
 
@@ -69,7 +69,7 @@ def test_a_stage_card_filters_the_list_and_the_address_remembers_it(demo: Visit)
 
 
 def test_searching_for_nobody_says_so_and_can_be_undone(demo: Visit) -> None:
-    page = demo.open(demo.monitor_of("Cake quotes"))
+    page = demo.open_monitor(demo.monitor_of("Cake quotes"))
 
     page.fill("#contact-search", "nobody is called this")
 
@@ -100,7 +100,7 @@ def test_a_cancelled_contact_leaves_and_can_be_retried(demo: Visit, people: Worl
     name = "Zzyzx Cancelled"
     address = demo.monitor_of("Class places")
     waiting(people, "Class places", name)
-    page = demo.open(address + "?q=Zzyzx")
+    page = demo.open_monitor(address + "?q=Zzyzx")
     card = page.locator(".contact").filter(has_text=name)
     expect(card).to_contain_text("Shall I keep a place?")
     expect(card).to_contain_text("Sends in 1 h 59 min")
@@ -114,7 +114,7 @@ def test_a_cancelled_contact_leaves_and_can_be_retried(demo: Visit, people: Worl
 
 
 def test_close_leads_back_to_the_automations(demo: Visit) -> None:
-    page = demo.open(demo.monitor_of("Cake quotes"))
+    page = demo.open_monitor(demo.monitor_of("Cake quotes"))
 
     page.click("#close")
 
@@ -124,7 +124,7 @@ def test_close_leads_back_to_the_automations(demo: Visit) -> None:
 def test_a_hidden_tab_does_not_ask_and_asks_at_once_on_return(demo: Visit) -> None:
     address = demo.monitor_of("Cake quotes")
     demo.page.clock.install()
-    page = demo.open(address)
+    page = demo.open_monitor(address)
     expect(page.locator("#live-indicator")).to_have_attribute("data-state", "live")
     with page.expect_response(is_poll):
         pass  # none is under way now, and the next is two seconds off
@@ -141,7 +141,7 @@ def test_a_hidden_tab_does_not_ask_and_asks_at_once_on_return(demo: Visit) -> No
 def test_data_that_grows_old_says_so_and_stays(demo: Visit) -> None:
     address = demo.monitor_of("Cake quotes")
     demo.page.clock.install()
-    page = demo.open(address)
+    page = demo.open_monitor(address)
     indicator = page.locator("#live-indicator")
     expect(indicator).to_have_attribute("data-state", "live")
     shown = page.locator("#sum-line").text_content()
