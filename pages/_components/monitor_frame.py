@@ -69,10 +69,13 @@ def _header(name: str) -> Component:
                     html.Div(
                         [
                             html.Span(
-                                [html.Span(className="dot"), html.Span("Live", id="live-word")],
+                                [
+                                    html.Span(className="dot"),
+                                    html.Span("Connecting", id="live-word"),
+                                ],
                                 id="live-indicator",
                                 className="pill",
-                                **attrs({"data-state": "live"}),
+                                **attrs({"data-state": "connecting"}),
                             ),
                             html.Span("", id="worker-pill", className="pill"),
                             html.Span("", id="next-run-pill", className="pill"),
