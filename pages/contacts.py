@@ -90,21 +90,25 @@ def _form(choices: list[tuple[str, str]]) -> list[Component]:
             className="upload",
             className_active="upload over",
         ),
-        html.Details(
-            [
-                html.Summary("What the file looks like"),
-                html.Pre(
-                    f"{EXAMPLE}\n24680135791,Jane Smith,asked;class,Europe/Berlin,"
-                    "2026-11-22T09:30:00+01:00\n24680135792,محمد العلي,asked,Asia/Dubai,",
-                ),
-                html.P(
-                    "sender_id is the contact's id for this page. Tags stand between ; or |. A "
-                    "moment without a zone is taken as UTC. Only sender_id is needed.",
-                    className="mute",
-                ),
-            ]
-        ),
+        _example(),
     ]
+
+
+def _example() -> Component:
+    return html.Details(
+        [
+            html.Summary("What the file looks like"),
+            html.Pre(
+                f"{EXAMPLE}\n24680135791,Jane Smith,asked;class,Europe/Berlin,"
+                "2026-11-22T09:30:00+01:00\n24680135792,محمد العلي,asked,Asia/Dubai,",
+            ),
+            html.P(
+                "sender_id is the contact's id for this page. Tags stand between ; or |. A "
+                "moment without a zone is taken as UTC. Only sender_id is needed.",
+                className="mute",
+            ),
+        ]
+    )
 
 
 def _choice(page_id: str, words: str, *, chosen: bool) -> Component:

@@ -106,46 +106,40 @@ def _button(text: str, name: str, act: str, classes: str) -> Component:
 def _list(search: str) -> Component:
     return html.Section(
         [
-            html.Div(
-                [
-                    html.Label(
-                        "Search contacts", htmlFor="contact-search", className="visually-hidden"
-                    ),
-                    dcc.Input(
-                        id="contact-search",
-                        type="search",
-                        value=search,
-                        placeholder="Search name, message, error…",
-                        autoComplete="off",
-                        maxLength=200,
-                        className="form-control",
-                    ),
-                    html.Button(
-                        "Clear filter", id="clear-stage", className="btn btn-soft", type="button"
-                    ),
-                ],
-                className="toolbar",
-            ),
+            _toolbar(search),
             html.Div(id="contacts", className="contacts"),
             html.Div(id="nobody", className="empty", hidden=True),
-            html.Div(
-                [
-                    html.Span("", id="showing"),
-                    html.Span(
-                        [
-                            html.Button("← Back", id="page-back", className="btn btn-soft btn-sm"),
-                            html.Button("Next →", id="page-on", className="btn btn-soft btn-sm"),
-                        ],
-                        id="paging",
-                        className="paging",
-                        hidden=True,
-                    ),
-                ],
-                className="list-foot",
-            ),
+            html.Div([html.Span("", id="showing"), _paging()], className="list-foot"),
         ],
         **attrs({"aria-label": "Contacts"}),
     )
+
+
+def _toolbar(search: str) -> Component:
+    words = "Search contacts"
+    return html.Div(
+        [
+            html.Label(words, htmlFor="contact-search", className="visually-hidden"),
+            dcc.Input(
+                id="contact-search",
+                type="search",
+                value=search,
+                placeholder="Search name, message, error…",
+                autoComplete="off",
+                maxLength=200,
+                className="form-control",
+            ),
+            html.Button("Clear filter", id="clear-stage", className="btn btn-soft", type="button"),
+        ],
+        className="toolbar",
+    )
+
+
+def _paging() -> Component:
+    classes = "btn btn-soft btn-sm"
+    back = html.Button("← Back", id="page-back", className=classes, type="button")
+    onward = html.Button("Next →", id="page-on", className=classes, type="button")
+    return html.Span([back, onward], id="paging", className="paging", hidden=True)
 
 
 def _side() -> Component:

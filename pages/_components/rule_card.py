@@ -20,61 +20,19 @@ NUMBERS = (
 
 def rule_card(rule: Row) -> Component:
     """Name, page, switch, whom and when, the last 24 hours, and what can be done."""
-    name = str(rule["name"])
+    settings = [html.Li(text, dir="auto") for text in facts(rule)]
     return html.Article(
         [
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            html.H2(dcc.Link(name, href=address(rule["id"])), dir="auto"),
-                            html.Span(rule["page_name"], className="mute", dir="auto"),
-                        ],
-                        className="rule-what",
-                    ),
-                    _switch(rule["enabled"], name),
-                ],
-                className="rule-top",
-            ),
-            html.Ul(
-                [html.Li(text, dir="auto") for text in facts(rule)],
-                className="rule-facts",
-                **attrs({"aria-label": "Settings"}),
-            ),
+            _top(rule),
+            html.Ul(settings, className="rule-facts", **attrs({"aria-label": "Settings"})),
             html.Div(
                 [_number(field, word) for field, word in NUMBERS],
                 className="rule-numbers",
                 role="group",
                 **attrs({"aria-label": "Contacts of the last 24 hours"}),
             ),
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            html.Span("", **attrs({"data-field": "sent_today"})),
-                            html.Div(html.I(**attrs({"data-field": "meter"})), className="meter"),
-                        ]
-                    ),
-                    html.Div("", className="rule-times mute", **attrs({"data-field": "times"})),
-                ],
-                className="rule-today",
-            ),
-            html.Div(
-                [
-                    dcc.Link(
-                        ["📊 Monitor", html.Span(f" {name}", className="visually-hidden")],
-                        href=address(rule["id"]),
-                        className="btn btn-soft",
-                    ),
-                    html.Button(
-                        "▶ Run now",
-                        className="btn btn-primary",
-                        type="button",
-                        **attrs({"data-act": "run", "aria-label": f"Run now: {name}"}),
-                    ),
-                ],
-                className="rule-actions",
-            ),
+            _today(),
+            _actions(rule),
         ],
         className="panel rule",
         **attrs({"data-rule-id": rule["id"]}),
@@ -109,6 +67,41 @@ def numbers(rule: Row) -> Row:
         "last_run": epoch(rule.get("last_run_at")),
         "next_run": epoch(rule.get("next_run_at")),
     }
+
+
+def _top(rule: Row) -> Component:
+    name = str(rule["name"])
+    title = html.H2(dcc.Link(name, href=address(rule["id"])), dir="auto")
+    page = html.Span(rule["page_name"], className="mute", dir="auto")
+    what = html.Div([title, page], className="rule-what")
+    return html.Div([what, _switch(rule["enabled"], name)], className="rule-top")
+
+
+def _today() -> Component:
+    meter = html.Div(html.I(**attrs({"data-field": "meter"})), className="meter")
+    sent = html.Div([html.Span("", **attrs({"data-field": "sent_today"})), meter])
+    times = html.Div("", className="rule-times mute", **attrs({"data-field": "times"}))
+    return html.Div([sent, times], className="rule-today")
+
+
+def _actions(rule: Row) -> Component:
+    name = str(rule["name"])
+    monitor: list[str | Component] = [
+        "📊 Monitor",
+        html.Span(f" {name}", className="visually-hidden"),
+    ]
+    return html.Div(
+        [
+            dcc.Link(monitor, href=address(rule["id"]), className="btn btn-soft"),
+            html.Button(
+                "▶ Run now",
+                className="btn btn-primary",
+                type="button",
+                **attrs({"data-act": "run", "aria-label": f"Run now: {name}"}),
+            ),
+        ],
+        className="rule-actions",
+    )
 
 
 def _switch(enabled: bool, name: str) -> Component:
