@@ -76,14 +76,17 @@ class Login:
         )
         if wait:
             return self._again(request, Shown(after, email, "", _too_many(wait), 429))
+        self._accounts.count(account, now)
+        self._addresses.count(address, now)
         try:
             tokens = await sign_in(self._settings, self._http, email, form.get("password", ""))
         except SignInError as error:
-            if error.refused:
-                self._accounts.failed(account, now)
-                self._addresses.failed(address, now)
+            if not error.refused:
+                self._accounts.take_back(account, now)
+                self._addresses.take_back(address, now)
             return self._again(request, Shown(after, email, "", str(error), error.status))
         self._accounts.worked(account)
+        self._addresses.take_back(address, now)
         return with_cookie(request, RedirectResponse(after, 303), self._sessions.start(tokens))
 
     def _again(self, request: Request, shown: Shown) -> Response:

@@ -3,6 +3,8 @@
 import time
 import uuid
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.requests import Request
@@ -25,6 +27,7 @@ from local.gateway.errors import AUTH_VERSION, ApiError, AuthError
 from local.gateway.tokens import Claims, Keys, identify
 
 REMEMBERED_EMAILS = 10_000
+REFUSED = "invalid_credentials"
 
 
 class Attempts:
@@ -35,18 +38,41 @@ class Attempts:
         self._seconds = seconds
         self._failed: dict[tuple[str, str], deque[float]] = {}
 
-    def refuse_too_many(self, who: tuple[str, str]) -> None:
-        """Raises AuthError 429."""
+    @contextmanager
+    def one(self, who: tuple[str, str]) -> Iterator[None]:
+        """Counts a try at once, so that parallel ones see each other; raises AuthError 429.
+
+        It is taken back unless it ends with a wrong password.
+        """
+        moment = time.monotonic()
+        self._refuse_too_many(who, moment)
+        self._count(who, moment)
+        try:
+            yield
+        except Exception as error:
+            if not (isinstance(error, AuthError) and error.code == REFUSED):
+                self._take_back(who, moment)
+            raise
+        self._take_back(who, moment)
+
+    def _refuse_too_many(self, who: tuple[str, str], now: float) -> None:
         failed = self._failed.get(who, deque())
-        while failed and failed[0] < time.monotonic() - self._seconds:
+        while failed and failed[0] < now - self._seconds:
             failed.popleft()
         if len(failed) >= self._limit:
             raise AuthError(429, "over_request_rate_limit", "Request rate limit reached")
 
-    def count(self, who: tuple[str, str]) -> None:
+    def _count(self, who: tuple[str, str], now: float) -> None:
         if who not in self._failed and len(self._failed) >= REMEMBERED_EMAILS:
             self._failed.pop(next(iter(self._failed)))
-        self._failed.setdefault(who, deque()).append(time.monotonic())
+        self._failed.setdefault(who, deque()).append(now)
+
+    def _take_back(self, who: tuple[str, str], moment: float) -> None:
+        failed = self._failed.get(who, deque())
+        if moment in failed:
+            failed.remove(moment)
+        if not failed:
+            self._failed.pop(who, None)
 
 
 class Auth:
@@ -101,20 +127,25 @@ class Auth:
         if body.get("phone") and not body.get("email"):
             raise not_implemented("signing in by phone")
         email = accounts.normal_email(body.get("email"))
-        self._attempts.refuse_too_many((host, email))
-        async with self._database.accounts() as connection:
-            user = await accounts.one(connection, "user_by_email", email=email)
-        hashed = user["encrypted_password"] if user else None
-        if not await self._passwords.match(body.get("password"), hashed) or user is None:
-            if email:
-                self._attempts.count((host, email))
-            raise AuthError(400, "invalid_credentials", "Invalid login credentials")
+        if not email:
+            raise AuthError(400, REFUSED, "Invalid login credentials")
+        with self._attempts.one((host, email)):
+            user = await self._known(email, body.get("password"))
         if accounts.is_banned(user):
             raise AuthError(400, "user_banned", "User is banned")
         if not user["email_confirmed_at"]:
             raise AuthError(400, "email_not_confirmed", "Email not confirmed")
         async with self._database.accounts() as connection:
             return await self._open(connection, user)
+
+    async def _known(self, email: str, password: Any) -> Row:
+        """The user with this password; an unknown address takes as long and looks the same."""
+        async with self._database.accounts() as connection:
+            user = await accounts.one(connection, "user_by_email", email=email)
+        hashed = user["encrypted_password"] if user else None
+        if not await self._passwords.match(password, hashed) or user is None:
+            raise AuthError(400, REFUSED, "Invalid login credentials")
+        return user
 
     async def _open(self, connection: AuthConnection, user: Row) -> Response:
         user, session = await accounts.open_session(connection, user)

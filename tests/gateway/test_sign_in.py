@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jwt
@@ -68,6 +69,18 @@ def test_guessing_a_password_is_slowed_down_for_that_address_only(
         sign_in(gateway, email)
     assert code_of(refused) == (429, "over_request_rate_limit")
     assert sign_in(gateway, ada.email).session
+
+
+def test_guessing_many_passwords_at_once_is_no_way_around(gateway: Served, email: str) -> None:
+    guesses = [{"email": email, "password": f"guess {number}"} for number in range(20)]
+
+    with ThreadPoolExecutor(len(guesses)) as guessing:
+        path = "/auth/v1/token?grant_type=password"
+        answers = guessing.map(lambda guess: gateway.raw("POST", path, json=guess), guesses)
+        statuses = [answer.status_code for answer in answers]
+
+    assert statuses.count(400) == gateway.config.rate_limit
+    assert statuses.count(429) == len(guesses) - gateway.config.rate_limit
 
 
 def test_signing_in_often_is_not_guessing(gateway: Served, email: str) -> None:

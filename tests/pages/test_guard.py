@@ -1,11 +1,13 @@
 """This file is where every route of the dashboard is tried without a session, and with bad ones."""
 
+import asyncio
 import json
 
 import httpx
 import pytest
 from dash import page_registry
 
+from api.attempts import PER_ACCOUNT
 from api.guard import COOKIE
 from app import create_app
 from pipeline.settings import Settings
@@ -120,3 +122,19 @@ def test_the_door_tells_when_the_password_was_wrong_too_often(http, stack):
 
     assert [answer.status_code for answer in answers] == [401] * 8 + [429]
     assert "Too many" in answers[-1].text
+
+
+def test_guessing_many_passwords_at_once_is_no_way_around_the_door(stack):
+    wrong = {"email": "nobody-at-once@example.com", "password": "guess"}
+    at_once = 20
+
+    async def guess() -> list[int]:
+        async with httpx.AsyncClient(base_url=stack.dashboard_url, trust_env=False) as http:
+            answers = await asyncio.gather(
+                *(http.post("/login", data=wrong) for _ in range(at_once))
+            )
+        return [answer.status_code for answer in answers]
+
+    statuses = asyncio.run(guess())
+    assert statuses.count(401) == PER_ACCOUNT
+    assert statuses.count(429) == at_once - PER_ACCOUNT
