@@ -27,6 +27,7 @@ from pages._components.shell import INDEX, STYLES, shell
 from pipeline.settings import Settings, SettingsError, read_settings
 
 ROOT = Path(__file__).parent
+SHORTEST_SECRET = 32
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=50)
 
 
@@ -83,8 +84,19 @@ def create_server(settings: Settings) -> ASGIApp:
 def server() -> ASGIApp:
     """For `uvicorn --factory app:server`."""
     settings = read_settings()
-    settings.require("supabase_url", "supabase_publishable_key", "session_secret")
+    check_settings(settings)
     return create_server(settings)
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises SettingsError for what the dashboard lacks, or for a secret that could be guessed."""
+    settings.require("supabase_url", "supabase_publishable_key", "session_secret")
+    if len(settings.session_secret) < SHORTEST_SECRET:
+        raise SettingsError(
+            f"SESSION_SECRET has {len(settings.session_secret)} characters; it must have at least "
+            f"{SHORTEST_SECRET}, and random ones. Make one: "
+            'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+        )
 
 
 def _lifespan(fastapi: FastAPI, http: httpx.AsyncClient, sessions: Sessions) -> Any:
@@ -132,7 +144,7 @@ def main() -> int:
         settings = read_settings()
         if not options.only_dashboard and not settings.supabase_url:
             os.execv(sys.executable, [sys.executable, "-m", "local"])  # noqa: S606
-        settings.require("supabase_url", "supabase_publishable_key", "session_secret")
+        check_settings(settings)
         serve(settings)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")

@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
 from api.attempts import WINDOW_SECONDS, Attempts
 from api.sessions import Sessions
+from app import check_settings
 from pipeline.clients import Tokens
+from pipeline.settings import Settings, SettingsError
 
 
 def tokens(lasts_seconds: float = 3600, name: str = "first") -> Tokens:
@@ -96,10 +99,32 @@ def test_guessing_is_slowed_for_a_while():
     attempts = Attempts(allowed=3)
     for second in range(3):
         assert attempts.wait_seconds("ann", second) == 0
-        attempts.failed("ann", second)
+        attempts.count("ann", second)
 
     assert attempts.wait_seconds("ann", 3) == WINDOW_SECONDS - 3 + 1
     assert attempts.wait_seconds("bob", 3) == 0
     assert attempts.wait_seconds("ann", WINDOW_SECONDS) == 0
     attempts.worked("ann")
     assert attempts.wait_seconds("ann", 3) == 0
+
+
+def test_a_try_that_was_no_wrong_password_is_taken_back():
+    attempts = Attempts(allowed=2)
+    for second in (1, 2):
+        attempts.count("ann", second)
+
+    attempts.take_back("ann", 1)
+
+    assert attempts.wait_seconds("ann", 3) == 0
+    attempts.count("ann", 3)
+    assert attempts.wait_seconds("ann", 3) > 0
+    attempts.take_back("nobody", 1)
+
+
+def test_a_session_secret_that_could_be_guessed_is_refused():
+    settings = Settings("http://127.0.0.1:1", "sb_publishable_x", session_secret="s" * 31)
+
+    with pytest.raises(SettingsError, match=r"SESSION_SECRET has 31 .*secrets\.token_urlsafe"):
+        check_settings(settings)
+
+    check_settings(replace(settings, session_secret="s" * 32))
