@@ -66,23 +66,7 @@ def _header(name: str) -> Component:
                         dcc.Link("Automations", href="/", className="crumb"), className="crumbs"
                     ),
                     html.H1(name, id="monitor-title", dir="auto"),
-                    html.Div(
-                        [
-                            html.Span(
-                                [
-                                    html.Span(className="dot"),
-                                    html.Span("Connecting", id="live-word"),
-                                ],
-                                id="live-indicator",
-                                className="pill",
-                                **attrs({"data-state": "connecting"}),
-                            ),
-                            html.Span("", id="worker-pill", className="pill"),
-                            html.Span("", id="next-run-pill", className="pill"),
-                            html.Span("", id="page-pill", className="pill", dir="auto"),
-                        ],
-                        className="pills",
-                    ),
+                    _pills(),
                 ],
                 className="monitor-what",
             ),
@@ -96,6 +80,25 @@ def _header(name: str) -> Component:
             ),
         ],
         className="monitor-head",
+    )
+
+
+def _pills() -> Component:
+    word = html.Span("Connecting", id="live-word")
+    live = html.Span(
+        [html.Span(className="dot"), word],
+        id="live-indicator",
+        className="pill",
+        **attrs({"data-state": "connecting"}),
+    )
+    return html.Div(
+        [
+            live,
+            html.Span("", id="worker-pill", className="pill"),
+            html.Span("", id="next-run-pill", className="pill"),
+            html.Span("", id="page-pill", className="pill", dir="auto"),
+        ],
+        className="pills",
     )
 
 

@@ -115,6 +115,15 @@ def bob(gateway: Served) -> Person:
 
 
 @pytest.fixture
+def email(gateway: Served) -> Iterator[str]:
+    """Someone who is nobody else's."""
+    address = f"{secrets.token_hex(6)}@example.com"
+    user_id = gateway.add_user(address)
+    yield address
+    gateway.service.auth.admin.delete_user(user_id)
+
+
+@pytest.fixture
 def superuser(gateway: Served) -> Iterator[psycopg.Connection[Any]]:
     """Looks at the database behind the gateway's back."""
     with psycopg.connect(gateway.superuser_dsn, autocommit=True) as connection:

@@ -2,8 +2,6 @@
 
 import secrets
 import uuid
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jwt
@@ -12,15 +10,6 @@ import pytest
 from supabase_auth.errors import AuthApiError, AuthWeakPasswordError
 
 from tests.gateway.conftest import PASSWORD, Person, Served
-
-
-@pytest.fixture
-def email(gateway: Served) -> Iterator[str]:
-    """Someone who is nobody else's."""
-    address = f"{secrets.token_hex(6)}@example.com"
-    user_id = gateway.add_user(address)
-    yield address
-    gateway.service.auth.admin.delete_user(user_id)
 
 
 def sign_in(gateway: Served, email: str, password: str = PASSWORD) -> Any:
@@ -56,36 +45,6 @@ def test_a_bad_password_and_an_unknown_user_look_the_same(
             sign_in(gateway, address, password)
         assert code_of(refused) == (400, "invalid_credentials")
         assert refused.value.message == "Invalid login credentials"
-
-
-def test_guessing_a_password_is_slowed_down_for_that_address_only(
-    gateway: Served, email: str, ada: Person
-) -> None:
-    for _ in range(gateway.config.rate_limit):
-        with pytest.raises(AuthApiError):
-            sign_in(gateway, email, "guess")
-
-    with pytest.raises(AuthApiError) as refused:
-        sign_in(gateway, email)
-    assert code_of(refused) == (429, "over_request_rate_limit")
-    assert sign_in(gateway, ada.email).session
-
-
-def test_guessing_many_passwords_at_once_is_no_way_around(gateway: Served, email: str) -> None:
-    guesses = [{"email": email, "password": f"guess {number}"} for number in range(20)]
-
-    with ThreadPoolExecutor(len(guesses)) as guessing:
-        path = "/auth/v1/token?grant_type=password"
-        answers = guessing.map(lambda guess: gateway.raw("POST", path, json=guess), guesses)
-        statuses = [answer.status_code for answer in answers]
-
-    assert statuses.count(400) == gateway.config.rate_limit
-    assert statuses.count(429) == len(guesses) - gateway.config.rate_limit
-
-
-def test_signing_in_often_is_not_guessing(gateway: Served, email: str) -> None:
-    for _ in range(gateway.config.rate_limit + 2):
-        assert sign_in(gateway, email).session
 
 
 def test_who_has_not_confirmed_their_address_stays_outside(gateway: Served) -> None:
