@@ -126,6 +126,9 @@ create table if not exists public.contacts (
     references public.facebook_pages (id, user_id) on delete cascade,
     constraint contacts_sender_id_fits check (length(sender_id) between 1 and 200),
     constraint contacts_sender_name_fits check (length(sender_name) <= 300),
+    constraint contacts_moments_are_possible check (
+        last_inbound_at >= timestamptz '2004-01-01 00:00:00+00' and last_inbound_at < 'infinity'
+    ),
     constraint contacts_tags_are_few check (cardinality(tags) <= 100),
     constraint contacts_time_zone_exists check (timezone(time_zone, timestamptz '2026-01-01 00:00:00+00') is not null or time_zone is null)
 );
@@ -454,6 +457,68 @@ create table if not exists public.ai_automation_audit (
 create index if not exists ai_automation_audit_owner_idx on public.ai_automation_audit (user_id, occurred_at desc);
 
 comment on table public.ai_automation_audit is 'One action of a signed-in person: who, what, when, how many contacts.';
+-- What is kept true of contacts and automations at every write: tags in one spelling, and when a change last mattered.
+
+create or replace function public.normalize_tags(p_tags text[])
+returns text[]
+language sql
+immutable
+set search_path = ''
+as $$
+    select array(
+        select distinct lower(btrim(t.tag))
+        from unnest(p_tags) as t (tag)
+        where btrim(t.tag) <> ''
+        order by lower(btrim(t.tag))
+    );
+$$;
+
+comment on function public.normalize_tags(text[]) is 'Tags trimmed, in lower case, each once: VIP and vip are one tag.';
+
+create or replace function public.stamp_contact()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.tags := public.normalize_tags(new.tags);
+    if
+        tg_op = 'UPDATE'
+        and (new.tags, new.time_zone, new.opted_out_at, new.last_inbound_at)
+        is distinct from (old.tags, old.time_zone, old.opted_out_at, old.last_inbound_at)
+    then
+        new.updated_at := now();
+    end if;
+    return new;
+end;
+$$;
+
+comment on function public.stamp_contact() is 'Notes when a contact last changed in a way that the rules look at; skipped contacts are then checked again.';
+
+create or replace trigger stamp_contact
+before insert or update on public.contacts
+for each row execute function public.stamp_contact();
+
+create or replace function public.stamp_rule()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.include_tags := public.normalize_tags(new.include_tags);
+    new.exclude_tags := public.normalize_tags(new.exclude_tags);
+    if tg_op = 'UPDATE' and new.next_run_at is not distinct from old.next_run_at then
+        new.updated_at := now();
+    end if;
+    return new;
+end;
+$$;
+
+comment on function public.stamp_rule() is 'Notes when an automation last changed, other than by its schedule; skipped contacts are then checked again.';
+
+create or replace trigger stamp_rule
+before insert or update on public.ai_automation_rules
+for each row execute function public.stamp_rule();
 -- What happens at every change of stage, whoever makes it: the graph is checked, an event is written, the books are kept.
 
 create or replace function public.is_in_flight(p_stage public.automation_stage)
@@ -634,7 +699,8 @@ after update on public.ai_automation_contact_states
 referencing old table as old_states new table as new_states
 for each statement execute function public.tally_runs();
 
--- A place in the daily limit is taken when quota_day is set, and given back when it is cleared, unless the message went out.
+-- A place in the daily limit is taken when quota_day is set, and given back when it is cleared, unless the message went
+-- out or may have: a failed contact that still holds its place is one whose outcome nobody knows.
 create or replace function public.tally_daily_usage()
 returns trigger
 language plpgsql
@@ -654,7 +720,9 @@ begin
         select o.rule_id, o.quota_day, count(*) as places
         from new_states as n
         inner join old_states as o on o.id = n.id
-        where o.quota_day is not null and n.quota_day is distinct from o.quota_day and o.current_stage <> 'sent'
+        where
+            o.quota_day is not null and n.quota_day is distinct from o.quota_day
+            and o.current_stage not in ('sent', 'failed')
         group by o.rule_id, o.quota_day
     ),
 
@@ -779,7 +847,7 @@ begin
 
     candidate as (
         select
-            c.id, c.tags, c.opted_out_at, c.last_inbound_at,
+            c.id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at,
             coalesce(c.time_zone, r.time_zone) as zone,
             s.last_sent_at, s.stopped_at, s.quota_day,
             coalesce(s.follow_up_count, 0) as follow_up_count,
@@ -815,12 +883,12 @@ begin
                     then 'missing_tag'
                 when r.stop_on_reply and c.last_inbound_at > c.replies_count_from then 'replied'
                 when c.follow_up_count >= r.max_follow_ups then 'max_follow_ups_reached'
-                when greatest(c.last_inbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
+                when greatest(c.last_inbound_at, c.last_outbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
                 when c.last_inbound_at is null or c.last_inbound_at + interval '24 hours' <= p_now then 'window_closed'
                 when not r.run_24_7 and not h.open_now then 'outside_active_hours'
                 else 'ok'
             end as reason,
-            greatest(c.last_inbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) as wait_ends_at,
+            greatest(c.last_inbound_at, c.last_outbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) as wait_ends_at,
             h.next_open_at,
             case when r.page_status = 'active' then r.paused_until else p_now + interval '30 minutes' end as page_probe_at,
             timezone(r.time_zone, p_now)::date as today,
@@ -933,7 +1001,10 @@ begin
             and (
                 s.id is null
                 or (s.current_stage in ('sent', 'skipped') and s.next_check_at <= now())
-                or (s.current_stage = 'skipped' and (not p_due_only or c.updated_at > s.stage_entered_at))
+                or (
+                    s.current_stage = 'skipped'
+                    and (not p_due_only or greatest(c.updated_at, v_rule.updated_at) > s.stage_entered_at)
+                )
             )
     )
 
@@ -968,19 +1039,18 @@ begin
         where s.current_stage in ('sent', 'skipped');
     get diagnostics v_queued = row_count;
 
-    if v_queued = 0 and p_source = 'schedule' then
+    if v_queued = 0 then
         delete from public.ai_automation_runs as r where r.id = v_run_id;
+        v_run_id := null;
     else
-        update public.ai_automation_runs as r
-        set total = v_queued, finished_at = case when v_queued = 0 then now() end
-        where r.id = v_run_id;
+        update public.ai_automation_runs as r set total = v_queued where r.id = v_run_id;
     end if;
     return jsonb_build_object('run_id', v_run_id, 'queued', v_queued);
 end;
 $$;
 
 comment on function public.enqueue_contacts(uuid, text, uuid, boolean) is
-'Starts a run of one rule and says how many contacts were queued. Not callable from outside; request_run and enqueue_due_contacts are.';
+'Starts a run of one rule and says how many contacts were queued; with nobody to queue there is no run. Not callable from outside; request_run and enqueue_due_contacts are.';
 
 create or replace function public.request_run(p_rule_id uuid)
 returns jsonb
@@ -1050,7 +1120,8 @@ $$;
 
 comment on function public.enqueue_due_contacts(integer) is
 'The plan turn: queues what is due of every enabled automation whose time has come. Two schedulers never start one slot twice.';
--- What a worker may ask for. Every write names the lease token it holds; a contact that was taken over does not move.
+-- Whether a contact in a worker's hands may go on. Every write names the lease token it holds; a contact that was taken
+-- over does not move.
 
 create or replace function public.recheck_before_send(p_state_ids bigint[])
 returns table (state_id bigint, reason_code text, next_check_at timestamptz)
@@ -1155,6 +1226,57 @@ $$;
 
 comment on function public.skip_ineligible(bigint[]) is 'Moves contacts that fail the recheck to skipped, with the reason, and returns the rest.';
 
+create or replace function public.decide_contacts(p_claims jsonb)
+returns table (state_id bigint, decided boolean, stage text, reason_code text)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids bigint[];
+begin
+    select array_agg(held.id) into v_ids
+    from (
+        select s.id
+        from jsonb_to_recordset(p_claims) as c (state_id bigint, lease_token uuid)
+        inner join public.ai_automation_contact_states as s on s.id = c.state_id and s.lease_token = c.lease_token
+        where s.current_stage = 'checking'
+        order by s.id
+        for no key update of s
+    ) as held;
+
+    perform public.lock_daily_usage(v_ids);
+
+    return query
+    with verdict as materialized (
+        select r.state_id, r.reason_code, r.next_check_at from public.recheck_before_send(v_ids) as r
+    ),
+
+    moved as (
+        update public.ai_automation_contact_states as s
+        set
+            current_stage = case v.reason_code when 'ok' then 'eligible' else 'skipped' end::public.automation_stage,
+            reason_code = nullif(v.reason_code, 'ok'),
+            status_message = public.reason_text(v.reason_code),
+            next_check_at = v.next_check_at,
+            due_at = now(),
+            quota_day = case v.reason_code when 'ok' then timezone(r.time_zone, now())::date end
+        from verdict as v
+        inner join public.ai_automation_contact_states as t on t.id = v.state_id
+        inner join public.ai_automation_rules as r on r.id = t.rule_id
+        where s.id = v.state_id
+        returning s.id, s.current_stage::text as stage, s.reason_code
+    )
+
+    select c.state_id, m.id is not null, m.stage, m.reason_code
+    from jsonb_to_recordset(p_claims) as c (state_id bigint, lease_token uuid)
+    left join moved as m on m.id = c.state_id;
+end;
+$$;
+
+comment on function public.decide_contacts(jsonb) is
+'Applies the eligibility rules to claimed contacts ([{state_id, lease_token}]) and takes their places in the daily limit; decided is false where the lease was lost.';
+-- How contacts get into a worker's hands: one stage at a time, the oldest due first, each with a lease of its own.
+
 create or replace function public.is_page_paused(p_rule_id uuid)
 returns boolean
 language sql
@@ -1220,11 +1342,39 @@ $$;
 
 comment on function public.pick_ready_to_send(integer) is 'Locks due, written messages within each page''s rate.';
 
+create or replace function public.recheck_reviews(p_limit integer)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids bigint[] := array(
+        select s.id
+        from public.ai_automation_contact_states as s
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        where s.current_stage = 'ready_to_send' and s.due_at <= now() and r.review_before_send and s.approved_at is null
+        order by s.due_at, s.id
+        limit p_limit
+        for no key update of s skip locked
+    );
+begin
+    perform public.skip_ineligible(v_ids);
+    update public.ai_automation_contact_states as s
+    set due_at = now() + interval '1 minute'
+    where s.id = any(v_ids) and s.current_stage = 'ready_to_send';
+end;
+$$;
+
+comment on function public.recheck_reviews(integer) is
+'Looks once a minute at messages that wait for a person: one whose contact may no longer be written to is skipped, not kept.';
+
 create or replace function public.pick_contacts(p_stage public.automation_stage, p_limit integer)
 returns setof bigint
 language plpgsql
 set search_path = ''
 as $$
+declare
+    v_ids bigint[];
 begin
     case p_stage
         when 'queued' then
@@ -1235,19 +1385,20 @@ begin
             limit p_limit
             for no key update skip locked;
         when 'eligible' then
-            return query
-            select k.state_id
-            from public.skip_ineligible(array(
+            v_ids := array(
                 select s.id from public.ai_automation_contact_states as s
                 where s.current_stage = 'eligible' and s.due_at <= now() and not public.is_page_paused(s.rule_id)
                 order by s.due_at, s.id
                 limit p_limit
                 for no key update skip locked
-            )) as k (state_id);
+            );
+            perform public.lock_daily_usage(v_ids);
+            return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
         when 'ready_to_send' then
-            return query
-            select k.state_id
-            from public.skip_ineligible(array(select r.state_id from public.pick_ready_to_send(p_limit) as r (state_id))) as k (state_id);
+            v_ids := array(select r.state_id from public.pick_ready_to_send(p_limit) as r (state_id));
+            perform public.lock_daily_usage(v_ids);
+            return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
+            perform public.recheck_reviews(p_limit);
         when 'sending' then
             return query
             select s.id from public.ai_automation_contact_states as s
@@ -1341,56 +1492,6 @@ $$;
 
 comment on function public.claim_contacts(text, text, integer, integer) is
 'Hands up to p_limit due contacts to one worker: queued become checking, eligible become generating, ready_to_send become sending with an attempt written first; from sending it hands out those whose lease has expired, to be settled. Each comes with a new lease token that every later write must show.';
-
-create or replace function public.decide_contacts(p_claims jsonb)
-returns table (state_id bigint, decided boolean, stage text, reason_code text)
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_ids bigint[];
-begin
-    select array_agg(held.id) into v_ids
-    from (
-        select s.id
-        from jsonb_to_recordset(p_claims) as c (state_id bigint, lease_token uuid)
-        inner join public.ai_automation_contact_states as s on s.id = c.state_id and s.lease_token = c.lease_token
-        where s.current_stage = 'checking'
-        order by s.id
-        for no key update of s
-    ) as held;
-
-    perform public.lock_daily_usage(v_ids);
-
-    return query
-    with verdict as materialized (
-        select r.state_id, r.reason_code, r.next_check_at from public.recheck_before_send(v_ids) as r
-    ),
-
-    moved as (
-        update public.ai_automation_contact_states as s
-        set
-            current_stage = case v.reason_code when 'ok' then 'eligible' else 'skipped' end::public.automation_stage,
-            reason_code = nullif(v.reason_code, 'ok'),
-            status_message = public.reason_text(v.reason_code),
-            next_check_at = v.next_check_at,
-            due_at = now(),
-            quota_day = case v.reason_code when 'ok' then timezone(r.time_zone, now())::date end
-        from verdict as v
-        inner join public.ai_automation_contact_states as t on t.id = v.state_id
-        inner join public.ai_automation_rules as r on r.id = t.rule_id
-        where s.id = v.state_id
-        returning s.id, s.current_stage::text as stage, s.reason_code
-    )
-
-    select c.state_id, m.id is not null, m.stage, m.reason_code
-    from jsonb_to_recordset(p_claims) as c (state_id bigint, lease_token uuid)
-    left join moved as m on m.id = c.state_id;
-end;
-$$;
-
-comment on function public.decide_contacts(jsonb) is
-'Applies the eligibility rules to claimed contacts ([{state_id, lease_token}]) and takes their places in the daily limit; decided is false where the lease was lost.';
 -- How the result of a step is written down: fenced, set-based, all or nothing per contact.
 
 create or replace function public.record_outcomes(p_outcomes jsonb)
@@ -1415,13 +1516,13 @@ begin
             status_message text, error_code text, error_message text, error_hint text,
             generated_message text, generation_time_ms integer, ai_model text, tokens_in integer, tokens_out integer,
             facebook_message_id text, after_seconds double precision, attempt_outcome text,
-            page_status text, pause_page_seconds double precision
+            page_status text, pause_page_seconds double precision, attempt_id uuid
         )
     ),
 
     checked as materialized (
         select
-            o.*, s.contact_id, s.user_id, s.rule_id, r.page_id, r.wait_minutes, s.generated_message as stored_message,
+            o.*, a.started_at, s.contact_id, s.user_id, s.rule_id, r.page_id, r.wait_minutes, s.generated_message as stored_message,
             case
                 -- A contact that nobody holds has no token, so none must not equal none.
                 when (s.lease_token = o.lease_token and s.current_stage = o.from_stage) is not true then 'not_held'
@@ -1432,6 +1533,8 @@ begin
         left join public.ai_automation_contact_states as s on s.id = o.state_id
         left join public.ai_automation_rules as r on r.id = s.rule_id
         left join public.ai_automation_stage_moves as m on m.from_stage = o.from_stage and m.to_stage = o.to_stage
+        left join public.ai_automation_attempts as a
+            on a.state_id = s.id and a.follow_up = s.follow_up_count + 1 and a.outcome in ('sending', 'unknown')
     ),
 
     good as materialized (select c.* from checked as c where c.problem is null),
@@ -1449,16 +1552,17 @@ begin
             ai_model = coalesce(g.ai_model, s.ai_model),
             tokens_in = coalesce(g.tokens_in, s.tokens_in),
             tokens_out = coalesce(g.tokens_out, s.tokens_out),
-            due_at = v_now + make_interval(secs => coalesce(g.after_seconds, 0)),
+            due_at = v_now + make_interval(secs => least(coalesce(g.after_seconds, 0), 172800)),
             next_send_at = case
                 when g.to_stage = 'ready_to_send' then v_now + make_interval(secs => coalesce(g.after_seconds, 0))
             end,
             attempt = s.attempt + (g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send'))::int,
             follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
-            last_sent_at = case when g.to_stage = 'sent' then v_now else s.last_sent_at end,
+            -- The moment of the call, not of its settling: a reply in between is a reply to this message.
+            last_sent_at = case when g.to_stage = 'sent' then coalesce(g.started_at, v_now) else s.last_sent_at end,
             next_check_at = case
                 when g.to_stage = 'sent' and s.follow_up_count + 1 < s.max_follow_ups
-                    then v_now + make_interval(mins => g.wait_minutes)
+                    then coalesce(g.started_at, v_now) + make_interval(mins => g.wait_minutes)
             end,
             quota_day = case when g.to_stage = 'failed' and g.attempt_outcome is distinct from 'unknown' then null else s.quota_day end,
             lease_owner = null,
@@ -1482,9 +1586,31 @@ begin
         returning a.id
     ),
 
+    -- Facebook's answer came after the contact was taken over: what it says of this try is true all the same.
+    answered_late as (
+        update public.ai_automation_attempts as a
+        set
+            outcome = case when a.outcome in ('sending', 'unknown') then 'sent' else a.outcome end,
+            facebook_message_id = c.facebook_message_id,
+            finished_at = v_now
+        from checked as c
+        where
+            c.problem = 'not_held' and c.to_stage = 'sent' and a.id = c.attempt_id
+            and a.state_id = c.state_id and a.facebook_message_id is null
+        returning a.id
+    ),
+
+    opted_out as (
+        update public.contacts as c
+        set opted_out_at = coalesce(c.opted_out_at, v_now)
+        from good as g
+        where g.error_code = 'opted_out' and c.id = g.contact_id
+        returning c.id
+    ),
+
     said as (
         insert into public.contact_messages (user_id, contact_id, direction, body, facebook_message_id, said_at)
-        select g.user_id, g.contact_id, 'out', g.stored_message, g.facebook_message_id, v_now
+        select g.user_id, g.contact_id, 'out', g.stored_message, g.facebook_message_id, coalesce(g.started_at, v_now)
         from good as g
         where g.to_stage = 'sent'
         on conflict do nothing
@@ -1493,7 +1619,7 @@ begin
 
     written_to as (
         update public.contacts as c
-        set last_outbound_at = v_now
+        set last_outbound_at = coalesce(g.started_at, v_now)
         from good as g
         where g.to_stage = 'sent' and c.id = g.contact_id
         returning c.id
@@ -1508,9 +1634,13 @@ begin
             updated_at = v_now
         from (
             select
-                g.page_id, max(g.page_status) as page_status, max(g.error_message) as error_message,
+                g.page_id,
+                -- A try that began with the token of before says nothing about the one that was saved since.
+                max(g.page_status) filter (where k.updated_at is null or k.updated_at <= coalesce(g.started_at, v_now)) as page_status,
+                max(g.error_message) as error_message,
                 max(v_now + make_interval(secs => g.pause_page_seconds)) filter (where g.pause_page_seconds > 0) as paused_until
             from good as g
+            left join public.facebook_page_secrets as k on k.page_id = g.page_id
             where g.page_status is not null or g.pause_page_seconds > 0
             group by g.page_id
         ) as w
@@ -1906,6 +2036,8 @@ begin
             g.*,
             case
                 when g.sender_id = '' then 'sender_id is missing'
+                when g.sender_id ~ '^\d[.,]?\d*[eE]\+\d+$'
+                    then 'sender_id was shortened by a spreadsheet: format the column as text and export again'
                 when length(g.sender_id) > 200 then 'sender_id is longer than 200 characters'
                 when length(g.name) > 300 then 'name is longer than 300 characters'
                 when cardinality(g.tags) > 100 then 'more than 100 tags'
@@ -1918,6 +2050,7 @@ begin
                     then format('time_zone "%s" is not a zone name such as Europe/Berlin', left(g.time_zone, 60))
                 when not isfinite(g.last_inbound_at) then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00 or 2026-11-22 14:00'
                 when g.last_inbound_at > now() + interval '5 minutes' then 'last_message_at lies in the future'
+                when g.last_inbound_at < timestamptz '2004-01-01 00:00:00+00' then 'last_message_at lies before there was Facebook'
                 when row_number() over (partition by g.sender_id order by g.ordinality) > 1
                     then format('sender_id %s stands on an earlier line', left(g.sender_id, 60))
             end as problem
@@ -2332,10 +2465,11 @@ grant select on public.ai_automation_attempts to authenticated;
 grant select on public.ai_automation_stage_minutes to authenticated;
 grant select on public.ai_automation_daily_usage to authenticated;
 grant select on public.ai_automation_audit to authenticated;
-grant select, delete on public.facebook_pages to authenticated;
+grant select on public.facebook_pages to authenticated;
 grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per_minute) on public.facebook_pages to authenticated;
-grant select, delete on public.contacts to authenticated;
-grant update (sender_name, tags, time_zone, opted_out_at) on public.contacts to authenticated;
+-- Nobody deletes contacts or lifts an opt-out here: a deleted and re-imported contact would have forgotten its STOP.
+grant select on public.contacts to authenticated;
+grant update (sender_name, tags, time_zone) on public.contacts to authenticated;
 grant select, delete on public.ai_automation_rules to authenticated;
 grant insert (
     page_id, name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
@@ -2364,8 +2498,6 @@ drop policy if exists "owners change their pages" on public.facebook_pages;
 create policy "owners change their pages" on public.facebook_pages
 for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 drop policy if exists "owners disconnect their pages" on public.facebook_pages;
-create policy "owners disconnect their pages" on public.facebook_pages
-for delete to authenticated using (user_id = (select auth.uid()));
 
 drop policy if exists "owners see their contacts" on public.contacts;
 create policy "owners see their contacts" on public.contacts
@@ -2374,8 +2506,6 @@ drop policy if exists "owners change their contacts" on public.contacts;
 create policy "owners change their contacts" on public.contacts
 for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 drop policy if exists "owners delete their contacts" on public.contacts;
-create policy "owners delete their contacts" on public.contacts
-for delete to authenticated using (user_id = (select auth.uid()));
 
 drop policy if exists "owners see their automations" on public.ai_automation_rules;
 create policy "owners see their automations" on public.ai_automation_rules
@@ -2419,15 +2549,15 @@ for select to authenticated using (user_id = (select auth.uid()));
 revoke execute on function
 public.schema_version(),
 public.is_in_flight(public.automation_stage),
-public.stamp_contact_state(), public.record_stage_moves(), public.record_first_stage(),
+public.stamp_contact_state(), public.stamp_contact(), public.stamp_rule(), public.record_stage_moves(), public.record_first_stage(),
 public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(),
 public.forget_deleted_contacts(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
 public.contact_eligibility(uuid, uuid[], timestamptz),
-public.reason_text(text), public.moment_or_null(text),
+public.reason_text(text), public.moment_or_null(text), public.normalize_tags(text[]),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.is_page_paused(uuid), public.pick_ready_to_send(integer),
+public.is_page_paused(uuid), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
@@ -2441,7 +2571,7 @@ from public, anon, authenticated, service_role;
 grant execute on function public.schema_version() to anon, authenticated, service_role;
 
 grant execute on function
-public.is_in_flight(public.automation_stage), public.reason_text(text),
+public.is_in_flight(public.automation_stage), public.reason_text(text), public.normalize_tags(text[]),
 public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz)
 to authenticated, service_role;
 
@@ -2456,7 +2586,7 @@ to authenticated;
 grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.is_page_paused(uuid), public.pick_ready_to_send(integer),
+public.is_page_paused(uuid), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer)

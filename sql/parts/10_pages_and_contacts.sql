@@ -60,6 +60,9 @@ create table if not exists public.contacts (
     references public.facebook_pages (id, user_id) on delete cascade,
     constraint contacts_sender_id_fits check (length(sender_id) between 1 and 200),
     constraint contacts_sender_name_fits check (length(sender_name) <= 300),
+    constraint contacts_moments_are_possible check (
+        last_inbound_at >= timestamptz '2004-01-01 00:00:00+00' and last_inbound_at < 'infinity'
+    ),
     constraint contacts_tags_are_few check (cardinality(tags) <= 100),
     constraint contacts_time_zone_exists check (timezone(time_zone, timestamptz '2026-01-01 00:00:00+00') is not null or time_zone is null)
 );

@@ -178,7 +178,8 @@ after update on public.ai_automation_contact_states
 referencing old table as old_states new table as new_states
 for each statement execute function public.tally_runs();
 
--- A place in the daily limit is taken when quota_day is set, and given back when it is cleared, unless the message went out.
+-- A place in the daily limit is taken when quota_day is set, and given back when it is cleared, unless the message went
+-- out or may have: a failed contact that still holds its place is one whose outcome nobody knows.
 create or replace function public.tally_daily_usage()
 returns trigger
 language plpgsql
@@ -198,7 +199,9 @@ begin
         select o.rule_id, o.quota_day, count(*) as places
         from new_states as n
         inner join old_states as o on o.id = n.id
-        where o.quota_day is not null and n.quota_day is distinct from o.quota_day and o.current_stage <> 'sent'
+        where
+            o.quota_day is not null and n.quota_day is distinct from o.quota_day
+            and o.current_stage not in ('sent', 'failed')
         group by o.rule_id, o.quota_day
     ),
 

@@ -54,7 +54,7 @@ begin
 
     candidate as (
         select
-            c.id, c.tags, c.opted_out_at, c.last_inbound_at,
+            c.id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at,
             coalesce(c.time_zone, r.time_zone) as zone,
             s.last_sent_at, s.stopped_at, s.quota_day,
             coalesce(s.follow_up_count, 0) as follow_up_count,
@@ -90,12 +90,12 @@ begin
                     then 'missing_tag'
                 when r.stop_on_reply and c.last_inbound_at > c.replies_count_from then 'replied'
                 when c.follow_up_count >= r.max_follow_ups then 'max_follow_ups_reached'
-                when greatest(c.last_inbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
+                when greatest(c.last_inbound_at, c.last_outbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
                 when c.last_inbound_at is null or c.last_inbound_at + interval '24 hours' <= p_now then 'window_closed'
                 when not r.run_24_7 and not h.open_now then 'outside_active_hours'
                 else 'ok'
             end as reason,
-            greatest(c.last_inbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) as wait_ends_at,
+            greatest(c.last_inbound_at, c.last_outbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) as wait_ends_at,
             h.next_open_at,
             case when r.page_status = 'active' then r.paused_until else p_now + interval '30 minutes' end as page_probe_at,
             timezone(r.time_zone, p_now)::date as today,

@@ -30,7 +30,10 @@ begin
             and (
                 s.id is null
                 or (s.current_stage in ('sent', 'skipped') and s.next_check_at <= now())
-                or (s.current_stage = 'skipped' and (not p_due_only or c.updated_at > s.stage_entered_at))
+                or (
+                    s.current_stage = 'skipped'
+                    and (not p_due_only or greatest(c.updated_at, v_rule.updated_at) > s.stage_entered_at)
+                )
             )
     )
 
@@ -65,19 +68,18 @@ begin
         where s.current_stage in ('sent', 'skipped');
     get diagnostics v_queued = row_count;
 
-    if v_queued = 0 and p_source = 'schedule' then
+    if v_queued = 0 then
         delete from public.ai_automation_runs as r where r.id = v_run_id;
+        v_run_id := null;
     else
-        update public.ai_automation_runs as r
-        set total = v_queued, finished_at = case when v_queued = 0 then now() end
-        where r.id = v_run_id;
+        update public.ai_automation_runs as r set total = v_queued where r.id = v_run_id;
     end if;
     return jsonb_build_object('run_id', v_run_id, 'queued', v_queued);
 end;
 $$;
 
 comment on function public.enqueue_contacts(uuid, text, uuid, boolean) is
-'Starts a run of one rule and says how many contacts were queued. Not callable from outside; request_run and enqueue_due_contacts are.';
+'Starts a run of one rule and says how many contacts were queued; with nobody to queue there is no run. Not callable from outside; request_run and enqueue_due_contacts are.';
 
 create or replace function public.request_run(p_rule_id uuid)
 returns jsonb

@@ -22,13 +22,13 @@ begin
             status_message text, error_code text, error_message text, error_hint text,
             generated_message text, generation_time_ms integer, ai_model text, tokens_in integer, tokens_out integer,
             facebook_message_id text, after_seconds double precision, attempt_outcome text,
-            page_status text, pause_page_seconds double precision
+            page_status text, pause_page_seconds double precision, attempt_id uuid
         )
     ),
 
     checked as materialized (
         select
-            o.*, s.contact_id, s.user_id, s.rule_id, r.page_id, r.wait_minutes, s.generated_message as stored_message,
+            o.*, a.started_at, s.contact_id, s.user_id, s.rule_id, r.page_id, r.wait_minutes, s.generated_message as stored_message,
             case
                 -- A contact that nobody holds has no token, so none must not equal none.
                 when (s.lease_token = o.lease_token and s.current_stage = o.from_stage) is not true then 'not_held'
@@ -39,6 +39,8 @@ begin
         left join public.ai_automation_contact_states as s on s.id = o.state_id
         left join public.ai_automation_rules as r on r.id = s.rule_id
         left join public.ai_automation_stage_moves as m on m.from_stage = o.from_stage and m.to_stage = o.to_stage
+        left join public.ai_automation_attempts as a
+            on a.state_id = s.id and a.follow_up = s.follow_up_count + 1 and a.outcome in ('sending', 'unknown')
     ),
 
     good as materialized (select c.* from checked as c where c.problem is null),
@@ -56,16 +58,17 @@ begin
             ai_model = coalesce(g.ai_model, s.ai_model),
             tokens_in = coalesce(g.tokens_in, s.tokens_in),
             tokens_out = coalesce(g.tokens_out, s.tokens_out),
-            due_at = v_now + make_interval(secs => coalesce(g.after_seconds, 0)),
+            due_at = v_now + make_interval(secs => least(coalesce(g.after_seconds, 0), 172800)),
             next_send_at = case
                 when g.to_stage = 'ready_to_send' then v_now + make_interval(secs => coalesce(g.after_seconds, 0))
             end,
             attempt = s.attempt + (g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send'))::int,
             follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
-            last_sent_at = case when g.to_stage = 'sent' then v_now else s.last_sent_at end,
+            -- The moment of the call, not of its settling: a reply in between is a reply to this message.
+            last_sent_at = case when g.to_stage = 'sent' then coalesce(g.started_at, v_now) else s.last_sent_at end,
             next_check_at = case
                 when g.to_stage = 'sent' and s.follow_up_count + 1 < s.max_follow_ups
-                    then v_now + make_interval(mins => g.wait_minutes)
+                    then coalesce(g.started_at, v_now) + make_interval(mins => g.wait_minutes)
             end,
             quota_day = case when g.to_stage = 'failed' and g.attempt_outcome is distinct from 'unknown' then null else s.quota_day end,
             lease_owner = null,
@@ -89,9 +92,31 @@ begin
         returning a.id
     ),
 
+    -- Facebook's answer came after the contact was taken over: what it says of this try is true all the same.
+    answered_late as (
+        update public.ai_automation_attempts as a
+        set
+            outcome = case when a.outcome in ('sending', 'unknown') then 'sent' else a.outcome end,
+            facebook_message_id = c.facebook_message_id,
+            finished_at = v_now
+        from checked as c
+        where
+            c.problem = 'not_held' and c.to_stage = 'sent' and a.id = c.attempt_id
+            and a.state_id = c.state_id and a.facebook_message_id is null
+        returning a.id
+    ),
+
+    opted_out as (
+        update public.contacts as c
+        set opted_out_at = coalesce(c.opted_out_at, v_now)
+        from good as g
+        where g.error_code = 'opted_out' and c.id = g.contact_id
+        returning c.id
+    ),
+
     said as (
         insert into public.contact_messages (user_id, contact_id, direction, body, facebook_message_id, said_at)
-        select g.user_id, g.contact_id, 'out', g.stored_message, g.facebook_message_id, v_now
+        select g.user_id, g.contact_id, 'out', g.stored_message, g.facebook_message_id, coalesce(g.started_at, v_now)
         from good as g
         where g.to_stage = 'sent'
         on conflict do nothing
@@ -100,7 +125,7 @@ begin
 
     written_to as (
         update public.contacts as c
-        set last_outbound_at = v_now
+        set last_outbound_at = coalesce(g.started_at, v_now)
         from good as g
         where g.to_stage = 'sent' and c.id = g.contact_id
         returning c.id
@@ -115,9 +140,13 @@ begin
             updated_at = v_now
         from (
             select
-                g.page_id, max(g.page_status) as page_status, max(g.error_message) as error_message,
+                g.page_id,
+                -- A try that began with the token of before says nothing about the one that was saved since.
+                max(g.page_status) filter (where k.updated_at is null or k.updated_at <= coalesce(g.started_at, v_now)) as page_status,
+                max(g.error_message) as error_message,
                 max(v_now + make_interval(secs => g.pause_page_seconds)) filter (where g.pause_page_seconds > 0) as paused_until
             from good as g
+            left join public.facebook_page_secrets as k on k.page_id = g.page_id
             where g.page_status is not null or g.pause_page_seconds > 0
             group by g.page_id
         ) as w

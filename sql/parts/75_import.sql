@@ -68,6 +68,8 @@ begin
             g.*,
             case
                 when g.sender_id = '' then 'sender_id is missing'
+                when g.sender_id ~ '^\d[.,]?\d*[eE]\+\d+$'
+                    then 'sender_id was shortened by a spreadsheet: format the column as text and export again'
                 when length(g.sender_id) > 200 then 'sender_id is longer than 200 characters'
                 when length(g.name) > 300 then 'name is longer than 300 characters'
                 when cardinality(g.tags) > 100 then 'more than 100 tags'
@@ -80,6 +82,7 @@ begin
                     then format('time_zone "%s" is not a zone name such as Europe/Berlin', left(g.time_zone, 60))
                 when not isfinite(g.last_inbound_at) then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00 or 2026-11-22 14:00'
                 when g.last_inbound_at > now() + interval '5 minutes' then 'last_message_at lies in the future'
+                when g.last_inbound_at < timestamptz '2004-01-01 00:00:00+00' then 'last_message_at lies before there was Facebook'
                 when row_number() over (partition by g.sender_id order by g.ordinality) > 1
                     then format('sender_id %s stands on an earlier line', left(g.sender_id, 60))
             end as problem

@@ -35,10 +35,11 @@ grant select on public.ai_automation_attempts to authenticated;
 grant select on public.ai_automation_stage_minutes to authenticated;
 grant select on public.ai_automation_daily_usage to authenticated;
 grant select on public.ai_automation_audit to authenticated;
-grant select, delete on public.facebook_pages to authenticated;
+grant select on public.facebook_pages to authenticated;
 grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per_minute) on public.facebook_pages to authenticated;
-grant select, delete on public.contacts to authenticated;
-grant update (sender_name, tags, time_zone, opted_out_at) on public.contacts to authenticated;
+-- Nobody deletes contacts or lifts an opt-out here: a deleted and re-imported contact would have forgotten its STOP.
+grant select on public.contacts to authenticated;
+grant update (sender_name, tags, time_zone) on public.contacts to authenticated;
 grant select, delete on public.ai_automation_rules to authenticated;
 grant insert (
     page_id, name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
@@ -67,8 +68,6 @@ drop policy if exists "owners change their pages" on public.facebook_pages;
 create policy "owners change their pages" on public.facebook_pages
 for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 drop policy if exists "owners disconnect their pages" on public.facebook_pages;
-create policy "owners disconnect their pages" on public.facebook_pages
-for delete to authenticated using (user_id = (select auth.uid()));
 
 drop policy if exists "owners see their contacts" on public.contacts;
 create policy "owners see their contacts" on public.contacts
@@ -77,8 +76,6 @@ drop policy if exists "owners change their contacts" on public.contacts;
 create policy "owners change their contacts" on public.contacts
 for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 drop policy if exists "owners delete their contacts" on public.contacts;
-create policy "owners delete their contacts" on public.contacts
-for delete to authenticated using (user_id = (select auth.uid()));
 
 drop policy if exists "owners see their automations" on public.ai_automation_rules;
 create policy "owners see their automations" on public.ai_automation_rules
@@ -122,15 +119,15 @@ for select to authenticated using (user_id = (select auth.uid()));
 revoke execute on function
 public.schema_version(),
 public.is_in_flight(public.automation_stage),
-public.stamp_contact_state(), public.record_stage_moves(), public.record_first_stage(),
+public.stamp_contact_state(), public.stamp_contact(), public.stamp_rule(), public.record_stage_moves(), public.record_first_stage(),
 public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(),
 public.forget_deleted_contacts(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
 public.contact_eligibility(uuid, uuid[], timestamptz),
-public.reason_text(text), public.moment_or_null(text),
+public.reason_text(text), public.moment_or_null(text), public.normalize_tags(text[]),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.is_page_paused(uuid), public.pick_ready_to_send(integer),
+public.is_page_paused(uuid), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
@@ -144,7 +141,7 @@ from public, anon, authenticated, service_role;
 grant execute on function public.schema_version() to anon, authenticated, service_role;
 
 grant execute on function
-public.is_in_flight(public.automation_stage), public.reason_text(text),
+public.is_in_flight(public.automation_stage), public.reason_text(text), public.normalize_tags(text[]),
 public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz)
 to authenticated, service_role;
 
@@ -159,7 +156,7 @@ to authenticated;
 grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.is_page_paused(uuid), public.pick_ready_to_send(integer),
+public.is_page_paused(uuid), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer)

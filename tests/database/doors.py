@@ -19,9 +19,9 @@ TABLES = {
     "automation_live_stats": ("select",),
     "automation_stage_summary": ("select",),
     "contact_messages": ("select",),
-    "contacts": ("select", "update", "delete"),
+    "contacts": ("select", "update"),
     "facebook_page_secrets": (),
-    "facebook_pages": ("select", "insert", "update", "delete"),
+    "facebook_pages": ("select", "insert", "update"),
 }
 # The same for everybody who signed in; says nothing about anybody.
 SHARED_TABLES = {"ai_automation_stage_moves"}
@@ -37,7 +37,7 @@ COLUMNS = {
     ("ai_automation_rules", "update"): RULE_SETTINGS,
     ("facebook_pages", "insert"): {"facebook_page_id", "name", "sends_per_minute"},
     ("facebook_pages", "update"): {"name", "sends_per_minute"},
-    ("contacts", "update"): {"sender_name", "tags", "time_zone", "opted_out_at"},
+    ("contacts", "update"): {"sender_name", "tags", "time_zone"},
 }
 
 # Function -> arguments that name somebody else's things ({rule}, {page}, {state} are filled in).
@@ -64,6 +64,7 @@ FOR_OWNERS = {
         "p_offset": 0,
     },
     "monitor_snapshot": {"p_rule_id": "{rule}"},
+    "normalize_tags": {"p_tags": ["VIP"]},
     "reason_text": {"p_reason": "ok"},
     "reject_message": {"p_state_id": "{ready}", "p_reason": "stolen"},
     "request_run": {"p_rule_id": "{rule}"},
@@ -100,6 +101,7 @@ FOR_WORKERS = {
     "pick_contacts": {"p_stage": "queued", "p_limit": 9},
     "pick_ready_to_send": {"p_limit": 9},
     "recheck_before_send": {"p_state_ids": ["{ready}"]},
+    "recheck_reviews": {"p_limit": 9},
     "reclaim_expired_leases": {},
     "record_outcomes": {"p_outcomes": []},
     "skip_ineligible": {"p_state_ids": ["{ready}"]},
@@ -111,7 +113,9 @@ FOR_NOBODY = {
     "moment_or_null": {"p_text": "now"},
     "record_first_stage": {},
     "record_stage_moves": {},
+    "stamp_contact": {},
     "stamp_contact_state": {},
+    "stamp_rule": {},
     "tally_daily_usage": {},
     "tally_runs": {},
     "tally_stage_minutes": {},

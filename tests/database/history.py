@@ -185,7 +185,15 @@ class History:
 
     def the_owner_retries(self) -> None:
         with self.allows(("failed", "queued"), ("skipped", "queued")):
-            self.owner_calls("retry_contacts", p_state_ids=[0, *self.some(0.5)])
+            chosen = self.some(0.5)
+            # What may be out keeps its place, also when a person has it sent again.
+            [unknown] = self.world.rows(
+                "select count(*) as places from public.ai_automation_contact_states"
+                " where id = any(%s) and current_stage = 'failed' and quota_day is not null",
+                chosen,
+            )
+            self.books.kept += unknown["places"]
+            self.owner_calls("retry_contacts", p_state_ids=[0, *chosen])
 
     def the_owner_switches(self) -> None:
         self.enabled = self._chance.random() < 0.8

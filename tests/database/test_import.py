@@ -87,6 +87,8 @@ def test_a_whole_row_is_stored_as_it_was_given(bring, stored):
         ({"last_message_at": "infinity"}, "last_message_at is not a moment such as"),
         ({"last_message_at": "-infinity"}, "last_message_at is not a moment such as"),
         ({"last_message_at": "11/12/2026"}, "last_message_at is not a moment such as"),
+        ({"last_message_at": "0044-03-15 BC"}, "last_message_at lies before there was Facebook"),
+        ({"sender_id": "8.8E+14"}, "sender_id was shortened by a spreadsheet"),
         ({"last_message_at": "now"}, "last_message_at is not a moment such as"),
         ({"last_message_at": "x" * 1_000_000}, "last_message_at is not a moment such as"),
         ({"last_message_at": "2999-01-01"}, "last_message_at lies in the future"),
