@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from google.genai.errors import APIError
 
 from pipeline.ports import WriterBusyError, WriterError, WriterRefusedError
+from pipeline.waits import within_a_day
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 LATER = frozenset({408, 499, 500, 502, 503, 504})
@@ -54,9 +55,10 @@ def _limited(error: APIError, now: datetime) -> WriterError:
 
 
 def _retry_delay(error: APIError) -> float:
-    """RetryInfo's delay, written as `38.2s`."""
+    """RetryInfo's delay, written as `38.2s`; a day at most."""
     try:
-        return float(str(_detail(error, "RetryInfo").get("retryDelay", "0s")).removesuffix("s"))
+        words = str(_detail(error, "RetryInfo").get("retryDelay", "0s"))
+        return within_a_day(float(words.removesuffix("s")))
     except ValueError:
         return 0.0
 

@@ -1,29 +1,26 @@
 """This file is where Facebook's usage headers are read."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.waits import within_a_day
+
 HEADERS = ("x-business-use-case-usage", "x-app-usage", "x-page-usage")
-PERCENTS = ("call_count", "total_cputime", "total_time")
-
-
-def used_percent(headers: Mapping[str, str]) -> float:
-    """The fullest of all limits named in the headers, in percent; 0 when there are none."""
-    return max((_number(row.get(name)) for row in _rows(headers) for name in PERCENTS), default=0)
 
 
 def regain_seconds(headers: Mapping[str, str]) -> float:
-    """How long Facebook says the limit lasts (its number is in minutes); 0 when it does not."""
+    """How long Facebook says the limit lasts (in minutes there), a day at most; 0 when it does not."""
     waits = (_number(row.get("estimated_time_to_regain_access")) for row in _rows(headers))
-    return 60 * max(waits, default=0)
+    return max((within_a_day(60 * minutes) for minutes in waits), default=0.0)
 
 
 def _rows(headers: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
     for name in HEADERS:
         try:
             yield from _flatten(json.loads(headers.get(name, "{}")))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
 
 
@@ -39,4 +36,7 @@ def _flatten(value: object) -> Iterator[Mapping[str, Any]]:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else 0.0
+    try:
+        return float(value) if isinstance(value, (int, float)) else 0.0
+    except OverflowError:
+        return math.inf

@@ -3,6 +3,7 @@
 from zlib import crc32
 
 from pipeline.model import Fail, Job, Retry
+from pipeline.waits import within_a_day
 
 FIRST_SECONDS = 5.0
 LONGEST_SECONDS = 900.0
@@ -26,11 +27,11 @@ def chance_of(job: Job) -> float:
 def try_again(
     job: Job, code: str, message: str, asked_seconds: float = 0.0, *, pauses_page: bool = False
 ) -> Retry | Fail:
-    """Later, not before `asked_seconds`; after eight tries a person must look."""
+    """Later, not before `asked_seconds` (a day at most); after eight tries a person must look."""
     if job.attempt + 1 >= MOST_TRIES:
         hint = "Retry it when the cause is gone; automatic tries have ended."
         return Fail(code, f"{message} Given up after {MOST_TRIES} tries.", hint)
     own = backoff_seconds(job.attempt, chance_of(job))
     # All who were told the same time would come back in one moment.
-    wait = max(own, asked_seconds * (1 + chance_of(job) / 10))
+    wait = max(own, within_a_day(asked_seconds) * (1 + chance_of(job) / 10))
     return Retry(code, message, wait, pause_page_seconds=wait if pauses_page else 0.0)

@@ -40,6 +40,14 @@ def test_a_provider_who_names_a_time_is_not_asked_earlier() -> None:
     assert outcome.pause_page_seconds == outcome.after_seconds
 
 
+@pytest.mark.parametrize("asked", [1e308, float("inf")])
+def test_no_provider_makes_a_contact_wait_for_ever(asked: float) -> None:
+    outcome = try_again(JOB, "code", "Words.", asked, pauses_page=True)
+
+    assert isinstance(outcome, Retry)
+    assert 86_400 <= outcome.after_seconds <= 86_400 * 1.1
+
+
 def test_the_eighth_try_is_the_last() -> None:
     assert isinstance(try_again(replace(JOB, attempt=6), "code", "Words."), Retry)
     last = try_again(replace(JOB, attempt=7), "code", "Words.")

@@ -3,27 +3,34 @@
 import pytest
 
 from pipeline.adapters.redact import redact
-from pipeline.adapters.usage import regain_seconds, used_percent
+from pipeline.adapters.usage import regain_seconds
 
 BUSINESS = "x-business-use-case-usage"
+REGAIN = "estimated_time_to_regain_access"
 
 
 @pytest.mark.parametrize(
-    ("headers", "percent", "seconds"),
+    ("headers", "seconds"),
     [
-        ({}, 0, 0),
-        ({"x-app-usage": '{"call_count":68,"total_cputime":0,"total_time":208}'}, 208, 0),
-        ({BUSINESS: '{"1":[{"call_count":9,"estimated_time_to_regain_access":3}]}'}, 9, 180),
-        ({BUSINESS: '{"1":{"total_time":80,"estimated_time_to_regain_access":0}}'}, 80, 0),
-        ({"x-app-usage": "not json", "x-page-usage": '{"call_count":7}'}, 7, 0),
-        ({"x-app-usage": "[1, null, {}]"}, 0, 0),
-        ({"x-app-usage": '{"call_count":"many"}'}, 0, 0),
+        ({}, 0),
+        ({"x-app-usage": '{"call_count":68,"total_cputime":0,"total_time":208}'}, 0),
+        ({BUSINESS: '{"1":[{"call_count":9,"estimated_time_to_regain_access":3}]}'}, 180),
+        ({BUSINESS: '{"1":{"total_time":80,"estimated_time_to_regain_access":2}}'}, 120),
+        ({"x-app-usage": "not json", BUSINESS: f'{{"1":[{{"{REGAIN}":7}}]}}'}, 420),
+        ({"x-app-usage": "[1, null, {}]"}, 0),
+        ({"x-app-usage": f'{{"{REGAIN}":"many"}}'}, 0),
     ],
 )
-def test_usage_headers_are_read_in_every_shape(
-    headers: dict[str, str], percent: float, seconds: float
-) -> None:
-    assert (used_percent(headers), regain_seconds(headers)) == (percent, seconds)
+def test_usage_headers_are_read_in_every_shape(headers: dict[str, str], seconds: float) -> None:
+    assert regain_seconds(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds"),
+    [("1e308", 86_400), ("1e999", 86_400), ("9" * 400, 86_400), ("NaN", 0), ("-5", 0)],
+)
+def test_a_wait_without_an_end_is_a_day(number: str, seconds: float) -> None:
+    assert regain_seconds({BUSINESS: f'{{"1":[{{"{REGAIN}":{number}}}]}}'}) == seconds
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,18 @@ def test_a_rate_limit_without_readable_details_is_still_one(body: dict[str, Any]
     assert (error.code, error.after_seconds) == ("ai_rate_limited", 0)
 
 
+@pytest.mark.parametrize(
+    ("delay", "seconds"), [("38.2s", 38.2), ("Infinitys", 86_400), ("1e308s", 86_400), ("nans", 0)]
+)
+def test_the_delay_google_asks_for_is_a_day_at_most(delay: str, seconds: float) -> None:
+    details = [{"@type": "x.RetryInfo", "retryDelay": delay}]
+
+    error = explain(APIError(429, {"error": {"details": details}}), NOW)
+
+    assert isinstance(error, WriterBusyError)
+    assert error.after_seconds == seconds
+
+
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 def test_an_outage_is_waited_for(status: int) -> None:
     assert isinstance(explain(APIError(status, {}), NOW), WriterBusyError)
