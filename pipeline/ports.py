@@ -60,14 +60,12 @@ class GraphError(MessengerError):
         subcode: int,
         message: str,
         *,
-        is_transient: bool = False,
         regain_seconds: float = 0.0,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.subcode = subcode
         self.message = message
-        self.is_transient = is_transient
         self.regain_seconds = regain_seconds
 
 

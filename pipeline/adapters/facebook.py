@@ -137,7 +137,6 @@ def _graph_error(error: dict[str, Any], response: httpx.Response, token: str) ->
         code,
         subcode if isinstance(subcode, int) else 0,
         redact(str(error.get("message", "")), token),
-        is_transient=error.get("is_transient") is True,
         regain_seconds=regain_seconds(response.headers),
     )
 

@@ -1,4 +1,4 @@
-"""This file is where Facebook's errors become decisions: later, contact, page, unknown."""
+"""This file is where Facebook's errors become decisions: later, unknown, or final."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,12 +7,10 @@ from pipeline.ports import GraphError
 
 
 class Kind(StrEnum):
-    """What an error means for the contact in hand."""
+    """What an error means for the message in hand."""
 
     LATER = "later"
-    CONTACT = "contact"
-    SKIP = "skip"
-    PAGE = "page"
+    FINAL = "final"
     UNKNOWN = "unknown"
 
 
@@ -30,7 +28,7 @@ class Verdict:
 
 
 RECONNECT = "Connect the page again on the Pages screen, then retry."
-WAIT_FOR_THEM = "Nothing to do: the contact can be followed up after they write again."
+WAIT_FOR_THEM = "Wait until the contact writes again, then retry."
 
 RATE = Verdict(
     Kind.LATER, "rate_limited", "Facebook asks the page to send more slowly.", pauses_page=True
@@ -44,56 +42,61 @@ ELSEWHERE = Verdict(
 UNCLEAR = Verdict(
     Kind.UNKNOWN, "outcome_unknown", "Facebook reported an error and may have sent the message."
 )
+UNLISTED = Verdict(
+    Kind.UNKNOWN, "outcome_unknown", "Facebook reported an error that its list does not have."
+)
 WINDOW = Verdict(
-    Kind.SKIP, "window_closed", "The 24 hours after the contact's last message are over.",
+    Kind.FINAL,
+    "window_closed",
+    "Facebook did not take the message: the 24 hours after the contact's last one are over.",
     WAIT_FOR_THEM,
-)  # fmt: skip
+)
 AWAY = Verdict(
-    Kind.CONTACT, "contact_unavailable", "This person cannot receive messages now.",
+    Kind.FINAL, "contact_unavailable", "This person cannot receive messages now.",
     "They may have blocked the page or closed their account. Retry later, or leave them out.",
 )  # fmt: skip
 NOBODY = Verdict(
-    Kind.CONTACT, "no_such_contact", "Facebook knows no such person on this page.",
+    Kind.FINAL, "no_such_contact", "Facebook knows no such person on this page.",
     "Check the contact's sender id; it must be the page-scoped id (PSID) of this page.",
 )  # fmt: skip
 OPTED_OUT = Verdict(
-    Kind.CONTACT, "opted_out", "The contact stopped these messages.", "Do not write to them again."
+    Kind.FINAL, "opted_out", "The contact stopped these messages.", "Do not write to them again."
 )
 BOTHERSOME = Verdict(
-    Kind.CONTACT, "too_many_messages", "Facebook says this contact got too many messages.",
+    Kind.FINAL, "too_many_messages", "Facebook says this contact got too many messages.",
     "Write less often: raise the automation's waiting time.",
 )  # fmt: skip
 DUPLICATE = Verdict(
-    Kind.CONTACT, "duplicate", "Facebook says this message was sent before.",
+    Kind.FINAL, "duplicate", "Facebook says this message was sent before.",
     "Look at the conversation before you retry.",
 )  # fmt: skip
 NOT_ACCEPTED = Verdict(
-    Kind.CONTACT, "not_accepted", "Facebook did not accept the message.",
+    Kind.FINAL, "not_accepted", "Facebook did not accept the message.",
     "Look at the message and the contact's sender id, then retry.",
 )  # fmt: skip
 TOKEN = Verdict(
-    Kind.PAGE, "token_invalid", "Facebook does not accept the page's access any more.",
+    Kind.FINAL, "token_invalid", "Facebook does not accept the page's access any more.",
     RECONNECT, page_status="token_invalid",
 )  # fmt: skip
 EXPIRED = Verdict(
-    Kind.PAGE, "token_expired", "The page's access to Facebook has expired.",
+    Kind.FINAL, "token_expired", "The page's access to Facebook has expired.",
     RECONNECT, page_status="token_invalid",
 )  # fmt: skip
 CHECKPOINT = Verdict(
-    Kind.PAGE, "token_checkpoint", "Facebook wants the person who connected the page to log in.",
+    Kind.FINAL, "token_checkpoint", "Facebook wants the person who connected the page to log in.",
     f"Log in on facebook.com and follow what it asks. {RECONNECT}", page_status="token_invalid",
 )  # fmt: skip
 PERMISSION = Verdict(
-    Kind.PAGE, "permission_missing", "The page's permission to send messages is missing.",
+    Kind.FINAL, "permission_missing", "The page's permission to send messages is missing.",
     f"Give the app pages_messaging for this page. {RECONNECT}", page_status="token_invalid",
 )  # fmt: skip
 RESTRICTED = Verdict(
-    Kind.PAGE, "page_restricted", "Facebook does not let this page send for now.",
+    Kind.FINAL, "page_restricted", "Facebook does not let this page send for now.",
     "See Page Quality in Meta Business Suite. Retry when Facebook has lifted it.",
     page_status="restricted",
 )  # fmt: skip
 NEEDS_ADMIN = Verdict(
-    Kind.PAGE, "terms_not_accepted", "An admin of the page has not accepted Facebook's terms.",
+    Kind.FINAL, "terms_not_accepted", "An admin of the page has not accepted Facebook's terms.",
     "Accept the terms in the page's Messenger settings, then retry.", page_status="restricted",
 )  # fmt: skip
 
@@ -153,17 +156,18 @@ BY_CODE: dict[int, Verdict] = {
 
 
 def classify(error: GraphError) -> Verdict:
-    """Subcode first, then code; the HTTP status says nothing (Meta's list, 2026-06-25)."""
+    """Subcode first, then code; the HTTP status says nothing (Meta's list, 2026-06-25).
+
+    Of an error that is not in the list nobody knows whether the message went out before it.
+    """
     if error.code == 100 and "no matching user" in error.message.lower():
         return NOBODY
-    known = BY_SUBCODE.get(error.subcode) or BY_CODE.get(error.code)
-    if known is not None:
-        return known
-    return UNCLEAR if error.is_transient else NOT_ACCEPTED
+    return BY_SUBCODE.get(error.subcode) or BY_CODE.get(error.code) or UNLISTED
 
 
 def describe(error: GraphError, verdict: Verdict) -> str:
     """The verdict's sentence with Facebook's numbers, so that it can be looked up."""
     numbers = f"{error.code}/{error.subcode}" if error.subcode else f"{error.code}"
-    own_words = f": {error.message}" if verdict is NOT_ACCEPTED and error.message else ""
+    wordless = verdict in (NOT_ACCEPTED, UNLISTED)
+    own_words = f": {error.message}" if wordless and error.message else ""
     return f"{verdict.message} (Facebook error {numbers}{own_words})"

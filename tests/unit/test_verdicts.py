@@ -2,8 +2,11 @@
 
 import pytest
 
+from pipeline.model import Fail
 from pipeline.ports import GraphError
+from pipeline.steps.send import decide
 from pipeline.steps.verdicts import BY_CODE, BY_SUBCODE, Kind, classify, describe
+from tests.providers.jobs import JOB
 
 
 @pytest.mark.parametrize(
@@ -12,42 +15,44 @@ from pipeline.steps.verdicts import BY_CODE, BY_SUBCODE, Kind, classify, describ
         (1, 0, Kind.UNKNOWN, "outcome_unknown"),
         (1, 1357046, Kind.UNKNOWN, "outcome_unknown"),
         (2, 0, Kind.UNKNOWN, "outcome_unknown"),
-        (2, 2018344, Kind.PAGE, "terms_not_accepted"),
+        (2, 2018344, Kind.FINAL, "terms_not_accepted"),
         (4, 0, Kind.LATER, "rate_limited"),
         (17, 0, Kind.LATER, "rate_limited"),
         (32, 0, Kind.LATER, "rate_limited"),
         (341, 0, Kind.LATER, "rate_limited"),
         (613, 0, Kind.LATER, "rate_limited"),
-        (613, 2018338, Kind.CONTACT, "too_many_messages"),
+        (613, 2018338, Kind.FINAL, "too_many_messages"),
         (613, 2534040, Kind.LATER, "rate_limited"),
         (80006, 0, Kind.LATER, "rate_limited"),
-        (9, 2018352, Kind.CONTACT, "too_many_messages"),
-        (10, 0, Kind.PAGE, "permission_missing"),
-        (10, 2018278, Kind.SKIP, "window_closed"),
-        (10, 2534022, Kind.SKIP, "window_closed"),
-        (10, 2018065, Kind.SKIP, "window_closed"),
-        (10, 2018108, Kind.CONTACT, "contact_unavailable"),
-        (10, 1893063, Kind.PAGE, "page_restricted"),
-        (10, 1893015, Kind.CONTACT, "opted_out"),
-        (100, 2018001, Kind.CONTACT, "no_such_contact"),
-        (100, 1893061, Kind.CONTACT, "not_accepted"),
-        (100, 33, Kind.CONTACT, "no_such_contact"),
-        (100, 0, Kind.CONTACT, "not_accepted"),
-        (102, 0, Kind.PAGE, "token_invalid"),
-        (190, 0, Kind.PAGE, "token_invalid"),
-        (190, 458, Kind.PAGE, "token_invalid"),
-        (190, 459, Kind.PAGE, "token_checkpoint"),
-        (190, 460, Kind.PAGE, "token_invalid"),
-        (190, 463, Kind.PAGE, "token_expired"),
-        (190, 467, Kind.PAGE, "token_invalid"),
-        (200, 0, Kind.PAGE, "permission_missing"),
-        (299, 0, Kind.PAGE, "permission_missing"),
-        (551, 0, Kind.CONTACT, "contact_unavailable"),
-        (551, 1545041, Kind.CONTACT, "contact_unavailable"),
-        (368, 0, Kind.PAGE, "page_restricted"),
-        (506, 0, Kind.CONTACT, "duplicate"),
+        (9, 2018352, Kind.FINAL, "too_many_messages"),
+        (10, 0, Kind.FINAL, "permission_missing"),
+        (10, 2018278, Kind.FINAL, "window_closed"),
+        (10, 2534022, Kind.FINAL, "window_closed"),
+        (10, 2018065, Kind.FINAL, "window_closed"),
+        (10, 2018108, Kind.FINAL, "contact_unavailable"),
+        (10, 1893063, Kind.FINAL, "page_restricted"),
+        (10, 1893015, Kind.FINAL, "opted_out"),
+        (100, 2018001, Kind.FINAL, "no_such_contact"),
+        (100, 1893061, Kind.FINAL, "not_accepted"),
+        (100, 33, Kind.FINAL, "no_such_contact"),
+        (100, 0, Kind.FINAL, "not_accepted"),
+        (102, 0, Kind.FINAL, "token_invalid"),
+        (190, 0, Kind.FINAL, "token_invalid"),
+        (190, 458, Kind.FINAL, "token_invalid"),
+        (190, 459, Kind.FINAL, "token_checkpoint"),
+        (190, 460, Kind.FINAL, "token_invalid"),
+        (190, 463, Kind.FINAL, "token_expired"),
+        (190, 467, Kind.FINAL, "token_invalid"),
+        (200, 0, Kind.FINAL, "permission_missing"),
+        (299, 0, Kind.FINAL, "permission_missing"),
+        (551, 0, Kind.FINAL, "contact_unavailable"),
+        (551, 1545041, Kind.FINAL, "contact_unavailable"),
+        (368, 0, Kind.FINAL, "page_restricted"),
+        (506, 0, Kind.FINAL, "duplicate"),
+        (-1, 0, Kind.UNKNOWN, "outcome_unknown"),
+        (131000, 0, Kind.UNKNOWN, "outcome_unknown"),
         (1200, 0, Kind.UNKNOWN, "outcome_unknown"),
-        (2022, 0, Kind.PAGE, "page_restricted"),
+        (2022, 0, Kind.FINAL, "page_restricted"),
         (2018300, 0, Kind.LATER, "thread_taken"),
         (2018321, 0, Kind.LATER, "thread_taken"),
     ],
@@ -59,24 +64,43 @@ def test_a_documented_error_has_its_class(code: int, subcode: int, kind: Kind, s
 
 
 def test_the_subcode_decides_before_the_code() -> None:
-    assert classify(GraphError(200, 1545041, "(#551) not available")).kind is Kind.CONTACT
-    assert classify(GraphError(200, 0, "no permission")).kind is Kind.PAGE
+    assert classify(GraphError(200, 1545041, "(#551) gone")).page_status == ""
+    assert classify(GraphError(200, 0, "no permission")).page_status == "token_invalid"
 
 
 def test_nobody_of_that_name_is_recognised_without_a_subcode() -> None:
     assert classify(GraphError(100, 0, "(#100) No matching user found")).code == "no_such_contact"
 
 
-def test_an_error_nobody_listed_is_never_repeated_by_itself() -> None:
-    assert classify(GraphError(987654, 0, "new")).kind is Kind.CONTACT
-    assert classify(GraphError(987654, 0, "new", is_transient=True)).kind is Kind.UNKNOWN
+def test_an_error_nobody_listed_may_have_sent_the_message() -> None:
+    outcome = decide(JOB, GraphError(987654, 0, "new words"))
+
+    assert isinstance(outcome, Fail)
+    assert (outcome.code, outcome.unknown) == ("outcome_unknown", True)
+    assert "987654: new words" in outcome.message
+
+
+def test_facebooks_own_opt_out_is_called_like_ours() -> None:
+    outcome = decide(JOB, GraphError(10, 1893015, "stopped"))
+
+    assert isinstance(outcome, Fail)
+    assert (outcome.code, outcome.page_status, outcome.unknown) == ("opted_out", "", False)
+
+
+def test_a_closed_window_says_what_to_wait_for() -> None:
+    outcome = decide(JOB, GraphError(10, 2018278, "outside"))
+
+    assert isinstance(outcome, Fail)
+    assert (outcome.code, outcome.unknown) == ("window_closed", False)
+    assert "24 hours" in outcome.message
+    assert "writes again" in outcome.hint
 
 
 def test_every_verdict_speaks_to_a_person() -> None:
     for verdict in {*BY_CODE.values(), *BY_SUBCODE.values()}:
         assert verdict.message.endswith(".")
         assert verdict.hint or verdict.kind in (Kind.LATER, Kind.UNKNOWN)
-        assert (verdict.page_status != "") == (verdict.kind is Kind.PAGE)
+        assert not verdict.page_status or verdict.kind is Kind.FINAL
 
 
 def test_facebooks_own_words_are_shown_only_where_we_have_none() -> None:
