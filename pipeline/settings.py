@@ -11,6 +11,11 @@ from dotenv import dotenv_values
 GRAPH_URL = "https://graph.facebook.com/v26.0"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
+LIVE_IS_CLOSED = (
+    "SEND_MODE=live is not open yet: a contact's STOP or reply reaches Stagelight only through the "
+    "webhook receiver, which this version does not have."
+)
+
 
 class SettingsError(Exception):
     """A setting is missing or wrong; the text names the variable and says what to do."""
@@ -54,18 +59,19 @@ class Settings:
     def check_send_mode(self) -> None:
         """Refuses a worker that could reach customers by accident.
 
-        Live needs its secrets; the sandbox must be on this machine.
+        Live is closed until issue 6, and names missing secrets first; the sandbox must be on this
+        machine.
         """
         if self.send_mode == "live":
             self.require("google_api_key", "token_encryption_key", "facebook_app_secret")
-            return
+            raise SettingsError(LIVE_IS_CLOSED)
         self.require("facebook_graph_url", "google_base_url", "token_encryption_key")
         for name in ("facebook_graph_url", "google_base_url"):
             host = urlsplit(getattr(self, name)).hostname
             if host not in LOOPBACK:
                 raise SettingsError(
                     f"{name.upper()} points at {host}, but SEND_MODE=sandbox only talks to this "
-                    "machine. Set SEND_MODE=live if real people are to get messages."
+                    "machine. Point it at the sandbox."
                 )
 
 
