@@ -15,6 +15,7 @@ from dash import (
     dcc,
     html,
     no_update,
+    set_props,
 )
 from dash.development.base_component import Component
 
@@ -36,9 +37,7 @@ async def layout(**_: str) -> Component:
         pages, numbers = await _pages()
     except FeedError as error:
         return unreachable(error.message, error.hint)
-    choices = [
-        (page["id"], f"{page['name']} · {count(numbers[page['id']], 'contact')}") for page in pages
-    ]
+    choices = [(page["id"], words(page, numbers)) for page in pages]
     return html.Div(
         [
             html.H1("Contacts"),
@@ -50,6 +49,11 @@ async def layout(**_: str) -> Component:
         ],
         id="contacts-page",
     )
+
+
+def words(page: dict[str, Any], numbers: dict[str, int]) -> str:
+    """What stands on the button of a page: its name and how many contacts it has."""
+    return f"{page['name']} · {count(numbers[page['id']], 'contact')}"
 
 
 async def _pages() -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -70,28 +74,25 @@ def _form(choices: list[tuple[str, str]]) -> list[Component]:
             **attrs({"aria-labelledby": "import-page-label"}),
         ),
         html.Div("File", className="label"),
-        dcc.Upload(
-            html.Div(
-                [
-                    html.Button(
-                        "Choose a file",
-                        id="import-choose",
-                        className="btn btn-primary",
-                        type="button",
-                    ),
-                    html.Span(" or drop it here. UTF-8, at most 8 MB, 50,000 lines."),
-                ],
-                className="drop",
-            ),
-            id="import-file",
-            accept=".csv,text/csv,text/plain",
-            max_size=UPLOAD_BYTES,
-            multiple=False,
-            className="upload",
-            className_active="upload over",
-        ),
+        _upload(),
         _example(),
     ]
+
+
+def _upload() -> Component:
+    button = html.Button(
+        "Choose a file", id="import-choose", className="btn btn-primary", type="button"
+    )
+    limits = html.Span(" or drop it here. UTF-8, at most 8 MB, 50,000 lines.")
+    return dcc.Upload(
+        html.Div([button, limits], className="drop"),
+        id="import-file",
+        accept=".csv,text/csv,text/plain",
+        max_size=UPLOAD_BYTES,
+        multiple=False,
+        className="upload",
+        className_active="upload over",
+    )
 
 
 def _example() -> Component:
@@ -114,7 +115,12 @@ def _example() -> Component:
 def _choice(page_id: str, words: str, *, chosen: bool) -> Component:
     pressed = {"data-page-id": page_id, "aria-pressed": "true" if chosen else "false"}
     return html.Button(
-        words, className="btn btn-soft choice", type="button", dir="auto", **attrs(pressed)
+        words,
+        id=f"page-{page_id}",
+        className="btn btn-soft choice",
+        type="button",
+        dir="auto",
+        **attrs(pressed),
     )
 
 
@@ -150,7 +156,18 @@ async def take(contents: Any, filename: Any, page_id: Any) -> Any:
         return failed(
             name, str(error) if isinstance(error, FileError) else "Upload it again."
         ), None
+    await recount()
     return report(name, result), None
+
+
+async def recount() -> None:
+    """Writes the new numbers of contacts beside the pages' names."""
+    try:
+        pages, numbers = await _pages()
+    except FeedError:
+        return  # the report says what went in; the numbers can wait for the next visit
+    for page in pages:
+        set_props(f"page-{page['id']}", {"children": words(page, numbers)})
 
 
 async def store(page_id: str, file: ContactFile) -> Report:
