@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.builders import World, ago
+from tests.builders import Row, World, ago
 from tests.running import Stack
 
 ARTIFACTS = Path(__file__).parent.parent / ".artifacts"
@@ -179,14 +179,18 @@ def number(text: str | None) -> int:
     return int(found[0].replace(",", ""))
 
 
-def waiting(people: World, automation: str, name: str) -> None:
-    """A contact of `automation` whose message is due in two hours, so that nothing moves it."""
+def waiting_in(people: World, automation: str, name: str) -> None:
+    """A contact of the demo account's `automation` whose message is due in two hours."""
     rule = people.rows(
         "select * from public.ai_automation_rules where starts_with(name, %s)", automation
     )[0]
     page = people.rows("select * from public.facebook_pages where id = %s", rule["page_id"])[0]
-    contact = people.contact(page, sender_name=name, sender_id=secrets.token_hex(8))
-    people.insert(
+    waiting(people, rule, people.contact(page, sender_name=name, sender_id=secrets.token_hex(8)))
+
+
+def waiting(people: World, rule: Row, contact: Row) -> Row:
+    """The state of a contact whose message is due in two hours, so that nothing moves it."""
+    return people.insert(
         "public.ai_automation_contact_states",
         user_id=rule["user_id"],
         rule_id=rule["id"],

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, Request, Response, expect
 
 from tests.builders import World
-from tests.pages.conftest import Visit, number, waiting
+from tests.pages.conftest import Visit, number, waiting_in
 
 SENT_WITHIN_MS = 60_000
 POLL = "**/_dash-update-component*"
@@ -99,7 +99,7 @@ def test_switching_off_is_seen_and_nothing_can_be_run(demo: Visit) -> None:
 def test_a_cancelled_contact_leaves_and_can_be_retried(demo: Visit, people: World) -> None:
     name = "Zzyzx Cancelled"
     address = demo.monitor_of("Class places")
-    waiting(people, "Class places", name)
+    waiting_in(people, "Class places", name)
     page = demo.open_monitor(address + "?q=Zzyzx")
     card = page.locator(".contact").filter(has_text=name)
     expect(card).to_contain_text("Shall I keep a place?")

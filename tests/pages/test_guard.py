@@ -2,17 +2,27 @@
 
 import asyncio
 import json
+import secrets
+import time
+import uuid
 
 import httpx
 import pytest
 from dash import page_registry
 
 from api.attempts import PER_ACCOUNT
-from api.guard import COOKIE
+from api.guard import COOKIE, LOCAL_COOKIE
+from api.sessions import Sessions
 from app import create_app
+from local.home import Home
+from pipeline.clients import Tokens
 from pipeline.settings import Settings
+from tests.builders import PASSWORD
+from tests.pages.conftest import waiting
 from tests.running import Stack
 
+# What one page of the list shows.
+PER_PAGE = 100
 CALLBACK = "/_dash-update-component"
 PUBLIC = {"/login", "/healthz", "/readyz"}
 
@@ -27,8 +37,11 @@ def http(stack: Stack):
 @pytest.fixture
 def session(http, stack: Stack) -> dict[str, str]:
     """The cookie header of a signed-in person; httpx sends no Secure cookie over http itself."""
-    form = {"email": stack.demo_email, "password": stack.demo_password}
-    answer = http.post("/login", data=form)
+    return signed_in(http, stack.demo_email, stack.demo_password)
+
+
+def signed_in(http: httpx.Client, email: str, password: str) -> dict[str, str]:
+    answer = http.post("/login", data={"email": email, "password": password})
     assert answer.status_code == 303
     http.cookies.clear()
     return {"cookie": answer.headers["set-cookie"].partition(";")[0]}
@@ -102,15 +115,19 @@ def test_a_callback_in_another_content_type_is_refused(http, session):
         assert answer.status_code == 415
 
 
-@pytest.mark.parametrize("claim", [None, 1, [], "x", {}, {"rule_id": 5}, {"rule_id": "x"}])
-def test_a_well_formed_callback_with_nonsense_in_it_changes_nothing(http, session, claim):
-    body = {
+def asks(request: object) -> dict[str, object]:
+    """What a monitor sends every two seconds."""
+    return {
         "output": "live-answer.data",
         "outputs": {"id": "live-answer", "property": "data"},
-        "inputs": [{"id": "live-request", "property": "data", "value": claim}],
+        "inputs": [{"id": "live-request", "property": "data", "value": request}],
         "changedPropIds": ["live-request.data"],
     }
-    answer = http.post(CALLBACK, json=body, headers=session)
+
+
+@pytest.mark.parametrize("claim", [None, 1, [], "x", {}, {"rule_id": 5}, {"rule_id": "x"}])
+def test_a_well_formed_callback_with_nonsense_in_it_changes_nothing(http, session, claim):
+    answer = http.post(CALLBACK, json=asks(claim), headers=session)
 
     assert answer.status_code in (200, 204)
     assert "stages" not in answer.text
@@ -138,3 +155,34 @@ def test_guessing_many_passwords_at_once_is_no_way_around_the_door(stack):
     statuses = asyncio.run(guess())
     assert statuses.count(401) == PER_ACCOUNT
     assert statuses.count(429) == at_once - PER_ACCOUNT
+
+
+def test_a_monitor_whose_sign_in_supabase_no_longer_takes_goes_to_the_door(http, stack):
+    sessions = Sessions(stack.home, Home(stack.home).secrets()["session_secret"])
+    ended = Tokens(stack.demo_email, "ended", "ended", time.time() + 3600)
+    cookie = f"{LOCAL_COOKIE}={sessions.start(ended)}"
+    sessions.close()
+
+    request = asks({"rule_id": str(uuid.uuid4())})
+    answer = http.post(CALLBACK, json=request, headers={"cookie": cookie})
+
+    assert answer.json()["sideUpdate"]["session"]["href"] == "/login?expired=1"
+
+
+def test_one_press_acts_on_no_more_contacts_than_a_list_shows(http, people):
+    user = people.user(f"{secrets.token_hex(6)}@example.com")
+    page = people.page(user, facebook_page_id=secrets.token_hex(6))
+    rule = people.rule(page)
+    ids = [waiting(people, rule, people.contact(page))["id"] for _ in range(PER_PAGE + 1)]
+    press = {"act": "cancel", "ids": ids}
+    cancel = {
+        "output": "live-now.data",
+        "outputs": {"id": "live-now", "property": "data"},
+        "inputs": [{"id": "live-action", "property": "data", "value": press}],
+        "state": [{"id": "live-rule", "property": "data", "value": str(rule["id"])}],
+        "changedPropIds": ["live-action.data"],
+    }
+
+    answer = http.post(CALLBACK, json=cancel, headers=signed_in(http, user["email"], PASSWORD))
+
+    assert f"{PER_PAGE} contacts cancelled" in answer.text

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.builders import World
-from tests.pages.conftest import Visit, waiting
+from tests.pages.conftest import Visit, waiting_in
 
 PAGES = ["/", "/contacts", "/nowhere", "monitor"]
 
@@ -33,7 +33,7 @@ def test_a_name_of_any_length_and_script_is_whole_and_stays_inside(
     phone: Visit, people: World, name: str
 ) -> None:
     address = phone.monitor_of("Class places")
-    waiting(people, "Class places", name)
+    waiting_in(people, "Class places", name)
 
     page = phone.open(address)
 
