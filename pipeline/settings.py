@@ -93,9 +93,19 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         if text:
             values[setting.name] = _convert(setting.name, text.strip())
     settings = Settings(**values)  # type: ignore[arg-type]
+    for name in ("supabase_url", "facebook_graph_url", "google_base_url"):
+        _check_address(name, getattr(settings, name))
     if settings.send_mode not in ("sandbox", "live"):
         raise SettingsError(f"SEND_MODE is {settings.send_mode!r}; it must be sandbox or live.")
     return settings
+
+
+def _check_address(name: str, address: str) -> None:
+    parts = urlsplit(address)
+    if address and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise SettingsError(
+            f"{name.upper()} is {address!r}; it must be an address like https://example.com."
+        )
 
 
 def _dotenv() -> dict[str, str]:
