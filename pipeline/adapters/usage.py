@@ -11,7 +11,7 @@ HEADERS = ("x-business-use-case-usage", "x-app-usage", "x-page-usage")
 
 
 def regain_seconds(headers: Mapping[str, str]) -> float:
-    """How long Facebook says the limit lasts (in minutes there), a day at most; 0 when it does not."""
+    """How long Facebook says the limit lasts (in minutes there), a day at most; 0 without."""
     waits = (_number(row.get("estimated_time_to_regain_access")) for row in _rows(headers))
     return max((within_a_day(60 * minutes) for minutes in waits), default=0.0)
 

@@ -31,5 +31,5 @@ def test_the_sandbox_is_on_this_machine() -> None:
         token_encryption_key="key",
     )
 
-    with pytest.raises(SettingsError, match="FACEBOOK_GRAPH_URL points at graph.facebook.com"):
+    with pytest.raises(SettingsError, match="FACEBOOK_GRAPH_URL points at"):
         elsewhere.check_send_mode()
