@@ -1,12 +1,15 @@
 """This file is where a worker process starts and stops: `python -m pipeline`."""
 
 import asyncio
+import logging
 import os
 import secrets
 import signal
 import socket
 import sys
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 import httpx
 
@@ -21,12 +24,14 @@ from pipeline.store import Store
 from pipeline.turns import Turns
 from pipeline.vault import Vault
 
+log = logging.getLogger("stagelight.worker")
+
 VERSION = "0.1.0"
 SECONDS_TO_FINISH = 8.0
 
 
 def main() -> int:
-    """Exit code 2 when a setting is missing or wrong."""
+    """Exit code 2 when a setting is missing or wrong, 1 when outcomes cannot be written down."""
     log_to_stderr()
     try:
         settings = read_settings()
@@ -36,12 +41,11 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    asyncio.run(work(settings, vault))
-    return 0
+    return asyncio.run(work(settings, vault))
 
 
-async def work(settings: Settings, vault: Vault) -> None:
-    """Works until SIGTERM or SIGINT, then finishes what is in hand."""
+async def work(settings: Settings, vault: Vault) -> int:
+    """Works until SIGTERM or SIGINT, then finishes what is in hand; returns the exit code."""
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     async with httpx.AsyncClient(timeout=15) as database, create_http(settings) as graph:
         store = Store(service_client(settings, database), name)
@@ -52,13 +56,30 @@ async def work(settings: Settings, vault: Vault) -> None:
         writing_down = asyncio.create_task(recorder.run())
         scheduler = schedule(turns)
         scheduler.start()
-        await told_to_stop()
+        exit_code = await watch(writing_down, told_to_stop())
         scheduler.pause()
         with suppress(Exception):  # the database may be away; what is in hand is settled later
             await asyncio.wait_for(turns.finish(SECONDS_TO_FINISH), SECONDS_TO_FINISH + 1)
         scheduler.shutdown(wait=False)
         writing_down.cancel()
         await google.aclose()
+        return exit_code
+
+
+async def watch(writing_down: asyncio.Task[None], told: Coroutine[Any, Any, None]) -> int:
+    """0 when told to stop; 1 as soon as outcomes are no longer written down.
+
+    Beats would go on and keep the leases of contacts whose outcome nobody will ever write, so the
+    process ends, and the supervisor starts another one.
+    """
+    stop = asyncio.ensure_future(told)
+    await asyncio.wait((writing_down, stop), return_when=asyncio.FIRST_COMPLETED)
+    if not writing_down.done():
+        return 0
+    stop.cancel()
+    error = None if writing_down.cancelled() else writing_down.exception()
+    log.critical("recorder ended", extra={"error": type(error).__name__})
+    return 1
 
 
 async def told_to_stop() -> None:

@@ -42,6 +42,18 @@ class Job:
     attempt_id: str
     attempt_started_at: datetime | None
     history: tuple[Said, ...]
+    # On the clock of `pipeline.lease`, before the call that claimed it.
+    claimed_at: float
+    lease_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A contact that this worker holds although its row cannot be understood."""
+
+    state_id: int
+    lease_token: str
+    stage: Stage
 
 
 @dataclass(frozen=True, slots=True)

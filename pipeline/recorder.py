@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from postgrest import APIError
 
-from pipeline.store import Store
+from pipeline.store import Store, UnreadableAnswerError
 
 log = logging.getLogger("stagelight.recorder")
 
@@ -46,7 +46,7 @@ class Recorder:
 
     async def _write(self, batch: list[tuple[dict[str, Any], asyncio.Future[str | None]]]) -> None:
         answers = await self._commit([row for row, _ in batch])
-        problems = {answer["state_id"]: answer["problem"] for answer in answers}
+        problems = {answer["state_id"]: answer.get("problem") for answer in answers}
         for row, done in batch:
             if not done.done():
                 done.set_result(problems.get(row["state_id"]))
@@ -56,8 +56,8 @@ class Recorder:
         while True:
             try:
                 return await self._store.record(rows)
-            except (APIError, httpx.HTTPError) as error:
-                if is_refusal(error):
+            except Exception as error:
+                if not is_passing(error):
                     return await self._one_by_one(rows, error)
                 log.warning("database away", extra={"kept": len(rows), "error": name_of(error)})
                 await asyncio.sleep(wait)
@@ -68,12 +68,16 @@ class Recorder:
     ) -> list[dict[str, Any]]:
         """One row the database refuses must not hold up the others; its lease runs out instead."""
         if len(rows) == 1:
-            log.error(
-                "outcome refused",
-                extra={"state_id": rows[0]["state_id"], "error": name_of(error)},
-            )
+            refused = {"state_id": rows[0]["state_id"], "error": name_of(error)}
+            log.error("outcome refused", extra=refused)
             return [{"state_id": rows[0]["state_id"], "problem": "refused"}]
         return [answer for row in rows for answer in await self._commit([row])]
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether the same call may succeed later; a mistake of ours in a row never passes."""
+    away = isinstance(error, APIError | httpx.HTTPError | UnreadableAnswerError)
+    return away and not is_refusal(error)
 
 
 def is_refusal(error: Exception) -> bool:

@@ -5,11 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import httpx
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from postgrest import APIError
 
-from pipeline.recorder import name_of
+from pipeline.recorder import is_passing, name_of
 from pipeline.turns import Turns
 
 log = logging.getLogger("stagelight.scheduler")
@@ -25,13 +23,15 @@ SECONDS_BETWEEN = {
 }
 LONGEST_PAUSE_SECONDS = 10.0
 
+Sleep = Callable[[float], Awaitable[None]]
 
-def schedule(turns: Turns) -> AsyncIOScheduler:
+
+def schedule(turns: Turns, sleep: Sleep = asyncio.sleep) -> AsyncIOScheduler:
     """A scheduler, not yet started, that runs every turn by itself and never one twice at once."""
     scheduler = AsyncIOScheduler(timezone="UTC")
     for name, seconds in SECONDS_BETWEEN.items():
         scheduler.add_job(
-            partial(guarded, name, getattr(turns, name), Pause()),
+            partial(guarded, name, getattr(turns, name), Pause(), sleep),
             "interval",
             seconds=seconds,
             id=name,
@@ -43,7 +43,7 @@ def schedule(turns: Turns) -> AsyncIOScheduler:
 
 
 class Pause:
-    """How long a turn waits after the database could not be reached: doubling, then steady."""
+    """How long a turn waits after it went wrong: doubling, then steady."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -54,13 +54,19 @@ class Pause:
         return self.seconds
 
 
-async def guarded(name: str, turn: Callable[[], Awaitable[None]], pause: Pause) -> None:
-    """One turn; the database being away, or refusing, is logged and waited for."""
+async def guarded(
+    name: str, turn: Callable[[], Awaitable[None]], pause: Pause, sleep: Sleep = asyncio.sleep
+) -> None:
+    """One turn; whatever goes wrong in it is logged and waited for, and the next turn comes."""
     try:
         await turn()
-    except (APIError, httpx.HTTPError) as error:
+    except Exception as error:
         wait = pause.lengthen()
-        log.warning("waiting", extra={"turn": name, "seconds": wait, "error": name_of(error)})
-        await asyncio.sleep(wait)
+        about = {"turn": name, "seconds": wait, "error": name_of(error)}
+        if is_passing(error):
+            log.warning("waiting", extra=about)
+        else:
+            log.exception("surprise", extra=about)
+        await sleep(wait)
     else:
         pause.seconds = 0.0

@@ -3,23 +3,27 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from pipeline.model import Fail, Job, Outcome, Retry
+from pipeline.model import Fail, Job, Outcome, Retry, Unreadable
 from pipeline.ports import Messenger, Writer
 from pipeline.recorder import Recorder
+from pipeline.rows import row_of
 from pipeline.stages import Stage
 from pipeline.steps.check import check
 from pipeline.steps.send import send
 from pipeline.steps.settle import settle
 from pipeline.steps.write import write
-from pipeline.store import Store, row_of
+from pipeline.store import Store
 from pipeline.vault import Vault
 
 log = logging.getLogger("stagelight.worker")
 
 CHECK_BATCH = 200
+
+Held = Job | Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +38,44 @@ class Capacity:
 class Lane:
     """Contacts of one stage in hand, each a task of its own, so that a slow one delays no other."""
 
-    def __init__(self, stage: Stage, room: int, work: Callable[[Job], Awaitable[None]]) -> None:
+    def __init__(self, stage: Stage, room: int, work: Callable[[Held], Awaitable[None]]) -> None:
         self.stage = stage
         self._room = room
         self._work = work
-        self.tasks: dict[asyncio.Task[None], Job] = {}
+        self.tasks: dict[asyncio.Task[None], Held] = {}
+        self._claiming = asyncio.Lock()
+        self._stopping = False
 
     async def turn(self, store: Store) -> int:
         """Fills the lane until nothing more is due; returns how many were taken."""
         taken = 0
-        while free := self._room - len(self.tasks):
-            jobs = await store.claim(self.stage, free)
-            for job in jobs:
-                task = asyncio.ensure_future(self._work(job))
-                self.tasks[task] = job
-                task.add_done_callback(self.tasks.pop)
-            taken += len(jobs)
-            if len(jobs) < free:
+        while not self._stopping and (free := self._room - len(self.tasks)):
+            claimed = await self._claim(store, free)
+            taken += claimed
+            if claimed < free:
                 break
             await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
         return taken
+
+    async def _claim(self, store: Store, free: int) -> int:
+        async with self._claiming:
+            claimed = await store.claim(self.stage, free)
+            for held in claimed:
+                task = asyncio.ensure_future(self._work(held))
+                self.tasks[task] = held
+                task.add_done_callback(self.tasks.pop)
+        return len(claimed)
+
+    def stop(self) -> None:
+        """From now on nothing is claimed."""
+        self._stopping = True
+
+    async def drain(self) -> None:
+        """Returns when nothing is in hand; a claim under way still brings contacts."""
+        async with self._claiming:
+            pass
+        while self.tasks:
+            await asyncio.wait(self.tasks)
 
 
 class Turns:
@@ -71,6 +93,8 @@ class Turns:
         room = capacity or Capacity()
         self._store = store
         self._recorder = recorder
+        self._stopping = False
+        self._checking = asyncio.Lock()
         self.version = ""
         run = self._run
         self.writing = Lane(
@@ -96,8 +120,12 @@ class Turns:
 
     async def check(self) -> None:
         """Verifies queued contacts, batch after batch."""
-        while jobs := await self._store.claim(Stage.QUEUED, CHECK_BATCH):
-            log.info("check", extra={"reasons": await check(jobs, self._store)})
+        while not self._stopping:
+            async with self._checking:
+                jobs = await self._store.claim(Stage.QUEUED, CHECK_BATCH)
+                if not jobs:
+                    break
+                log.info("check", extra={"reasons": await check(jobs, self._store)})
 
     async def write(self) -> None:
         """Has messages written for eligible contacts."""
@@ -125,41 +153,42 @@ class Turns:
         return f"writing {len(self.writing.tasks)}, sending {len(self.sending.tasks)}"
 
     async def finish(self, within_seconds: float) -> None:
-        """Waits for what is in hand; what does not end in time is taken back and settled later."""
-        if tasks := [task for lane in self.lanes for task in lane.tasks]:
-            await asyncio.wait(tasks, timeout=within_seconds)
+        """Claims nothing more and waits for what is in hand.
+
+        What does not end in time is taken back, or settled, when its lease has run out.
+        """
+        self._stopping = True
+        for lane in self.lanes:
+            lane.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds), self._checking:
+                for lane in self.lanes:
+                    await lane.drain()
         await self._store.beat(self.version, "stopped", [], stopping=True)
 
     async def _fill(self, lane: Lane, name: str) -> None:
         if taken := await lane.turn(self._store):
             log.info(name, extra={"contacts": taken})
 
-    async def _run(self, step: Callable[[Job], Awaitable[Outcome]], job: Job) -> None:
+    async def _run(self, step: Callable[[Job], Awaitable[Outcome]], held: Held) -> None:
+        about = {"state_id": held.state_id, "stage": held.stage}
         try:
-            outcome = await step(job)
+            outcome = surprise(held) if isinstance(held, Unreadable) else await step(held)
         except Exception:
-            log.exception("surprise", extra={"state_id": job.state_id, "stage": job.stage})
-            outcome = surprise(job)
-        problem = await self._recorder.record(row_of(job, outcome))
+            log.exception("surprise", extra=about)
+            outcome = surprise(held)
+        problem = await self._recorder.record(row_of(held, outcome))
         if problem or isinstance(outcome, Retry | Fail):
             code = getattr(outcome, "code", "")
-            log.warning(
-                "trouble",
-                extra={
-                    "state_id": job.state_id,
-                    "stage": job.stage,
-                    "code": code,
-                    "problem": problem,
-                },
-            )
+            log.warning("trouble", extra={**about, "code": code, "problem": problem})
 
 
-def surprise(job: Job) -> Fail:
+def surprise(held: Held) -> Fail:
     """A mistake of ours; while sending, the message may be out, so it is not repeated."""
     return Fail(
         "unexpected",
         "Something unexpected happened here; it is in the worker's log.",
         "Look at the conversation before you retry: the message may have been sent."
-        if job.stage is Stage.SENDING
+        if held.stage is Stage.SENDING
         else "Retry; if it happens again, report it.",
     )

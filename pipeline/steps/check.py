@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
-from pipeline.model import Job
+from pipeline.model import Job, Unreadable
 from pipeline.store import Store
 
 
-async def check(jobs: Sequence[Job], store: Store) -> dict[str, int]:
-    """Moves each job to eligible or skipped; returns how many by reason."""
+async def check(jobs: Sequence[Job | Unreadable], store: Store) -> dict[str, int]:
+    """Moves each job to eligible or skipped; returns how many by reason.
+
+    The database knows the contact, so one whose row is unreadable here is decided like the others.
+    """
     counts: dict[str, int] = {}
     for row in await store.decide(jobs):
         reason = (row["reason_code"] or "ok") if row["decided"] else "lease_lost"

@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 from local.sandbox.serve import Sandbox
 from pipeline.adapters.facebook import Facebook, create_http
 from pipeline.adapters.google_ai import GoogleAi
+from pipeline.lease import read_clock
 from pipeline.model import Job, Outcome
 from pipeline.settings import Settings
 from pipeline.stages import Stage
@@ -47,6 +48,8 @@ JOB = Job(
     attempt_id="4711",
     attempt_started_at=datetime.now(UTC),
     history=(),
+    claimed_at=0.0,
+    lease_seconds=30,
 )
 
 
@@ -61,7 +64,8 @@ class Desk:
 
     def job(self, **values: Any) -> Job:
         """A plausible job with a token that this desk can open."""
-        return replace(JOB, **{"encrypted_token": self.vault.seal(TOKEN), **values})
+        own = {"encrypted_token": self.vault.seal(TOKEN), "claimed_at": read_clock()}
+        return replace(JOB, **{**own, **values})
 
     def write(self, job: Job) -> Outcome:
         """The write step against Google AI."""

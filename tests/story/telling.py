@@ -1,6 +1,7 @@
 """This file is where stories are told: a worker whose turns the test calls, an owner, contacts."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import httpx
@@ -11,8 +12,9 @@ from local.sandbox.serve import Sandbox
 from pipeline.adapters.facebook import Facebook, create_http
 from pipeline.adapters.google_ai import GoogleAi
 from pipeline.clients import service_client
-from pipeline.model import Job
+from pipeline.model import Job, Outcome
 from pipeline.recorder import Recorder
+from pipeline.rows import row_of
 from pipeline.settings import Settings
 from pipeline.steps.send import send
 from pipeline.store import Store
@@ -39,27 +41,48 @@ class Worker:
         self._runner = asyncio.Runner()
         self._http = httpx.AsyncClient(timeout=10)
         self.store = Store(service_client(self.settings, self._http), name)
-        self._recorder = Recorder(self.store)
+        self.recorder = Recorder(self.store)
         self._graph = create_http(self.settings)
         self._google = GoogleAi(self.settings)
         self._messenger = Facebook(self.settings, self._graph)
-        self.turns = Turns(self.store, self._recorder, self._google, self._messenger, Vault(KEY))
+        self.turns = Turns(self.store, self.recorder, self._google, self._messenger, Vault(KEY))
 
     def turn(self, *names: str) -> None:
         """Runs the turns one after the other, each until nothing is left in hand."""
-        self._runner.run(self._turn(names))
+        self.run(self._turn(names))
 
-    def run(self, awaitable: Any) -> Any:
-        """What the awaitable returns."""
-        return self._runner.run(awaitable)
+    def run(self, awaitable: Awaitable[Any]) -> Any:
+        """What the awaitable returns; outcomes are written down meanwhile."""
+        return self._runner.run(self._written_down(awaitable))
+
+    async def _written_down(self, awaitable: Awaitable[Any]) -> Any:
+        writing_down = asyncio.create_task(self.recorder.run())
+        try:
+            async with asyncio.timeout(60):
+                return await awaitable
+        finally:
+            writing_down.cancel()
 
     async def _turn(self, names: tuple[str, ...]) -> None:
-        writing_down = asyncio.create_task(self._recorder.run())
         for name in names:
             await getattr(self.turns, name)()
-            while tasks := [task for lane in self.turns.lanes for task in lane.tasks]:
-                await asyncio.wait(tasks)
-        writing_down.cancel()
+            for lane in self.turns.lanes:
+                await lane.drain()
+
+    async def record(self, *outcomes: tuple[Job, Outcome]) -> list[str | None]:
+        """Has the outcomes written down together; None, or why each changed nothing."""
+        rows = [row_of(job, outcome) for job, outcome in outcomes]
+        return await asyncio.gather(*(self.recorder.record(row) for row in rows))
+
+    def send_after(self, job: Job, seconds: float) -> str | None:
+        """Does the send step as if so much time had passed since the claim, and writes it down."""
+        late = send(job, self._messenger, Vault(KEY), lambda: job.claimed_at + seconds)
+        problem: str | None = self.run(self._sent_and_recorded(job, late))
+        return problem
+
+    async def _sent_and_recorded(self, job: Job, sending: Awaitable[Outcome]) -> str | None:
+        [problem] = await self.record((job, await sending))
+        return problem
 
     def send_and_die(self, job: Job) -> None:
         """Hands the message over, and never tells the database."""

@@ -1,0 +1,122 @@
+"""This file is where rows become jobs, and outcomes become rows."""
+
+import logging
+import re
+from datetime import datetime
+from typing import Any, assert_never
+
+from pipeline.model import Advance, Fail, Job, Outcome, Retry, Said, Unreadable
+from pipeline.stages import Stage
+
+log = logging.getLogger("stagelight.rows")
+
+# Where a contact waits for its next try, by the stage in which the try failed.
+WAITS_IN = {Stage.GENERATING: Stage.ELIGIBLE, Stage.SENDING: Stage.READY_TO_SEND}
+# Facebook may still deliver after a call was given up; only then is the thread worth reading.
+SETTLE_AFTER_SECONDS = 15.0
+# PostgreSQL stores neither; one such character would make a row fail for ever.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+Row = dict[str, Any]
+
+
+def held_of(rows: list[Row], claimed_at: float, lease_seconds: int) -> list[Job | Unreadable]:
+    """Rows of `claim_contacts`, one by one: a bad one stops no other."""
+    found = (_held(row, claimed_at, lease_seconds) for row in rows)
+    return [held for held in found if held is not None]
+
+
+def _held(row: Row, claimed_at: float, lease_seconds: int) -> Job | Unreadable | None:
+    try:
+        return job_of(row, claimed_at, lease_seconds)
+    except Exception as error:
+        about = {"state_id": row.get("state_id"), "error": type(error).__name__}
+        log.error("unreadable contact", extra=about)  # noqa: TRY400 - its text may hold data
+    try:
+        return Unreadable(int(row["state_id"]), str(row["lease_token"]), Stage(row["stage"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def job_of(row: Row, claimed_at: float, lease_seconds: int) -> Job:
+    """A row of `claim_contacts` as a job; raises anything for a row that is not as agreed."""
+    moments = ("window_closes_at", "attempt_started_at")
+    texts = ("message", "attempt_id", "encrypted_token")
+    history = tuple(
+        Said(said["by"], said["text"], datetime.fromisoformat(said["at"]))
+        for said in row["history"]
+    )
+    return Job(
+        **{
+            **row,
+            **{name: row[name] and datetime.fromisoformat(row[name]) for name in moments},
+            **{name: row[name] or "" for name in texts},
+            "stage": Stage(row["stage"]),
+            "history": history,
+            "claimed_at": claimed_at,
+            "lease_seconds": lease_seconds,
+        }
+    )
+
+
+def row_of(held: Job | Unreadable, outcome: Outcome) -> Row:
+    """An outcome as an element of `record_outcomes`."""
+    row = {"state_id": held.state_id, "lease_token": held.lease_token, "from_stage": held.stage}
+    if isinstance(held, Job) and held.attempt_id:
+        # What Facebook said is written to the attempt even when the lease was lost meanwhile.
+        row["attempt_id"] = held.attempt_id
+    return {**row, **_cleaned(_result(held, outcome))}
+
+
+def _result(held: Job | Unreadable, outcome: Outcome) -> Row:
+    match outcome:
+        case Advance(to, fields):
+            return {
+                "to_stage": to,
+                "status_message": _success(to, held),
+                "attempt_outcome": "sent" if to is Stage.SENT else None,
+                **fields,
+            }
+        case Retry():
+            return {
+                "to_stage": WAITS_IN[held.stage],
+                "status_message": f"Trying again: {outcome.message}",
+                "error_code": outcome.code,
+                "error_message": outcome.message,
+                "after_seconds": outcome.after_seconds,
+                "pause_page_seconds": outcome.pause_page_seconds,
+                "attempt_outcome": "retry",
+            }
+        case Fail():
+            # While nobody knows, the contact stays in sending; it is never put back to be sent.
+            return {
+                "to_stage": Stage.SENDING if outcome.unknown else Stage.FAILED,
+                "status_message": outcome.message,
+                "error_code": outcome.code,
+                "error_message": outcome.message,
+                "error_hint": outcome.hint,
+                "page_status": outcome.page_status or None,
+                "after_seconds": SETTLE_AFTER_SECONDS if outcome.unknown else 0,
+                "attempt_outcome": "unknown" if may_be_out(outcome) else "failed",
+            }
+        case _:
+            assert_never(outcome)
+
+
+def may_be_out(outcome: Fail) -> bool:
+    """Whether the message may have reached the contact although the try failed."""
+    return outcome.unknown or outcome.code in ("outcome_unknown", "unexpected", "duplicate")
+
+
+def _success(to: Stage, held: Job | Unreadable) -> str:
+    if to is Stage.READY_TO_SEND:
+        waits = isinstance(held, Job) and held.review_before_send
+        return "Waiting for review" if waits else "Message written"
+    return "Accepted by Facebook"
+
+
+def _cleaned(row: Row) -> Row:
+    return {
+        name: UNSTORABLE.sub("", value) if isinstance(value, str) else value
+        for name, value in row.items()
+    }

@@ -1,0 +1,89 @@
+"""This file is where outcomes are shown to be kept, and the end of their writer to be noticed."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from postgrest import APIError
+
+from pipeline.__main__ import watch
+from pipeline.model import Fail
+from pipeline.recorder import is_passing
+from pipeline.rows import held_of, may_be_out, row_of
+from pipeline.steps.settle import NOT_FOUND
+from pipeline.store import UnreadableAnswerError
+from pipeline.turns import surprise
+from tests.providers.jobs import JOB
+
+
+def refusal(code: str) -> APIError:
+    """The database's answer with this code."""
+    return APIError({"code": code, "message": "words"})
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (refusal("23514"), False),
+        (refusal("22P02"), False),
+        (ValueError("Out of range float values are not JSON compliant"), False),
+        (TypeError("ours"), False),
+        (refusal("57P01"), True),
+        (refusal("502"), True),
+        (httpx.ConnectError("away"), True),
+        (UnreadableAnswerError("record_outcomes"), True),
+    ],
+)
+def test_what_cannot_pass_is_not_repeated(error: Exception, passes: bool) -> None:
+    assert is_passing(error) is passes
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        surprise(JOB),
+        NOT_FOUND,
+        Fail("duplicate", "Words.", "Hint."),
+        Fail("new_code", "Words.", "Hint.", unknown=True),
+    ],
+)
+def test_where_the_message_may_be_out_the_attempt_stays_unknown(outcome: Fail) -> None:
+    assert may_be_out(outcome)
+    assert row_of(JOB, outcome)["attempt_outcome"] == "unknown"
+
+
+def test_a_refused_message_is_surely_not_out() -> None:
+    assert row_of(JOB, Fail("no_such_contact", "W.", "H."))["attempt_outcome"] == "failed"
+
+
+def test_every_outcome_of_a_send_names_its_attempt() -> None:
+    assert row_of(JOB, NOT_FOUND)["attempt_id"] == JOB.attempt_id
+
+
+def test_a_row_without_a_token_is_left_to_its_lease() -> None:
+    assert held_of([{"state_id": 1, "stage": "sending"}], 0.0, 30) == []
+
+
+async def ended() -> None:
+    """A writer that did not survive."""
+    raise RuntimeError
+
+
+@pytest.mark.parametrize(("broken", "exit_code"), [(True, 1), (False, 0)])
+def test_the_process_ends_when_outcomes_are_no_longer_written_down(
+    broken: bool, exit_code: int
+) -> None:
+    async def watched() -> Any:
+        never = asyncio.Event()
+        writing = asyncio.ensure_future(ended() if broken else wait_for(never))
+        code = await watch(writing, wait_for(never) if broken else asyncio.sleep(0))
+        writing.cancel()
+        return code
+
+    assert asyncio.run(watched()) == exit_code
+
+
+async def wait_for(event: asyncio.Event) -> None:
+    """Returns when `event` is set."""
+    await event.wait()

@@ -1,0 +1,97 @@
+"""This file is where turns are shown to come again, whatever happened in the last one."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from postgrest import APIError
+
+from pipeline.scheduler import LONGEST_PAUSE_SECONDS, SECONDS_BETWEEN, Pause, guarded, schedule
+
+
+class Waits(list[float]):
+    """Keeps the waits instead of waiting."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Returns at once."""
+        self.append(seconds)
+
+
+def failing(error: Exception) -> Any:
+    """A turn in which this goes wrong."""
+
+    async def turn() -> None:
+        raise error
+
+    return turn
+
+
+async def good() -> None:
+    """A turn in which all is well."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError("away"),
+        APIError({"code": "57P01", "message": "words"}),
+        ValueError("ours"),
+        KeyError("theirs"),
+    ],
+)
+def test_a_turn_that_goes_wrong_is_waited_for_longer_every_time(error: Exception) -> None:
+    waits, pause = Waits(), Pause()
+
+    async def turns() -> None:
+        for _ in range(7):
+            await guarded("send", failing(error), pause, waits.sleep)
+
+    asyncio.run(turns())
+
+    assert waits == [0.5, 1, 2, 4, 8, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS]
+
+
+def test_after_a_good_turn_the_pause_is_short_again() -> None:
+    waits, pause = Waits(), Pause()
+
+    async def turns() -> None:
+        for turn in (failing(ValueError()), failing(ValueError()), good, failing(ValueError())):
+            await guarded("send", turn, pause, waits.sleep)
+
+    asyncio.run(turns())
+
+    assert waits == [0.5, 1, 0.5]
+
+
+def test_what_went_wrong_is_logged_by_its_kind_only(caplog: pytest.LogCaptureFixture) -> None:
+    asyncio.run(guarded("send", failing(ValueError("Amina")), Pause(), Waits().sleep))
+
+    [record] = caplog.records
+    assert (record.getMessage(), vars(record)["error"]) == ("surprise", "ValueError")
+    assert "Amina" not in record.getMessage()
+
+
+def test_a_surprise_in_a_turn_does_not_end_its_schedule() -> None:
+    waits = Waits()
+
+    async def run() -> None:
+        thrice = asyncio.Event()
+
+        async def bad() -> None:
+            if len(waits) == 2:
+                thrice.set()
+            raise RuntimeError
+
+        turns: Any = SimpleNamespace(**{**dict.fromkeys(SECONDS_BETWEEN, good), "check": bad})
+        scheduler = schedule(turns, waits.sleep)
+        scheduler.reschedule_job("check", trigger="interval", seconds=0.01)
+        scheduler.start()
+        async with asyncio.timeout(10):
+            await thrice.wait()
+        scheduler.shutdown(wait=False)
+
+    asyncio.run(run())
+
+    assert waits[:2] == [0.5, 1]
