@@ -90,19 +90,13 @@ class Child:
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL after `stop_seconds`."""
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(self.stop_seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        if self._process is not None:
+            end(self._process, (signal.SIGTERM, self.stop_seconds))
 
     def kill(self) -> None:
         """SIGKILL."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            end(self._process)
 
     def last_words(self) -> str:
         """How it ended, and the last line of its log where it had the time to write one."""
@@ -111,6 +105,19 @@ class Child:
             return killed_by(code)
         how = "still running" if code is None else f"exit code {code}"
         return f"{how}; its log {self.log} ends: {last_line(self.log)}".removesuffix(" ends: ")
+
+
+def end(process: "subprocess.Popen[bytes]", *requests: tuple[signal.Signals, float]) -> None:
+    """Asks by each signal and waits so many seconds for it, then kills; returns when it is gone."""
+    for kind, seconds in requests:
+        process.send_signal(kind)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    process.kill()
+    process.wait()
 
 
 def answers(address: str) -> bool:

@@ -11,7 +11,7 @@ import psycopg
 
 from local.account import Account, choose_account
 from local.binaries import check_time_zones, find_bin
-from local.children import killed_by, shorten
+from local.children import end, killed_by, shorten
 from local.cluster import ENVIRONMENT, SUPERUSER, check_major, make_cluster
 from local.errors import StartError
 from local.files import read_json, write_private_json
@@ -141,22 +141,13 @@ class Postgres:
 
     def stop(self) -> None:
         """Disconnects everybody, writes everything, waits; at once if that takes too long."""
-        if self._process is None:
-            return
-        for kind, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5)):
-            self._process.send_signal(kind)
-            try:
-                self._process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                continue
-            return
-        self.kill()
+        if self._process is not None:
+            end(self._process, (signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5))
 
     def kill(self) -> None:
         """Ends the server at once; the next start recovers what was committed."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            end(self._process)
 
     def last_words(self) -> str:
         """Why it ended, from its log."""
