@@ -13,7 +13,7 @@ from local.errors import StartError
 from local.files import write_private_json
 from local.home import Home
 from local.keeper import Keeper, wait_ready
-from local.ports import first_free, is_free
+from local.ports import Claims, first_free, is_free
 from local.postgres import Postgres
 from pipeline.settings import Settings
 
@@ -35,11 +35,11 @@ class Stack:
 
     def __init__(self, home: Home, settings: Settings, first_port: int = FIRST_PORT) -> None:
         self._home = home
-        _check_dashboard_port(settings)
-        database_port = first_free(first_port, [settings.dashboard_port])
-        taken = [settings.dashboard_port, database_port]
-        gateway_port = first_free(first_port + 10, taken)
-        sandbox_port = first_free(first_port + 30, [*taken, gateway_port])
+        self._claims = Claims()
+        _claim_dashboard_port(self._claims, settings)
+        database_port = self._claims.first_free(first_port)
+        gateway_port = self._claims.first_free(first_port + 10)
+        sandbox_port = self._claims.first_free(first_port + 30)
         self._url = f"http://127.0.0.1:{gateway_port}"
         self._sandbox_url = f"http://127.0.0.1:{sandbox_port}"
         self._settings = embedded(settings, home.secrets(), self._url, self._sandbox_url, home.path)
@@ -83,11 +83,13 @@ class Stack:
         self._home.connection_file.unlink(missing_ok=True)
         for part in self._in_stop_order():
             part.stop()
+        self._claims.release()
 
     def kill(self) -> None:
         """Everything at once; PostgreSQL recovers at the next start."""
         for part in self._in_stop_order():
             part.kill()
+        self._claims.release()
 
     def _connection(self) -> dict[str, Any]:
         secrets = self._home.secrets()
@@ -120,9 +122,9 @@ class Stack:
         return sorted(self._started, key=lambda part: order.index(part.name))
 
 
-def _check_dashboard_port(settings: Settings) -> None:
+def _claim_dashboard_port(claims: Claims, settings: Settings) -> None:
     port, host = settings.dashboard_port, settings.dashboard_host
-    if not is_free(port, host):
+    if not is_free(port, host) or not claims.claim(port):
         other = first_free(8051, [port])
         raise StartError(
             f"Port {port} is used by another program, so the dashboard cannot listen there. End "
