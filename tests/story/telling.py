@@ -58,7 +58,7 @@ class Worker:
     async def _written_down(self, awaitable: Awaitable[Any]) -> Any:
         writing_down = asyncio.create_task(self.recorder.run())
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(30):
                 return await awaitable
         finally:
             writing_down.cancel()

@@ -6,15 +6,20 @@ from typing import Any
 import httpx
 import pytest
 from postgrest import APIError
+from starlette.responses import HTMLResponse
 
 from pipeline.__main__ import watch
+from pipeline.clients import service_client
 from pipeline.model import Fail
 from pipeline.recorder import is_passing
 from pipeline.rows import held_of, may_be_out, row_of
+from pipeline.settings import Settings
+from pipeline.stages import Stage
 from pipeline.steps.settle import NOT_FOUND
-from pipeline.store import UnreadableAnswerError
+from pipeline.store import Store, UnreadableAnswerError
 from pipeline.turns import surprise
 from tests.providers.jobs import JOB
+from tests.running import free_port, serving
 
 
 def refusal(code: str) -> APIError:
@@ -63,6 +68,22 @@ def test_every_outcome_of_a_send_names_its_attempt() -> None:
 
 def test_a_row_without_a_token_is_left_to_its_lease() -> None:
     assert held_of([{"state_id": 1, "stage": "sending"}], 0.0, 30) == []
+
+
+def test_a_maintenance_page_is_not_taken_for_the_databases_answer() -> None:
+    port = free_port()
+    settings = Settings(supabase_url=f"http://127.0.0.1:{port}", supabase_secret_key="sb_secret_x")
+
+    async def ask() -> None:
+        async with httpx.AsyncClient() as http:
+            store = Store(service_client(settings, http), "worker")
+            with pytest.raises(UnreadableAnswerError):
+                await store.record([{"state_id": 1}])
+            with pytest.raises(UnreadableAnswerError):
+                await store.claim(Stage.ELIGIBLE, 1)
+
+    with serving(HTMLResponse("<html>Back soon</html>"), port):
+        asyncio.run(ask())
 
 
 async def ended() -> None:
