@@ -845,6 +845,14 @@ begin
         where r.id = p_rule_id
     ),
 
+    -- Read once and by itself: after a large import, before statistics, a planner would look it up per contact.
+    known as materialized (
+        select
+            k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
+        from public.ai_automation_contact_states as k
+        where k.rule_id = p_rule_id and (p_contact_ids is null or k.contact_id = any(p_contact_ids))
+    ),
+
     candidate as (
         select
             c.id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at,
@@ -857,7 +865,7 @@ begin
             end as replies_count_from
         from rule as r
         inner join public.contacts as c on c.page_id = r.page_id
-        left join public.ai_automation_contact_states as s on s.rule_id = r.id and s.contact_id = c.id
+        left join known as s on s.contact_id = c.id
         where p_contact_ids is null or c.id = any(p_contact_ids)
     ),
 
@@ -1129,6 +1137,12 @@ language sql
 stable
 set search_path = ''
 as $$
+    with held as materialized (
+        select t.id, t.rule_id, t.contact_id, t.follow_up_count
+        from public.ai_automation_contact_states as t
+        where t.id = any(p_state_ids)
+    )
+
     select
         s.id,
         case
@@ -1140,14 +1154,12 @@ as $$
         end,
         e.next_check_at
     from (
-        select t.rule_id, array_agg(t.contact_id) as contact_ids
-        from public.ai_automation_contact_states as t
-        where t.id = any(p_state_ids)
-        group by t.rule_id
+        select h.rule_id, array_agg(h.contact_id) as contact_ids
+        from held as h
+        group by h.rule_id
     ) as g
     cross join lateral public.contact_eligibility(g.rule_id, g.contact_ids) as e
-    inner join public.ai_automation_contact_states as s on s.rule_id = g.rule_id and s.contact_id = e.contact_id
-    where s.id = any(p_state_ids);
+    inner join held as s on s.rule_id = g.rule_id and s.contact_id = e.contact_id;
 $$;
 
 comment on function public.recheck_before_send(bigint[]) is

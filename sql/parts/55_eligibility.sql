@@ -52,6 +52,14 @@ begin
         where r.id = p_rule_id
     ),
 
+    -- Read once and by itself: after a large import, before statistics, a planner would look it up per contact.
+    known as materialized (
+        select
+            k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
+        from public.ai_automation_contact_states as k
+        where k.rule_id = p_rule_id and (p_contact_ids is null or k.contact_id = any(p_contact_ids))
+    ),
+
     candidate as (
         select
             c.id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at,
@@ -64,7 +72,7 @@ begin
             end as replies_count_from
         from rule as r
         inner join public.contacts as c on c.page_id = r.page_id
-        left join public.ai_automation_contact_states as s on s.rule_id = r.id and s.contact_id = c.id
+        left join known as s on s.contact_id = c.id
         where p_contact_ids is null or c.id = any(p_contact_ids)
     ),
 

@@ -7,6 +7,12 @@ language sql
 stable
 set search_path = ''
 as $$
+    with held as materialized (
+        select t.id, t.rule_id, t.contact_id, t.follow_up_count
+        from public.ai_automation_contact_states as t
+        where t.id = any(p_state_ids)
+    )
+
     select
         s.id,
         case
@@ -18,14 +24,12 @@ as $$
         end,
         e.next_check_at
     from (
-        select t.rule_id, array_agg(t.contact_id) as contact_ids
-        from public.ai_automation_contact_states as t
-        where t.id = any(p_state_ids)
-        group by t.rule_id
+        select h.rule_id, array_agg(h.contact_id) as contact_ids
+        from held as h
+        group by h.rule_id
     ) as g
     cross join lateral public.contact_eligibility(g.rule_id, g.contact_ids) as e
-    inner join public.ai_automation_contact_states as s on s.rule_id = g.rule_id and s.contact_id = e.contact_id
-    where s.id = any(p_state_ids);
+    inner join held as s on s.rule_id = g.rule_id and s.contact_id = e.contact_id;
 $$;
 
 comment on function public.recheck_before_send(bigint[]) is

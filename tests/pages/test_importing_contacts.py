@@ -50,8 +50,9 @@ def test_the_same_file_again_updates_and_adds_nobody(demo: Visit) -> None:
         (b"", "is empty"),
         (b"sender_id\n" + b"7\n" * 50_001, "more than 50,000 lines"),
         (b"sender_id\n" + b"7" * (8 * 1024 * 1024), "larger than 8 MB"),
+        (b"7" * (20 * 1024 * 1024), "larger than 8 MB"),
     ],
-    ids=["header", "encoding", "empty", "lines", "size"],
+    ids=["header", "encoding", "empty", "lines", "size", "huge"],
 )
 def test_a_file_that_cannot_be_used_gets_a_sentence(demo: Visit, content: bytes, said: str) -> None:
     demo.open("/contacts")
