@@ -89,8 +89,8 @@ class Home:
                 entry.unlink()
 
     def looks_like_ours(self) -> bool:
-        """True when a stack has lived here, so that emptying it deletes nobody else's files."""
-        return self._lock_file.exists()
+        """True when a stack has lived here, or nothing is: emptying it deletes nobody's files."""
+        return self._lock_file.exists() or not any(self.path.iterdir())
 
     def _check_space(self) -> None:
         free = shutil.disk_usage(self.path).free

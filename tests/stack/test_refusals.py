@@ -96,5 +96,6 @@ def test_reset_deletes_what_is_ours_and_nothing_else(tmp_path: Path) -> None:
 
     assert done.process.wait(timeout=20) == 0
     assert list(ours.iterdir()) == []
+    assert run_local(ours, "reset").process.wait(timeout=20) == 0, "a second reset is no mistake"
     assert "nothing was deleted" in refusal(theirs, "reset")
     assert (theirs / "postgres").exists()
