@@ -145,6 +145,8 @@ def main() -> int:
         if not options.only_dashboard and not settings.supabase_url:
             os.execv(sys.executable, [sys.executable, "-m", "local"])  # noqa: S606
         check_settings(settings)
+        address = f"http://{settings.dashboard_host}:{settings.dashboard_port}"
+        sys.stderr.write(f"Stagelight's dashboard: {address} (Ctrl-C stops it)\n")
         serve(settings)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")

@@ -102,7 +102,7 @@ def find_chromium() -> str:
     """The machine's own browser."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        pytest.skip("needs Chromium: install it, for example apt-get install chromium")
+        pytest.fail("needs Chromium: install it, for example apt-get install chromium")
     return found
 
 
