@@ -1,6 +1,40 @@
 -- Stagelight's whole database. Paste it into the Supabase SQL editor and run it; running it again changes nothing.
 -- Built by `make sql` from sql/parts/; edit the parts, not this file. Needs no extension and no superuser.
 
+-- Workers and readers wait until this file is through. It takes all tables or none: taken one by one, as the statements
+-- below need them, they would be met by a worker that goes through them in another order, and one of the two would die.
+do $$
+declare
+    v_started_at timestamptz := clock_timestamp();
+    v_lock_timeout text := current_setting('lock_timeout');
+    v_table regclass;
+begin
+    loop
+        begin
+            perform set_config('lock_timeout', '50ms', true);
+            for v_table in
+                select c.oid
+                from pg_catalog.pg_class as c
+                where
+                    c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v') and c.relowner = current_user::regrole
+                    and (c.relname ~ 'automation' or c.relname in ('facebook_pages', 'facebook_page_secrets', 'contacts', 'contact_messages'))
+                order by c.relname <> 'ai_automation_contact_states', c.oid
+            loop
+                execute format('lock table %s in access exclusive mode', v_table);
+            end loop;
+            exit;
+        exception
+            when lock_not_available then
+                if clock_timestamp() > v_started_at + interval '30 seconds' then
+                    raise exception 'The tables are in use all the time.' using hint = 'Stop the workers, then run this file again.';
+                end if;
+                perform pg_sleep(0.01 + 0.04 * random());
+        end;
+    end loop;
+    perform set_config('lock_timeout', v_lock_timeout, true);
+end;
+$$;
+
 -- Functions are executable by everybody unless this is said before they are made. The per-schema form has no effect,
 -- so it is said for the role as a whole.
 alter default privileges revoke execute on functions from public;

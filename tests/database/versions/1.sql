@@ -1,0 +1,2607 @@
+-- Stagelight's whole database. Paste it into the Supabase SQL editor and run it; running it again changes nothing.
+-- Built by `make sql` from sql/parts/; edit the parts, not this file. Needs no extension and no superuser.
+
+-- Functions are executable by everybody unless this is said before they are made. The per-schema form has no effect,
+-- so it is said for the role as a whole.
+alter default privileges revoke execute on functions from public;
+
+do $$
+begin
+    if to_regtype('public.automation_stage') is null then
+        create type public.automation_stage as enum (
+            'queued', 'checking', 'eligible', 'generating', 'ready_to_send', 'sending', 'sent', 'failed', 'skipped', 'completed'
+        );
+    end if;
+end;
+$$;
+
+comment on type public.automation_stage is
+'Where one contact of one automation is. The first six are in flight; the same names as Stage in pipeline/stages.py.';
+
+create table if not exists public.ai_automation_stage_moves (
+    from_stage public.automation_stage not null,
+    to_stage public.automation_stage not null,
+    constraint ai_automation_stage_moves_pkey primary key (from_stage, to_stage)
+);
+
+comment on table public.ai_automation_stage_moves is
+'The stage graph: a move that is not a row here is refused by a trigger, whoever tries it.';
+
+insert into public.ai_automation_stage_moves (from_stage, to_stage)
+values
+('queued', 'checking'),
+('queued', 'skipped'),
+('checking', 'eligible'),
+('checking', 'skipped'),
+('checking', 'queued'),
+('eligible', 'generating'),
+('eligible', 'skipped'),
+('generating', 'ready_to_send'),
+('generating', 'eligible'),
+('generating', 'failed'),
+('ready_to_send', 'sending'),
+('ready_to_send', 'skipped'),
+('ready_to_send', 'eligible'),
+('sending', 'sent'),
+('sending', 'ready_to_send'),
+('sending', 'failed'),
+('sent', 'queued'),
+('sent', 'completed'),
+('failed', 'queued'),
+('skipped', 'queued'),
+('skipped', 'completed'),
+('completed', 'queued')
+on conflict do nothing;
+
+create or replace function public.schema_version()
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select '1';
+$$;
+
+comment on function public.schema_version() is
+'The version of this file; the dashboard compares it with the one it was written for.';
+-- Who we write for and to: pages, their sealed tokens, contacts and what was said.
+
+create table if not exists public.facebook_pages (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null default auth.uid() references auth.users (id) on delete cascade,
+    facebook_page_id text not null,
+    name text not null,
+    status text not null default 'active',
+    status_reason text,
+    paused_until timestamptz,
+    sends_per_minute integer not null default 60,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint facebook_pages_pkey primary key (id),
+    constraint facebook_pages_owner_key unique (id, user_id),
+    constraint facebook_pages_connected_once unique (user_id, facebook_page_id),
+    constraint facebook_pages_status_is_known check (status in ('active', 'token_invalid', 'restricted')),
+    constraint facebook_pages_rate_is_possible check (sends_per_minute between 1 and 2400),
+    constraint facebook_pages_name_fits check (length(name) between 1 and 200),
+    constraint facebook_pages_id_fits check (length(facebook_page_id) between 1 and 100)
+);
+
+comment on table public.facebook_pages is 'A connected Facebook page.';
+comment on column public.facebook_pages.status is 'active; token_invalid and restricted stop every send of the page until a person acts.';
+comment on column public.facebook_pages.paused_until is 'Facebook asked us to wait; sending goes on by itself after this moment.';
+comment on column public.facebook_pages.sends_per_minute is 'Most messages handed to Facebook in any 60 seconds, over all workers.';
+
+create table if not exists public.facebook_page_secrets (
+    page_id uuid not null,
+    user_id uuid not null,
+    encrypted_token text not null,
+    updated_at timestamptz not null default now(),
+    constraint facebook_page_secrets_pkey primary key (page_id),
+    constraint facebook_page_secrets_page_fkey foreign key (page_id, user_id)
+    references public.facebook_pages (id, user_id) on delete cascade
+);
+
+create index if not exists facebook_page_secrets_owner_idx on public.facebook_page_secrets (user_id);
+
+comment on table public.facebook_page_secrets is
+'The page token, encrypted by the app with a key the database never sees. No signed-in user can read it.';
+
+create table if not exists public.contacts (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null default auth.uid() references auth.users (id) on delete cascade,
+    page_id uuid not null,
+    sender_id text not null,
+    sender_name text not null default '',
+    tags text[] not null default '{}',
+    time_zone text,
+    last_inbound_at timestamptz,
+    last_outbound_at timestamptz,
+    opted_out_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint contacts_pkey primary key (id),
+    constraint contacts_owner_key unique (id, user_id),
+    constraint contacts_once_per_page unique (page_id, sender_id),
+    constraint contacts_page_fkey foreign key (page_id, user_id)
+    references public.facebook_pages (id, user_id) on delete cascade,
+    constraint contacts_sender_id_fits check (length(sender_id) between 1 and 200),
+    constraint contacts_sender_name_fits check (length(sender_name) <= 300),
+    constraint contacts_moments_are_possible check (
+        last_inbound_at >= timestamptz '2004-01-01 00:00:00+00' and last_inbound_at < 'infinity'
+    ),
+    constraint contacts_tags_are_few check (cardinality(tags) <= 100),
+    constraint contacts_time_zone_exists check (timezone(time_zone, timestamptz '2026-01-01 00:00:00+00') is not null or time_zone is null)
+);
+
+create index if not exists contacts_owner_idx on public.contacts (user_id);
+create index if not exists contacts_tags_idx on public.contacts using gin (tags);
+
+comment on table public.contacts is 'A person who wrote to a page.';
+comment on column public.contacts.sender_id is 'The page-scoped id (PSID) that Facebook gives.';
+comment on column public.contacts.time_zone is 'IANA name where known; active hours are the contact''s own then.';
+comment on column public.contacts.last_inbound_at is 'The contact''s last action; the 24 h messaging window counts from here. Never moves back.';
+comment on column public.contacts.opted_out_at is 'Set when the contact says stop; no automation writes to them until they say start.';
+
+create table if not exists public.contact_messages (
+    id bigint generated always as identity,
+    user_id uuid not null,
+    contact_id uuid not null,
+    direction text not null,
+    body text not null,
+    facebook_message_id text,
+    said_at timestamptz not null default now(),
+    constraint contact_messages_pkey primary key (id),
+    constraint contact_messages_contact_fkey foreign key (contact_id, user_id)
+    references public.contacts (id, user_id) on delete cascade,
+    constraint contact_messages_once unique (contact_id, facebook_message_id),
+    constraint contact_messages_direction_is_known check (direction in ('in', 'out')),
+    constraint contact_messages_body_fits check (length(body) <= 20000)
+);
+
+create index if not exists contact_messages_conversation_idx on public.contact_messages (contact_id, said_at desc);
+create index if not exists contact_messages_owner_idx on public.contact_messages (user_id);
+
+comment on table public.contact_messages is 'One message in or out: what the AI may refer to, and how a reply is noticed.';
+-- What is automated: rules and their runs.
+
+create table if not exists public.ai_automation_rules (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null default auth.uid() references auth.users (id) on delete cascade,
+    page_id uuid not null,
+    name text not null,
+    enabled boolean not null default false,
+    include_tags text[] not null default '{}',
+    include_mode text not null default 'any',
+    exclude_tags text[] not null default '{}',
+    wait_minutes integer not null default 1200,
+    max_follow_ups integer not null default 3,
+    daily_limit integer not null default 200,
+    active_days smallint[] not null default '{1,2,3,4,5,6,7}',
+    active_from time not null default '09:00',
+    active_until time not null default '20:00',
+    time_zone text not null default 'UTC',
+    run_24_7 boolean not null default false,
+    prompt text not null default '',
+    language text not null default '',
+    model text not null default '',
+    review_before_send boolean not null default false,
+    stop_on_reply boolean not null default true,
+    run_every_minutes integer not null default 60,
+    next_run_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint ai_automation_rules_pkey primary key (id),
+    constraint ai_automation_rules_owner_key unique (id, user_id),
+    constraint ai_automation_rules_page_fkey foreign key (page_id, user_id)
+    references public.facebook_pages (id, user_id) on delete cascade,
+    constraint ai_automation_rules_name_fits check (length(name) between 1 and 120),
+    constraint ai_automation_rules_include_mode_is_known check (include_mode in ('any', 'all')),
+    constraint ai_automation_rules_tags_are_few check (cardinality(include_tags) <= 50 and cardinality(exclude_tags) <= 50),
+    constraint ai_automation_rules_wait_is_possible check (wait_minutes between 0 and 43200),
+    constraint ai_automation_rules_follow_ups_are_few check (max_follow_ups between 1 and 10),
+    constraint ai_automation_rules_daily_limit_is_possible check (daily_limit between 0 and 100000),
+    constraint ai_automation_rules_days_are_iso check (active_days <@ '{1,2,3,4,5,6,7}'::smallint[]),
+    constraint ai_automation_rules_hours_are_a_span check (active_from <> active_until),
+    constraint ai_automation_rules_time_zone_exists check (timezone(time_zone, timestamptz '2026-01-01 00:00:00+00') is not null),
+    constraint ai_automation_rules_prompt_fits check (length(prompt) <= 8000),
+    constraint ai_automation_rules_schedule_is_possible check (run_every_minutes between 1 and 10080)
+);
+
+create index if not exists ai_automation_rules_owner_idx on public.ai_automation_rules (user_id);
+create index if not exists ai_automation_rules_page_idx on public.ai_automation_rules (page_id);
+create index if not exists ai_automation_rules_due_idx on public.ai_automation_rules (next_run_at) where enabled;
+
+comment on table public.ai_automation_rules is 'An automation: whom it writes to, when, how often and with which words.';
+comment on column public.ai_automation_rules.include_tags is 'A contact needs any (or all, by include_mode) of these; empty means every contact of the page.';
+comment on column public.ai_automation_rules.wait_minutes is 'How long after the last message in either direction a follow-up may go out.';
+comment on column public.ai_automation_rules.daily_limit is 'Most messages per local day of time_zone.';
+comment on column public.ai_automation_rules.active_days is 'ISO weekdays, 1 is Monday; a span over midnight belongs to the day it starts.';
+comment on column public.ai_automation_rules.next_run_at is 'When the scheduler looks for due contacts next.';
+
+create table if not exists public.ai_automation_runs (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null,
+    rule_id uuid not null,
+    source text not null,
+    requested_by uuid,
+    requested_at timestamptz not null default now(),
+    finished_at timestamptz,
+    total integer not null default 0,
+    sent integer not null default 0,
+    skipped integer not null default 0,
+    failed integer not null default 0,
+    constraint ai_automation_runs_pkey primary key (id),
+    constraint ai_automation_runs_owner_key unique (id, user_id),
+    constraint ai_automation_runs_rule_fkey foreign key (rule_id, user_id)
+    references public.ai_automation_rules (id, user_id) on delete cascade,
+    constraint ai_automation_runs_source_is_known check (source in ('manual', 'schedule')),
+    constraint ai_automation_runs_counts_add_up check (
+        sent >= 0 and skipped >= 0 and failed >= 0 and sent + skipped + failed <= total
+    )
+);
+
+create index if not exists ai_automation_runs_newest_idx on public.ai_automation_runs (rule_id, requested_at desc);
+create index if not exists ai_automation_runs_owner_idx on public.ai_automation_runs (user_id);
+
+comment on table public.ai_automation_runs is
+'One trigger of an automation. total = sent + skipped + failed + still in flight, at every moment.';
+comment on column public.ai_automation_runs.finished_at is 'When the last contact of the run left the flight; empty while any is in it.';
+-- Where every contact is, how it got there, and every try to send.
+
+create table if not exists public.ai_automation_contact_states (
+    id bigint generated always as identity,
+    user_id uuid not null,
+    rule_id uuid not null,
+    contact_id uuid not null,
+    run_id uuid,
+    current_stage public.automation_stage not null default 'queued',
+    stage_entered_at timestamptz not null default now(),
+    queued_at timestamptz not null default now(),
+    due_at timestamptz not null default now(),
+    next_send_at timestamptz,
+    next_check_at timestamptz,
+    status_message text not null default '',
+    reason_code text,
+    error_code text,
+    error_message text,
+    error_hint text,
+    generated_message text,
+    generation_time_ms integer,
+    ai_model text,
+    tokens_in integer,
+    tokens_out integer,
+    follow_up_count integer not null default 0,
+    max_follow_ups integer not null default 1,
+    attempt integer not null default 0,
+    times_lost integer not null default 0,
+    last_sent_at timestamptz,
+    stopped_at timestamptz,
+    approved_at timestamptz,
+    quota_day date,
+    lease_owner text,
+    lease_token uuid,
+    lease_expires_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint ai_automation_contact_states_pkey primary key (id),
+    constraint ai_automation_contact_states_owner_key unique (id, user_id),
+    constraint ai_automation_contact_states_once unique (rule_id, contact_id),
+    constraint ai_automation_contact_states_rule_fkey foreign key (rule_id, user_id)
+    references public.ai_automation_rules (id, user_id) on delete cascade,
+    constraint ai_automation_contact_states_contact_fkey foreign key (contact_id, user_id)
+    references public.contacts (id, user_id) on delete cascade,
+    constraint ai_automation_contact_states_run_fkey foreign key (run_id, user_id)
+    references public.ai_automation_runs (id, user_id) on delete cascade,
+    constraint contact_states_finished_is_not_leased check (
+        current_stage in ('checking', 'generating', 'sending') or lease_token is null
+    ),
+    constraint contact_states_ready_has_message check (
+        current_stage not in ('ready_to_send', 'sending') or generated_message is not null
+    )
+)
+with (fillfactor = 70);
+
+create index if not exists idx_automation_states_rule on public.ai_automation_contact_states (rule_id, current_stage);
+create index if not exists idx_automation_states_updated on public.ai_automation_contact_states (updated_at desc);
+create index if not exists ai_automation_contact_states_claim_idx on public.ai_automation_contact_states (current_stage, due_at, id)
+where current_stage in ('queued', 'eligible', 'ready_to_send');
+create index if not exists ai_automation_contact_states_lease_idx on public.ai_automation_contact_states (lease_expires_at)
+where lease_expires_at is not null;
+create index if not exists ai_automation_contact_states_recheck_idx on public.ai_automation_contact_states (rule_id, next_check_at)
+where next_check_at is not null;
+create index if not exists ai_automation_contact_states_contact_idx on public.ai_automation_contact_states (contact_id);
+create index if not exists ai_automation_contact_states_run_idx on public.ai_automation_contact_states (run_id);
+create index if not exists ai_automation_contact_states_owner_idx on public.ai_automation_contact_states (user_id);
+
+comment on table public.ai_automation_contact_states is 'Where one contact of one automation is now.';
+comment on column public.ai_automation_contact_states.due_at is 'From when a worker may take the contact up in a waiting stage.';
+comment on column public.ai_automation_contact_states.next_send_at is 'When the written message goes out.';
+comment on column public.ai_automation_contact_states.next_check_at is 'When a sent or skipped contact is looked at again by itself.';
+comment on column public.ai_automation_contact_states.reason_code is 'Why the contact was skipped or completed.';
+comment on column public.ai_automation_contact_states.follow_up_count is 'Messages of this sequence that Facebook accepted; a failed try does not count.';
+comment on column public.ai_automation_contact_states.attempt is 'Tries of the present follow-up that had to be repeated.';
+comment on column public.ai_automation_contact_states.times_lost is 'How often a worker vanished while holding the contact.';
+comment on column public.ai_automation_contact_states.quota_day is 'The rule''s local day on which this contact holds a place in the daily limit.';
+comment on column public.ai_automation_contact_states.lease_token is 'Fencing token: only its holder may move the contact.';
+comment on index public.ai_automation_contact_states_claim_idx is 'Serves claim_contacts: the oldest due contacts of one waiting stage.';
+comment on index public.ai_automation_contact_states_lease_idx is 'Serves reclaim_expired_leases and the settling of sends.';
+
+create table if not exists public.ai_automation_stage_events (
+    id bigint generated always as identity,
+    user_id uuid not null,
+    rule_id uuid not null,
+    contact_id uuid not null,
+    state_id bigint not null,
+    run_id uuid,
+    from_stage public.automation_stage,
+    to_stage public.automation_stage not null,
+    occurred_at timestamptz not null default now(),
+    seconds_in_stage double precision,
+    actor text not null,
+    reason_code text,
+    constraint ai_automation_stage_events_pkey primary key (id),
+    constraint ai_automation_stage_events_state_fkey foreign key (state_id, user_id)
+    references public.ai_automation_contact_states (id, user_id) on delete cascade
+);
+
+create index if not exists ai_automation_stage_events_timeline_idx on public.ai_automation_stage_events (state_id, id);
+create index if not exists ai_automation_stage_events_owner_idx on public.ai_automation_stage_events (user_id);
+
+comment on table public.ai_automation_stage_events is 'One change of stage; written by trigger only, never changed.';
+comment on column public.ai_automation_stage_events.actor is 'The worker, or the id of the signed-in person, or system.';
+comment on column public.ai_automation_stage_events.seconds_in_stage is 'How long the contact had been in from_stage.';
+
+create table if not exists public.ai_automation_attempts (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null,
+    state_id bigint not null,
+    rule_id uuid not null,
+    contact_id uuid not null,
+    page_id uuid not null,
+    run_id uuid,
+    follow_up integer not null,
+    outcome text not null default 'sending',
+    message text,
+    ai_model text,
+    tokens_in integer,
+    tokens_out integer,
+    generation_time_ms integer,
+    facebook_message_id text,
+    error_code text,
+    error_message text,
+    worker text not null,
+    started_at timestamptz not null default now(),
+    finished_at timestamptz,
+    constraint ai_automation_attempts_pkey primary key (id),
+    constraint ai_automation_attempts_state_fkey foreign key (state_id, user_id)
+    references public.ai_automation_contact_states (id, user_id) on delete cascade,
+    constraint ai_automation_attempts_outcome_is_known check (
+        outcome in ('sending', 'sent', 'failed', 'retry', 'unknown', 'abandoned')
+    )
+);
+
+create unique index if not exists ai_automation_attempts_never_twice_idx
+on public.ai_automation_attempts (state_id, follow_up)
+where outcome in ('sending', 'sent', 'unknown');
+create index if not exists ai_automation_attempts_state_idx on public.ai_automation_attempts (state_id);
+create index if not exists ai_automation_attempts_page_rate_idx on public.ai_automation_attempts (page_id, started_at desc);
+create index if not exists ai_automation_attempts_owner_idx on public.ai_automation_attempts (user_id);
+
+comment on table public.ai_automation_attempts is
+'One try to send, written before Facebook is called; its id travels with the message as metadata.';
+comment on column public.ai_automation_attempts.outcome is
+'unknown: the message may have arrived, so it is never sent again by itself; abandoned: a person decided to send again.';
+comment on index public.ai_automation_attempts_never_twice_idx is
+'At most one try per follow-up that was, or may have been, accepted.';
+-- Counts, quotas, workers and who did what.
+
+create table if not exists public.ai_automation_stage_minutes (
+    user_id uuid not null,
+    rule_id uuid not null,
+    stage public.automation_stage not null,
+    minute timestamptz not null,
+    entered integer not null default 0,
+    passed integer not null default 0,
+    passed_seconds double precision not null default 0,
+    constraint ai_automation_stage_minutes_pkey primary key (rule_id, stage, minute),
+    constraint ai_automation_stage_minutes_rule_fkey foreign key (rule_id, user_id)
+    references public.ai_automation_rules (id, user_id) on delete cascade
+);
+
+create index if not exists ai_automation_stage_minutes_owner_idx on public.ai_automation_stage_minutes (user_id);
+create index if not exists ai_automation_stage_minutes_recent_idx on public.ai_automation_stage_minutes (rule_id, minute desc);
+comment on index public.ai_automation_stage_minutes_recent_idx is
+'Serves the monitor: the last hour, and today, of one automation, however long it has been running.';
+
+comment on table public.ai_automation_stage_minutes is
+'Per rule, stage and minute: how many came in, how many left, and how long those had stayed. Averages and rates read this.';
+
+create table if not exists public.ai_automation_daily_usage (
+    user_id uuid not null,
+    rule_id uuid not null,
+    day date not null,
+    reserved integer not null default 0,
+    constraint ai_automation_daily_usage_pkey primary key (rule_id, day),
+    constraint ai_automation_daily_usage_rule_fkey foreign key (rule_id, user_id)
+    references public.ai_automation_rules (id, user_id) on delete cascade,
+    constraint ai_automation_daily_usage_is_not_negative check (reserved >= 0)
+);
+
+create index if not exists ai_automation_daily_usage_owner_idx on public.ai_automation_daily_usage (user_id);
+
+comment on table public.ai_automation_daily_usage is
+'Places of the daily limit taken on a rule''s local day; taken when a contact passes the check, given back when it fails or is skipped.';
+
+create table if not exists public.ai_automation_workers (
+    name text not null,
+    version text not null default '',
+    doing text not null default '',
+    started_at timestamptz not null default now(),
+    beat_at timestamptz not null default now(),
+    stopped_at timestamptz,
+    constraint ai_automation_workers_pkey primary key (name)
+);
+
+comment on table public.ai_automation_workers is 'A worker process and when it was last heard of.';
+
+create table if not exists public.ai_automation_audit (
+    id bigint generated always as identity,
+    user_id uuid not null references auth.users (id) on delete cascade,
+    rule_id uuid,
+    action text not null,
+    affected integer not null default 0,
+    occurred_at timestamptz not null default now(),
+    constraint ai_automation_audit_pkey primary key (id)
+);
+
+create index if not exists ai_automation_audit_owner_idx on public.ai_automation_audit (user_id, occurred_at desc);
+
+comment on table public.ai_automation_audit is 'One action of a signed-in person: who, what, when, how many contacts.';
+-- What is kept true of contacts and automations at every write: tags in one spelling, and when a change last mattered.
+
+create or replace function public.normalize_tags(p_tags text[])
+returns text[]
+language sql
+immutable
+set search_path = ''
+as $$
+    select array(
+        select distinct lower(btrim(t.tag))
+        from unnest(p_tags) as t (tag)
+        where btrim(t.tag) <> ''
+        order by lower(btrim(t.tag))
+    );
+$$;
+
+comment on function public.normalize_tags(text[]) is 'Tags trimmed, in lower case, each once: VIP and vip are one tag.';
+
+create or replace function public.stamp_contact()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.tags := public.normalize_tags(new.tags);
+    if
+        tg_op = 'UPDATE'
+        and (new.tags, new.time_zone, new.opted_out_at, new.last_inbound_at)
+        is distinct from (old.tags, old.time_zone, old.opted_out_at, old.last_inbound_at)
+    then
+        new.updated_at := now();
+    end if;
+    return new;
+end;
+$$;
+
+comment on function public.stamp_contact() is 'Notes when a contact last changed in a way that the rules look at; skipped contacts are then checked again.';
+
+create or replace trigger stamp_contact
+before insert or update on public.contacts
+for each row execute function public.stamp_contact();
+
+create or replace function public.stamp_rule()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.include_tags := public.normalize_tags(new.include_tags);
+    new.exclude_tags := public.normalize_tags(new.exclude_tags);
+    if tg_op = 'UPDATE' and new.next_run_at is not distinct from old.next_run_at then
+        new.updated_at := now();
+    end if;
+    return new;
+end;
+$$;
+
+comment on function public.stamp_rule() is 'Notes when an automation last changed, other than by its schedule; skipped contacts are then checked again.';
+
+create or replace trigger stamp_rule
+before insert or update on public.ai_automation_rules
+for each row execute function public.stamp_rule();
+-- What happens at every change of stage, whoever makes it: the graph is checked, an event is written, the books are kept.
+
+create or replace function public.is_in_flight(p_stage public.automation_stage)
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+    select p_stage <= 'sending'::public.automation_stage;
+$$;
+
+comment on function public.is_in_flight(public.automation_stage) is 'Whether a contact in this stage is still being worked on.';
+
+create or replace function public.stamp_contact_state()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.updated_at := now();
+    if new.current_stage is distinct from old.current_stage then
+        new.stage_entered_at := now();
+        if new.current_stage not in ('checking', 'generating', 'sending') then
+            new.lease_owner := null;
+            new.lease_token := null;
+            new.lease_expires_at := null;
+        end if;
+    end if;
+    return new;
+end;
+$$;
+
+create or replace trigger stamp_contact_state
+before update on public.ai_automation_contact_states
+for each row execute function public.stamp_contact_state();
+
+-- The books below are kept by one statement per set of moves. Rows are written in key order, so that two workers never
+-- wait for each other in a circle.
+create or replace function public.record_stage_moves()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_illegal record;
+begin
+    select o.id, o.current_stage as from_stage, n.current_stage as to_stage
+    into v_illegal
+    from old_states as o
+    inner join new_states as n on n.id = o.id and n.current_stage <> o.current_stage
+    left join public.ai_automation_stage_moves as m on m.from_stage = o.current_stage and m.to_stage = n.current_stage
+    where m.from_stage is null
+    limit 1;
+    if found then
+        raise exception 'A contact cannot move from % to %.', v_illegal.from_stage, v_illegal.to_stage
+        using errcode = 'check_violation', detail = format('contact state %s', v_illegal.id);
+    end if;
+
+    insert into public.ai_automation_stage_events (
+        user_id, rule_id, contact_id, state_id, run_id, from_stage, to_stage, seconds_in_stage, actor, reason_code
+    )
+    select
+        n.user_id, n.rule_id, n.contact_id, n.id, n.run_id, o.current_stage, n.current_stage,
+        extract(epoch from n.stage_entered_at - o.stage_entered_at),
+        coalesce(auth.uid()::text, n.lease_owner, o.lease_owner, 'system'), n.reason_code
+    from new_states as n
+    inner join old_states as o on o.id = n.id
+    where n.current_stage <> o.current_stage
+    order by n.id;
+    return null;
+end;
+$$;
+
+create or replace trigger record_stage_moves
+after update on public.ai_automation_contact_states
+referencing old table as old_states new table as new_states
+for each statement execute function public.record_stage_moves();
+
+create or replace function public.record_first_stage()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into public.ai_automation_stage_events (user_id, rule_id, contact_id, state_id, run_id, to_stage, actor)
+    select n.user_id, n.rule_id, n.contact_id, n.id, n.run_id, n.current_stage, coalesce(auth.uid()::text, 'system')
+    from new_states as n
+    order by n.id;
+
+    insert into public.ai_automation_stage_minutes as m (user_id, rule_id, stage, minute, entered)
+    select n.user_id, n.rule_id, n.current_stage, date_trunc('minute', now()), count(*)
+    from new_states as n
+    group by n.user_id, n.rule_id, n.current_stage
+    order by n.rule_id, n.current_stage
+    on conflict (rule_id, stage, minute) do update set entered = m.entered + excluded.entered;
+    return null;
+end;
+$$;
+
+create or replace trigger record_first_stage
+after insert on public.ai_automation_contact_states
+referencing new table as new_states
+for each statement execute function public.record_first_stage();
+
+create or replace function public.tally_stage_minutes()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into public.ai_automation_stage_minutes as m (user_id, rule_id, stage, minute, entered, passed, passed_seconds)
+    select c.user_id, c.rule_id, c.stage, date_trunc('minute', now()), sum(c.entered), sum(c.passed), sum(c.seconds)
+    from new_states as n
+    inner join old_states as o on o.id = n.id and o.current_stage <> n.current_stage
+    cross join lateral (
+        values
+        (n.user_id, n.rule_id, n.current_stage, 1, 0, 0),
+        (o.user_id, o.rule_id, o.current_stage, 0, 1, extract(epoch from n.stage_entered_at - o.stage_entered_at))
+    ) as c (user_id, rule_id, stage, entered, passed, seconds)
+    group by c.user_id, c.rule_id, c.stage
+    order by c.rule_id, c.stage
+    on conflict (rule_id, stage, minute) do update
+        set
+            entered = m.entered + excluded.entered,
+            passed = m.passed + excluded.passed,
+            passed_seconds = m.passed_seconds + excluded.passed_seconds;
+    return null;
+end;
+$$;
+
+create or replace trigger tally_stage_minutes
+after update on public.ai_automation_contact_states
+referencing old table as old_states new table as new_states
+for each statement execute function public.tally_stage_minutes();
+
+-- A run counts how its contacts left the flight. A contact queued by a later run no longer concerns the earlier one.
+create or replace function public.tally_runs()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    with changed as (
+        select
+            n.run_id,
+            sum((n.current_stage = 'sent')::int - (o.current_stage = 'sent')::int) as sent,
+            sum((n.current_stage = 'skipped')::int - (o.current_stage = 'skipped')::int) as skipped,
+            sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
+        from new_states as n
+        inner join old_states as o on o.id = n.id and o.run_id = n.run_id
+        where public.is_in_flight(n.current_stage) <> public.is_in_flight(o.current_stage)
+        group by n.run_id
+    ),
+
+    held as (
+        select r.id
+        from public.ai_automation_runs as r
+        inner join changed as c on c.run_id = r.id
+        order by r.id
+        for update of r
+    )
+
+    update public.ai_automation_runs as r
+    set
+        sent = r.sent + c.sent,
+        skipped = r.skipped + c.skipped,
+        failed = r.failed + c.failed,
+        finished_at = case when r.sent + c.sent + r.skipped + c.skipped + r.failed + c.failed = r.total then now() end
+    from held as h
+    inner join changed as c on c.run_id = h.id
+    where r.id = h.id;
+    return null;
+end;
+$$;
+
+create or replace trigger tally_runs
+after update on public.ai_automation_contact_states
+referencing old table as old_states new table as new_states
+for each statement execute function public.tally_runs();
+
+-- A place in the daily limit is taken when quota_day is set, and given back when it is cleared, unless the message went
+-- out or may have: a failed contact that still holds its place is one whose outcome nobody knows.
+create or replace function public.tally_daily_usage()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, reserved)
+    select n.user_id, n.rule_id, n.quota_day, count(*)
+    from new_states as n
+    inner join old_states as o on o.id = n.id
+    where n.quota_day is not null and o.quota_day is distinct from n.quota_day
+    group by n.user_id, n.rule_id, n.quota_day
+    order by n.rule_id, n.quota_day
+    on conflict (rule_id, day) do update set reserved = u.reserved + excluded.reserved;
+
+    with given_back as (
+        select o.rule_id, o.quota_day, count(*) as places
+        from new_states as n
+        inner join old_states as o on o.id = n.id
+        where
+            o.quota_day is not null and n.quota_day is distinct from o.quota_day
+            and o.current_stage not in ('sent', 'failed')
+        group by o.rule_id, o.quota_day
+    ),
+
+    held as (
+        select u.rule_id, u.day
+        from public.ai_automation_daily_usage as u
+        inner join given_back as g on g.rule_id = u.rule_id and g.quota_day = u.day
+        order by u.rule_id, u.day
+        for update of u
+    )
+
+    update public.ai_automation_daily_usage as u
+    set reserved = u.reserved - g.places
+    from held as h
+    inner join given_back as g on g.rule_id = h.rule_id and g.quota_day = h.day
+    where u.rule_id = h.rule_id and u.day = h.day;
+    return null;
+end;
+$$;
+
+create or replace trigger tally_daily_usage
+after update on public.ai_automation_contact_states
+referencing old table as old_states new table as new_states
+for each statement execute function public.tally_daily_usage();
+
+-- A person may delete a contact at any time. What it held goes with it: its place in the run and, unless a message is or
+-- may be out, in the daily limit.
+create or replace function public.forget_deleted_contacts()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_runs as r
+    set
+        total = r.total - g.contacts,
+        finished_at = case when r.sent + r.skipped + r.failed = r.total - g.contacts then now() end
+    from (
+        select o.run_id, count(*) as contacts from old_states as o where public.is_in_flight(o.current_stage) group by o.run_id
+    ) as g
+    where r.id = g.run_id;
+
+    update public.ai_automation_daily_usage as u
+    set reserved = u.reserved - g.places
+    from (
+        select o.rule_id, o.quota_day, count(*) as places
+        from old_states as o
+        where o.quota_day is not null and o.current_stage < 'sending'
+        group by o.rule_id, o.quota_day
+    ) as g
+    where u.rule_id = g.rule_id and u.day = g.quota_day;
+    return null;
+end;
+$$;
+
+create or replace trigger forget_deleted_contacts
+after delete on public.ai_automation_contact_states
+referencing old table as old_states
+for each statement execute function public.forget_deleted_contacts();
+
+comment on function public.stamp_contact_state() is 'Sets the entry time of a stage and drops the lease of a contact that no worker holds any more.';
+comment on function public.record_stage_moves() is 'Refuses moves outside the stage graph and writes one event per move.';
+comment on function public.record_first_stage() is 'Writes the first event of a contact in an automation.';
+comment on function public.tally_stage_minutes() is 'Keeps ai_automation_stage_minutes.';
+comment on function public.tally_runs() is 'Keeps the counts of ai_automation_runs, so that they add up at every moment.';
+comment on function public.tally_daily_usage() is 'Keeps ai_automation_daily_usage.';
+comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted.';
+-- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
+
+create or replace function public.active_hours(
+    p_days smallint[],
+    p_from time,
+    p_until time,
+    p_zone text,
+    p_now timestamptz
+)
+returns table (open_now boolean, next_open_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+    select
+        coalesce(bool_or(c.clock >= span.opens and c.clock < span.closes), false),
+        min(m.moment) filter (where m.moment > p_now and l.clock >= span.opens and l.clock < span.closes)
+    from (select timezone(p_zone, p_now) as clock) as c
+    cross join generate_series(-1, 15) as ahead (days)
+    cross join lateral (select c.clock::date + ahead.days as local_day) as d
+    cross join lateral (
+        select d.local_day + p_from as opens, d.local_day + (p_until <= p_from)::int + p_until as closes
+    ) as span
+    -- An hour that autumn repeats begins earlier than timezone() says, one that spring leaves out opens when it is over.
+    cross join unnest('{0, 30 minutes, 1 hour, 2 hours}'::interval []) as back (shift)
+    cross join lateral (select timezone(p_zone, span.opens) - back.shift as moment) as m
+    cross join lateral (select timezone(p_zone, m.moment) as clock) as l
+    where extract(isodow from d.local_day) = any(p_days);
+$$;
+
+comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
+'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
+
+-- Planned for the contacts asked about each time: a generic plan would read the whole page for every claim.
+create or replace function public.contact_eligibility(
+    p_rule_id uuid,
+    p_contact_ids uuid[] default null,
+    p_now timestamptz default now()
+)
+returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = 'force_custom_plan'
+as $$
+begin
+    return query
+    with rule as (
+        select r.*, p.status as page_status, p.paused_until
+        from public.ai_automation_rules as r
+        inner join public.facebook_pages as p on p.id = r.page_id
+        where r.id = p_rule_id
+    ),
+
+    -- Read once and by itself: after a large import, before statistics, a planner would look it up per contact.
+    known as materialized (
+        select
+            k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
+        from public.ai_automation_contact_states as k
+        where k.rule_id = p_rule_id and (p_contact_ids is null or k.contact_id = any(p_contact_ids))
+    ),
+
+    candidate as (
+        select
+            c.id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at,
+            coalesce(c.time_zone, r.time_zone) as zone,
+            s.last_sent_at, s.stopped_at, s.quota_day,
+            coalesce(s.follow_up_count, 0) as follow_up_count,
+            case
+                when s.last_sent_at is not null then s.last_sent_at
+                when public.is_in_flight(s.current_stage) then s.queued_at
+            end as replies_count_from
+        from rule as r
+        inner join public.contacts as c on c.page_id = r.page_id
+        left join known as s on s.contact_id = c.id
+        where p_contact_ids is null or c.id = any(p_contact_ids)
+    ),
+
+    clock as (
+        select z.zone, h.open_now, h.next_open_at
+        from (select distinct candidate.zone from candidate) as z
+        cross join rule as r
+        cross join lateral public.active_hours(r.active_days, r.active_from, r.active_until, z.zone, p_now) as h
+    ),
+
+    judged as (
+        select
+            c.id, c.quota_day, c.last_inbound_at,
+            case
+                when not r.enabled then 'rule_disabled'
+                when r.page_status <> 'active' or r.paused_until > p_now then 'page_unavailable'
+                when c.opted_out_at is not null then 'opted_out'
+                when c.stopped_at is not null then 'stopped'
+                when c.tags && r.exclude_tags then 'excluded_tag'
+                when
+                    r.include_tags <> '{}'
+                    and not case r.include_mode when 'all' then c.tags @> r.include_tags else c.tags && r.include_tags end
+                    then 'missing_tag'
+                when r.stop_on_reply and c.last_inbound_at > c.replies_count_from then 'replied'
+                when c.follow_up_count >= r.max_follow_ups then 'max_follow_ups_reached'
+                when greatest(c.last_inbound_at, c.last_outbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
+                when c.last_inbound_at is null or c.last_inbound_at + interval '24 hours' <= p_now then 'window_closed'
+                when not r.run_24_7 and not h.open_now then 'outside_active_hours'
+                else 'ok'
+            end as reason,
+            greatest(c.last_inbound_at, c.last_outbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) as wait_ends_at,
+            h.next_open_at,
+            case when r.page_status = 'active' then r.paused_until else p_now + interval '30 minutes' end as page_probe_at,
+            timezone(r.time_zone, p_now)::date as today,
+            timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at,
+            r.daily_limit
+        from candidate as c
+        cross join rule as r
+        inner join clock as h on h.zone = c.zone
+    ),
+
+    -- Whose window closes first goes first; a contact that holds a place already needs no other.
+    ranked as (
+        select
+            j.*,
+            count(*) filter (where j.reason = 'ok' and j.quota_day is distinct from j.today) over (
+                order by j.last_inbound_at, j.id rows unbounded preceding
+            ) as place
+        from judged as j
+    ),
+
+    settled as (
+        select
+            k.*,
+            case
+                when
+                    k.reason = 'ok' and k.quota_day is distinct from k.today
+                    and k.place > k.daily_limit - coalesce((
+                        select u.reserved from public.ai_automation_daily_usage as u
+                        where u.rule_id = p_rule_id and u.day = k.today
+                    ), 0)
+                    then 'daily_limit_reached'
+                else k.reason
+            end as final_reason
+        from ranked as k
+    )
+
+    select
+        f.id,
+        f.final_reason,
+        case f.final_reason
+            when 'page_unavailable' then f.page_probe_at
+            when 'waiting' then f.wait_ends_at
+            when 'outside_active_hours' then f.next_open_at
+            when 'daily_limit_reached' then f.tomorrow_at
+        end
+    from settled as f;
+end;
+$$;
+
+comment on function public.contact_eligibility(uuid, uuid[], timestamptz) is
+'A reason per contact of the rule''s page, the first that applies: rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer.';
+
+create or replace function public.reason_text(p_reason text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select case p_reason
+        when 'rule_disabled' then 'The automation is switched off'
+        when 'page_unavailable' then 'The page cannot send at the moment'
+        when 'opted_out' then 'Asked not to be written to'
+        when 'stopped' then 'Stopped by a person'
+        when 'cancelled' then 'Cancelled by a person'
+        when 'rejected' then 'The message was rejected in review'
+        when 'excluded_tag' then 'Has an excluded tag'
+        when 'missing_tag' then 'Lacks the tags of this automation'
+        when 'replied' then 'Replied'
+        when 'max_follow_ups_reached' then 'Got every follow-up'
+        when 'waiting' then 'Too soon after the last message'
+        when 'window_closed' then 'Facebook''s 24-hour window is closed'
+        when 'outside_active_hours' then 'Outside the active hours'
+        when 'daily_limit_reached' then 'The daily limit is reached'
+        when 'already_sent' then 'This follow-up has been sent, or may have been'
+        when 'ok' then 'Passed every check'
+        else coalesce(p_reason, '')
+    end;
+$$;
+
+comment on function public.reason_text(text) is 'The sentence a person reads for a reason code.';
+-- How contacts get into a run: by the schedule, or because a person pressed the button.
+
+-- Queues the contacts of one rule. p_due_only takes those whose time has come; otherwise all that are not in flight,
+-- not waiting for their next follow-up and not over are checked again.
+create or replace function public.enqueue_contacts(p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rule public.ai_automation_rules;
+    v_run_id uuid;
+    v_queued integer;
+begin
+    select r.* into v_rule from public.ai_automation_rules as r where r.id = p_rule_id for no key update;
+    insert into public.ai_automation_runs (user_id, rule_id, source, requested_by)
+    values (v_rule.user_id, v_rule.id, p_source, p_requested_by)
+    returning id into v_run_id;
+
+    with matching as (
+        select c.id, c.last_inbound_at
+        from public.contacts as c
+        left join public.ai_automation_contact_states as s on s.rule_id = v_rule.id and s.contact_id = c.id
+        where
+            c.page_id = v_rule.page_id
+            and (
+                v_rule.include_tags = '{}'
+                or case v_rule.include_mode when 'all' then c.tags @> v_rule.include_tags else c.tags && v_rule.include_tags end
+            )
+            and (
+                s.id is null
+                or (s.current_stage in ('sent', 'skipped') and s.next_check_at <= now())
+                or (
+                    s.current_stage = 'skipped'
+                    and (not p_due_only or greatest(c.updated_at, v_rule.updated_at) > s.stage_entered_at)
+                )
+            )
+    )
+
+    insert into public.ai_automation_contact_states as s (
+        user_id, rule_id, contact_id, run_id, max_follow_ups, status_message
+    )
+    select v_rule.user_id, v_rule.id, m.id, v_run_id, v_rule.max_follow_ups, 'In queue'
+    from matching as m
+    order by m.last_inbound_at, m.id
+    on conflict (rule_id, contact_id) do update
+        set
+            run_id = excluded.run_id,
+            current_stage = 'queued',
+            queued_at = now(),
+            due_at = now(),
+            next_send_at = null,
+            next_check_at = null,
+            status_message = excluded.status_message,
+            reason_code = null,
+            error_code = null,
+            error_message = null,
+            error_hint = null,
+            generated_message = null,
+            generation_time_ms = null,
+            tokens_in = null,
+            tokens_out = null,
+            max_follow_ups = excluded.max_follow_ups,
+            attempt = 0,
+            times_lost = 0,
+            approved_at = null,
+            quota_day = null
+        where s.current_stage in ('sent', 'skipped');
+    get diagnostics v_queued = row_count;
+
+    if v_queued = 0 then
+        delete from public.ai_automation_runs as r where r.id = v_run_id;
+        v_run_id := null;
+    else
+        update public.ai_automation_runs as r set total = v_queued where r.id = v_run_id;
+    end if;
+    return jsonb_build_object('run_id', v_run_id, 'queued', v_queued);
+end;
+$$;
+
+comment on function public.enqueue_contacts(uuid, text, uuid, boolean) is
+'Starts a run of one rule and says how many contacts were queued; with nobody to queue there is no run. Not callable from outside; request_run and enqueue_due_contacts are.';
+
+create or replace function public.request_run(p_rule_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_rule public.ai_automation_rules;
+    v_result jsonb;
+    v_in_flight integer;
+    v_contacts integer;
+begin
+    select r.* into v_rule
+    from public.ai_automation_rules as r
+    where r.id = p_rule_id and r.user_id = (select auth.uid());
+    if not found then
+        raise exception 'This automation does not exist.' using errcode = 'P0002';
+    end if;
+    if not v_rule.enabled then
+        raise exception 'This automation is switched off.' using errcode = 'P0001', hint = 'Switch it on first.';
+    end if;
+    select count(*) into v_in_flight
+    from public.ai_automation_contact_states as s
+    where s.rule_id = p_rule_id and public.is_in_flight(s.current_stage);
+    select count(*) into v_contacts from public.contacts as c where c.page_id = v_rule.page_id;
+    v_result := public.enqueue_contacts(p_rule_id, 'manual', v_rule.user_id, false);
+    insert into public.ai_automation_audit (user_id, rule_id, action, affected)
+    values (v_rule.user_id, p_rule_id, 'request_run', (v_result ->> 'queued')::int);
+    return v_result || jsonb_build_object(
+        'already_in_flight', v_in_flight,
+        'not_queued', v_contacts - v_in_flight - (v_result ->> 'queued')::int
+    );
+end;
+$$;
+
+comment on function public.request_run(uuid) is
+'Run now: queues every contact of the caller''s automation that is not in flight, not over and not waiting for its next follow-up.';
+
+create or replace function public.enqueue_due_contacts(p_limit integer default 50)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rule record;
+    v_queued integer := 0;
+    v_rules integer := 0;
+begin
+    for v_rule in
+        select r.id, r.run_every_minutes
+        from public.ai_automation_rules as r
+        where r.enabled and r.next_run_at <= now()
+        order by r.next_run_at
+        limit p_limit
+        for no key update skip locked
+    loop
+        v_rules := v_rules + 1;
+        v_queued := v_queued + (public.enqueue_contacts(v_rule.id, 'schedule', null, true) ->> 'queued')::int;
+        update public.ai_automation_rules as r
+        set next_run_at = now() + make_interval(mins => v_rule.run_every_minutes)
+        where r.id = v_rule.id;
+    end loop;
+    return jsonb_build_object('rules', v_rules, 'queued', v_queued);
+end;
+$$;
+
+comment on function public.enqueue_due_contacts(integer) is
+'The plan turn: queues what is due of every enabled automation whose time has come. Two schedulers never start one slot twice.';
+-- Whether a contact in a worker's hands may go on. Every write names the lease token it holds; a contact that was taken
+-- over does not move.
+
+create or replace function public.recheck_before_send(p_state_ids bigint[])
+returns table (state_id bigint, reason_code text, next_check_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+    with held as materialized (
+        select t.id, t.rule_id, t.contact_id, t.follow_up_count
+        from public.ai_automation_contact_states as t
+        where t.id = any(p_state_ids)
+    )
+
+    select
+        s.id,
+        case
+            when exists (
+                select 1 from public.ai_automation_attempts as a
+                where a.state_id = s.id and a.follow_up = s.follow_up_count + 1 and a.outcome in ('sending', 'sent', 'unknown')
+            ) then 'already_sent'
+            else e.reason_code
+        end,
+        e.next_check_at
+    from (
+        select h.rule_id, array_agg(h.contact_id) as contact_ids
+        from held as h
+        group by h.rule_id
+    ) as g
+    cross join lateral public.contact_eligibility(g.rule_id, g.contact_ids) as e
+    inner join held as s on s.rule_id = g.rule_id and s.contact_id = e.contact_id;
+$$;
+
+comment on function public.recheck_before_send(bigint[]) is
+'The eligibility rules once more for contacts that are about to be written or sent to, and whether this follow-up may be out already.';
+
+-- The day's row is the lock that keeps two workers from overshooting the limit together. Who holds a place of today
+-- needs no lock; a place of yesterday is none.
+create or replace function public.lock_daily_usage(p_state_ids bigint[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rule_ids uuid [];
+begin
+    select array_agg(distinct s.rule_id) into v_rule_ids
+    from public.ai_automation_contact_states as s
+    inner join public.ai_automation_rules as r on r.id = s.rule_id
+    where s.id = any(p_state_ids) and s.quota_day is distinct from timezone(r.time_zone, now())::date;
+
+    insert into public.ai_automation_daily_usage (user_id, rule_id, day)
+    select r.user_id, r.id, timezone(r.time_zone, now())::date
+    from public.ai_automation_rules as r
+    where r.id = any(v_rule_ids)
+    order by r.id
+    on conflict do nothing;
+    perform 1
+    from public.ai_automation_daily_usage as u
+    inner join public.ai_automation_rules as r on r.id = u.rule_id and u.day = timezone(r.time_zone, now())::date
+    where u.rule_id = any(v_rule_ids)
+    order by u.rule_id, u.day
+    for update of u;
+end;
+$$;
+
+comment on function public.lock_daily_usage(bigint[]) is
+'Called before places in the daily limit are counted and taken for these contacts; others wait until the transaction ends.';
+
+-- Skips those of p_state_ids that may no longer be written to; returns the others.
+create or replace function public.skip_ineligible(p_state_ids bigint[])
+returns setof bigint
+language sql
+set search_path = ''
+as $$
+    with verdict as materialized (
+        select r.state_id, r.reason_code, r.next_check_at from public.recheck_before_send(p_state_ids) as r
+    ),
+
+    skipped as (
+        update public.ai_automation_contact_states as s
+        set
+            current_stage = 'skipped',
+            reason_code = v.reason_code,
+            status_message = public.reason_text(v.reason_code),
+            next_check_at = v.next_check_at,
+            next_send_at = null,
+            quota_day = null
+        from verdict as v
+        where v.state_id = s.id and v.reason_code <> 'ok'
+        returning s.id
+    ),
+
+    -- Checked before midnight, sent after it: the message counts for the new day.
+    moved_to_today as (
+        update public.ai_automation_contact_states as s
+        set quota_day = timezone(r.time_zone, now())::date
+        from verdict as v, public.ai_automation_rules as r
+        where
+            v.state_id = s.id and v.reason_code = 'ok' and r.id = s.rule_id
+            and s.quota_day is distinct from timezone(r.time_zone, now())::date
+        returning s.id
+    )
+
+    select v.state_id from verdict as v where v.reason_code = 'ok' order by v.state_id;
+$$;
+
+comment on function public.skip_ineligible(bigint[]) is 'Moves contacts that fail the recheck to skipped, with the reason, and returns the rest.';
+
+create or replace function public.decide_contacts(p_claims jsonb)
+returns table (state_id bigint, decided boolean, stage text, reason_code text)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids bigint[];
+begin
+    select array_agg(held.id) into v_ids
+    from (
+        select s.id
+        from jsonb_to_recordset(p_claims) as c (state_id bigint, lease_token uuid)
+        inner join public.ai_automation_contact_states as s on s.id = c.state_id and s.lease_token = c.lease_token
+        where s.current_stage = 'checking'
+        order by s.id
+        for no key update of s
+    ) as held;
+
+    perform public.lock_daily_usage(v_ids);
+
+    return query
+    with verdict as materialized (
+        select r.state_id, r.reason_code, r.next_check_at from public.recheck_before_send(v_ids) as r
+    ),
+
+    moved as (
+        update public.ai_automation_contact_states as s
+        set
+            current_stage = case v.reason_code when 'ok' then 'eligible' else 'skipped' end::public.automation_stage,
+            reason_code = nullif(v.reason_code, 'ok'),
+            status_message = public.reason_text(v.reason_code),
+            next_check_at = v.next_check_at,
+            due_at = now(),
+            quota_day = case v.reason_code when 'ok' then timezone(r.time_zone, now())::date end
+        from verdict as v
+        inner join public.ai_automation_contact_states as t on t.id = v.state_id
+        inner join public.ai_automation_rules as r on r.id = t.rule_id
+        where s.id = v.state_id
+        returning s.id, s.current_stage::text as stage, s.reason_code
+    )
+
+    select c.state_id, m.id is not null, m.stage, m.reason_code
+    from jsonb_to_recordset(p_claims) as c (state_id bigint, lease_token uuid)
+    left join moved as m on m.id = c.state_id;
+end;
+$$;
+
+comment on function public.decide_contacts(jsonb) is
+'Applies the eligibility rules to claimed contacts ([{state_id, lease_token}]) and takes their places in the daily limit; decided is false where the lease was lost.';
+-- How contacts get into a worker's hands: one stage at a time, the oldest due first, each with a lease of its own.
+
+create or replace function public.is_page_paused(p_rule_id uuid)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select p.paused_until > now()
+    from public.ai_automation_rules as r
+    inner join public.facebook_pages as p on p.id = r.page_id
+    where r.id = p_rule_id and p.paused_until is not null
+    union all
+    select false
+    limit 1;
+$$;
+
+comment on function public.is_page_paused(uuid) is
+'Whether Facebook asked the rule''s page to wait. Contacts in flight then stay where they are; their message is not thrown away.';
+
+-- Ready messages, oldest first, as many per page as its rate allows. The page row is the lock that several workers share.
+create or replace function public.pick_ready_to_send(p_limit integer)
+returns setof bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_page record;
+    v_room integer;
+    v_left integer := p_limit;
+    v_picked bigint[];
+begin
+    for v_page in
+        select p.id, p.sends_per_minute
+        from public.facebook_pages as p
+        where (p.paused_until is null or p.paused_until <= now()) and exists (
+            select 1
+            from public.ai_automation_contact_states as s
+            inner join public.ai_automation_rules as r on r.id = s.rule_id
+            where s.current_stage = 'ready_to_send' and s.due_at <= now() and r.page_id = p.id
+        )
+        order by p.id
+        for no key update of p skip locked
+    loop
+        select v_page.sends_per_minute - count(*) into v_room
+        from public.ai_automation_attempts as a
+        where a.page_id = v_page.id and a.started_at > now() - interval '1 minute';
+        select array_agg(picked.id) into v_picked
+        from (
+            select s.id
+            from public.ai_automation_contact_states as s
+            inner join public.ai_automation_rules as r on r.id = s.rule_id and r.page_id = v_page.id
+            where
+                s.current_stage = 'ready_to_send' and s.due_at <= now()
+                and (not r.review_before_send or s.approved_at is not null)
+            order by s.due_at, s.id
+            limit least(greatest(v_room, 0), v_left)
+            for no key update of s skip locked
+        ) as picked;
+        v_left := v_left - coalesce(cardinality(v_picked), 0);
+        return query select unnest(v_picked);
+    end loop;
+end;
+$$;
+
+comment on function public.pick_ready_to_send(integer) is 'Locks due, written messages within each page''s rate.';
+
+create or replace function public.recheck_reviews(p_limit integer)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids bigint[] := array(
+        select s.id
+        from public.ai_automation_contact_states as s
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        where s.current_stage = 'ready_to_send' and s.due_at <= now() and r.review_before_send and s.approved_at is null
+        order by s.due_at, s.id
+        limit p_limit
+        for no key update of s skip locked
+    );
+begin
+    perform public.skip_ineligible(v_ids);
+    update public.ai_automation_contact_states as s
+    set due_at = now() + interval '1 minute'
+    where s.id = any(v_ids) and s.current_stage = 'ready_to_send';
+end;
+$$;
+
+comment on function public.recheck_reviews(integer) is
+'Looks once a minute at messages that wait for a person: one whose contact may no longer be written to is skipped, not kept.';
+
+create or replace function public.pick_contacts(p_stage public.automation_stage, p_limit integer)
+returns setof bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids bigint[];
+begin
+    case p_stage
+        when 'queued' then
+            return query
+            select s.id from public.ai_automation_contact_states as s
+            where s.current_stage = 'queued' and s.due_at <= now()
+            order by s.due_at, s.id
+            limit p_limit
+            for no key update skip locked;
+        when 'eligible' then
+            v_ids := array(
+                select s.id from public.ai_automation_contact_states as s
+                where s.current_stage = 'eligible' and s.due_at <= now() and not public.is_page_paused(s.rule_id)
+                order by s.due_at, s.id
+                limit p_limit
+                for no key update skip locked
+            );
+            perform public.lock_daily_usage(v_ids);
+            return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
+        when 'ready_to_send' then
+            v_ids := array(select r.state_id from public.pick_ready_to_send(p_limit) as r (state_id));
+            perform public.lock_daily_usage(v_ids);
+            return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
+            perform public.recheck_reviews(p_limit);
+        when 'sending' then
+            return query
+            select s.id from public.ai_automation_contact_states as s
+            where s.current_stage = 'sending' and s.lease_expires_at <= now()
+            order by s.lease_expires_at, s.id
+            limit p_limit
+            for no key update skip locked;
+        else
+            raise exception 'Contacts cannot be claimed from stage %.', p_stage using errcode = '22023';
+    end case;
+end;
+$$;
+
+comment on function public.pick_contacts(public.automation_stage, integer) is
+'Locks the contacts that claim_contacts hands out; rows that another worker is taking are passed over.';
+
+create or replace function public.claim_contacts(p_stage text, p_worker text, p_limit integer, p_lease_seconds integer)
+returns table (
+    state_id bigint, lease_token uuid, stage text, rule_id uuid, rule_name text, prompt text, language text, model text,
+    review_before_send boolean, contact_name text, sender_id text, page_name text, facebook_page_id text,
+    encrypted_token text, follow_up_count integer, max_follow_ups integer, attempt integer, window_closes_at timestamptz,
+    message text, attempt_id uuid, attempt_started_at timestamptz, history jsonb
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids bigint[];
+begin
+    select array_agg(k.id) into v_ids from public.pick_contacts(p_stage::public.automation_stage, p_limit) as k (id);
+    if v_ids is null then
+        return;
+    end if;
+
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = case s.current_stage
+            when 'queued' then 'checking' when 'eligible' then 'generating' else 'sending'
+        end::public.automation_stage,
+        status_message = case s.current_stage
+            when 'queued' then 'Verifying the rules'
+            when 'eligible' then 'AI is writing the message'
+            when 'ready_to_send' then 'Being handed to Facebook'
+            else 'Asking Facebook whether the message arrived'
+        end,
+        lease_owner = p_worker,
+        lease_token = gen_random_uuid(),
+        lease_expires_at = now() + make_interval(secs => p_lease_seconds)
+    where s.id = any(v_ids);
+
+    if p_stage = 'ready_to_send' then
+        insert into public.ai_automation_attempts (
+            user_id, state_id, rule_id, contact_id, page_id, run_id, follow_up, message, ai_model,
+            tokens_in, tokens_out, generation_time_ms, worker
+        )
+        select
+            s.user_id, s.id, s.rule_id, s.contact_id, r.page_id, s.run_id, s.follow_up_count + 1, s.generated_message, s.ai_model,
+            s.tokens_in, s.tokens_out, s.generation_time_ms, p_worker
+        from public.ai_automation_contact_states as s
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        where s.id = any(v_ids);
+    end if;
+
+    return query
+    select
+        s.id, s.lease_token, s.current_stage::text, r.id, r.name, r.prompt, r.language, r.model,
+        r.review_before_send, c.sender_name, c.sender_id, p.name, p.facebook_page_id,
+        k.encrypted_token, s.follow_up_count, s.max_follow_ups, s.attempt, c.last_inbound_at + interval '24 hours',
+        s.generated_message, a.id, a.started_at, coalesce(h.said, '[]'::jsonb)
+    from public.ai_automation_contact_states as s
+    inner join public.ai_automation_rules as r on r.id = s.rule_id
+    inner join public.contacts as c on c.id = s.contact_id
+    inner join public.facebook_pages as p on p.id = r.page_id
+    left join public.facebook_page_secrets as k on k.page_id = p.id
+    left join public.ai_automation_attempts as a
+        on a.state_id = s.id and a.follow_up = s.follow_up_count + 1 and a.outcome in ('sending', 'unknown')
+    left join lateral (
+        select jsonb_agg(jsonb_build_object('by', case m.direction when 'in' then 'contact' else 'page' end, 'text', m.body, 'at', m.said_at) order by m.said_at) as said
+        from (
+            select n.direction, n.body, n.said_at
+            from public.contact_messages as n
+            where n.contact_id = c.id and s.current_stage <> 'checking'
+            order by n.said_at desc
+            limit 20
+        ) as m
+    ) as h on true
+    where s.id = any(v_ids)
+    order by s.due_at, s.id;
+end;
+$$;
+
+comment on function public.claim_contacts(text, text, integer, integer) is
+'Hands up to p_limit due contacts to one worker: queued become checking, eligible become generating, ready_to_send become sending with an attempt written first; from sending it hands out those whose lease has expired, to be settled. Each comes with a new lease token that every later write must show.';
+-- How the result of a step is written down: fenced, set-based, all or nothing per contact.
+
+create or replace function public.record_outcomes(p_outcomes jsonb)
+returns table (state_id bigint, recorded boolean, problem text)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := now();
+begin
+    perform 1
+    from public.ai_automation_contact_states as s
+    where s.id in (select (o.value ->> 'state_id')::bigint from jsonb_array_elements(p_outcomes) as o)
+    order by s.id
+    for no key update;
+
+    return query
+    with outcome as materialized (
+        select o.*
+        from jsonb_to_recordset(p_outcomes) as o (
+            state_id bigint, lease_token uuid, from_stage public.automation_stage, to_stage public.automation_stage,
+            status_message text, error_code text, error_message text, error_hint text,
+            generated_message text, generation_time_ms integer, ai_model text, tokens_in integer, tokens_out integer,
+            facebook_message_id text, after_seconds double precision, attempt_outcome text,
+            page_status text, pause_page_seconds double precision, attempt_id uuid
+        )
+    ),
+
+    checked as materialized (
+        select
+            o.*, a.started_at, s.contact_id, s.user_id, s.rule_id, r.page_id, r.wait_minutes, s.generated_message as stored_message,
+            case
+                -- A contact that nobody holds has no token, so none must not equal none.
+                when (s.lease_token = o.lease_token and s.current_stage = o.from_stage) is not true then 'not_held'
+                when m.from_stage is null and (o.from_stage = 'sending' and o.to_stage = 'sending') is not true then 'not_allowed'
+                when row_number() over (partition by o.state_id, o.lease_token) > 1 then 'not_held'
+            end as problem
+        from outcome as o
+        left join public.ai_automation_contact_states as s on s.id = o.state_id
+        left join public.ai_automation_rules as r on r.id = s.rule_id
+        left join public.ai_automation_stage_moves as m on m.from_stage = o.from_stage and m.to_stage = o.to_stage
+        left join public.ai_automation_attempts as a
+            on a.state_id = s.id and a.follow_up = s.follow_up_count + 1 and a.outcome in ('sending', 'unknown')
+    ),
+
+    good as materialized (select c.* from checked as c where c.problem is null),
+
+    moved as (
+        update public.ai_automation_contact_states as s
+        set
+            current_stage = g.to_stage,
+            status_message = coalesce(g.status_message, ''),
+            error_code = g.error_code,
+            error_message = g.error_message,
+            error_hint = g.error_hint,
+            generated_message = coalesce(g.generated_message, s.generated_message),
+            generation_time_ms = coalesce(g.generation_time_ms, s.generation_time_ms),
+            ai_model = coalesce(g.ai_model, s.ai_model),
+            tokens_in = coalesce(g.tokens_in, s.tokens_in),
+            tokens_out = coalesce(g.tokens_out, s.tokens_out),
+            due_at = v_now + make_interval(secs => least(coalesce(g.after_seconds, 0), 172800)),
+            next_send_at = case
+                when g.to_stage = 'ready_to_send' then v_now + make_interval(secs => coalesce(g.after_seconds, 0))
+            end,
+            attempt = s.attempt + (g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send'))::int,
+            follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
+            -- The moment of the call, not of its settling: a reply in between is a reply to this message.
+            last_sent_at = case when g.to_stage = 'sent' then coalesce(g.started_at, v_now) else s.last_sent_at end,
+            next_check_at = case
+                when g.to_stage = 'sent' and s.follow_up_count + 1 < s.max_follow_ups
+                    then coalesce(g.started_at, v_now) + make_interval(mins => g.wait_minutes)
+            end,
+            quota_day = case when g.to_stage = 'failed' and g.attempt_outcome is distinct from 'unknown' then null else s.quota_day end,
+            lease_owner = null,
+            lease_token = null,
+            lease_expires_at = case when g.to_stage = 'sending' then v_now + make_interval(secs => coalesce(g.after_seconds, 0)) end
+        from good as g
+        where s.id = g.state_id
+        returning s.id
+    ),
+
+    tried as (
+        update public.ai_automation_attempts as a
+        set
+            outcome = g.attempt_outcome,
+            facebook_message_id = coalesce(g.facebook_message_id, a.facebook_message_id),
+            error_code = g.error_code,
+            error_message = g.error_message,
+            finished_at = case when g.to_stage <> 'sending' then v_now end
+        from good as g
+        where g.from_stage = 'sending' and a.state_id = g.state_id and a.outcome in ('sending', 'unknown')
+        returning a.id
+    ),
+
+    -- Facebook's answer came after the contact was taken over: what it says of this try is true all the same.
+    answered_late as (
+        update public.ai_automation_attempts as a
+        set
+            outcome = case when a.outcome in ('sending', 'unknown') then 'sent' else a.outcome end,
+            facebook_message_id = c.facebook_message_id,
+            finished_at = v_now
+        from checked as c
+        where
+            c.problem = 'not_held' and c.to_stage = 'sent' and a.id = c.attempt_id
+            and a.state_id = c.state_id and a.facebook_message_id is null
+        returning a.id
+    ),
+
+    opted_out as (
+        update public.contacts as c
+        set opted_out_at = coalesce(c.opted_out_at, v_now)
+        from good as g
+        where g.error_code = 'opted_out' and c.id = g.contact_id
+        returning c.id
+    ),
+
+    said as (
+        insert into public.contact_messages (user_id, contact_id, direction, body, facebook_message_id, said_at)
+        select g.user_id, g.contact_id, 'out', g.stored_message, g.facebook_message_id, coalesce(g.started_at, v_now)
+        from good as g
+        where g.to_stage = 'sent'
+        on conflict do nothing
+        returning id
+    ),
+
+    written_to as (
+        update public.contacts as c
+        set last_outbound_at = coalesce(g.started_at, v_now)
+        from good as g
+        where g.to_stage = 'sent' and c.id = g.contact_id
+        returning c.id
+    ),
+
+    paged as (
+        update public.facebook_pages as p
+        set
+            status = coalesce(w.page_status, p.status),
+            status_reason = w.error_message,
+            paused_until = greatest(p.paused_until, w.paused_until),
+            updated_at = v_now
+        from (
+            select
+                g.page_id,
+                -- A try that began with the token of before says nothing about the one that was saved since.
+                max(g.page_status) filter (where k.updated_at is null or k.updated_at <= coalesce(g.started_at, v_now)) as page_status,
+                max(g.error_message) as error_message,
+                max(v_now + make_interval(secs => g.pause_page_seconds)) filter (where g.pause_page_seconds > 0) as paused_until
+            from good as g
+            left join public.facebook_page_secrets as k on k.page_id = g.page_id
+            where g.page_status is not null or g.pause_page_seconds > 0
+            group by g.page_id
+        ) as w
+        where p.id = w.page_id
+        returning p.id
+    )
+
+    select c.state_id, c.problem is null, c.problem from checked as c;
+end;
+$$;
+
+comment on function public.record_outcomes(jsonb) is
+'Writes the results of steps ([{state_id, lease_token, from_stage, to_stage, ...}]). A row whose lease is gone (not_held) or whose move is not in the graph (not_allowed) changes nothing and is reported. to_stage sending from sending keeps an unknown outcome waiting to be settled.';
+
+create or replace function public.reclaim_expired_leases()
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_reclaimed integer;
+begin
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = case
+            when s.current_stage = 'checking' then 'queued'
+            when s.times_lost >= 2 then 'failed'
+            else 'eligible'
+        end::public.automation_stage,
+        times_lost = s.times_lost + 1,
+        due_at = now(),
+        status_message = 'Taken back from a worker that stopped answering',
+        error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
+        error_message = case
+            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Three workers stopped while writing to this contact.'
+        end,
+        error_hint = case
+            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Look at the worker''s log, then retry the contact.'
+        end,
+        quota_day = case when s.current_stage = 'generating' and s.times_lost >= 2 then null else s.quota_day end
+    from (
+        select t.id
+        from public.ai_automation_contact_states as t
+        where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
+        order by t.id
+        for no key update skip locked
+    ) as expired
+    where s.id = expired.id;
+    get diagnostics v_reclaimed = row_count;
+    return jsonb_build_object('reclaimed', v_reclaimed);
+end;
+$$;
+
+comment on function public.reclaim_expired_leases() is
+'Takes contacts back from workers that stopped answering. A contact in sending is not moved: it must be settled, never sent again by itself.';
+
+create or replace function public.beat(
+    p_worker text, p_version text, p_doing text, p_held bigint[], p_lease_seconds integer, p_stopping boolean default false
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_held integer;
+begin
+    insert into public.ai_automation_workers as w (name, version, doing, stopped_at)
+    values (p_worker, p_version, p_doing, case when p_stopping then now() end)
+    on conflict (name) do update
+        set version = excluded.version, doing = excluded.doing, beat_at = now(), stopped_at = excluded.stopped_at;
+    update public.ai_automation_contact_states as s
+    set lease_expires_at = now() + make_interval(secs => p_lease_seconds)
+    where s.id = any(p_held) and s.lease_owner = p_worker and s.lease_expires_at > now();
+    get diagnostics v_held = row_count;
+    return jsonb_build_object('held', v_held);
+end;
+$$;
+
+comment on function public.beat(text, text, text, bigint[], integer, boolean) is
+'A worker says that it lives: its row is renewed, and so are the leases of p_held. An expired lease is not revived, and a claim whose answer was lost runs out.';
+
+create or replace function public.complete_finished_sequences(p_limit integer default 500)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_completed integer;
+begin
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = 'completed',
+        reason_code = coalesce(s.reason_code, 'max_follow_ups_reached'),
+        status_message = public.reason_text(coalesce(s.reason_code, 'max_follow_ups_reached')),
+        next_check_at = null
+    from (
+        select t.id
+        from public.ai_automation_contact_states as t
+        where
+            (t.current_stage = 'skipped' and t.reason_code in ('replied', 'opted_out', 'stopped', 'max_follow_ups_reached'))
+            or (
+                t.current_stage = 'sent' and t.follow_up_count >= t.max_follow_ups
+                and t.last_sent_at < now() - interval '24 hours'
+            )
+        order by t.id
+        limit p_limit
+        for no key update skip locked
+    ) as over
+    where s.id = over.id;
+    get diagnostics v_completed = row_count;
+    return v_completed;
+end;
+$$;
+
+comment on function public.complete_finished_sequences(integer) is
+'Ends sequences that are over: replied, opted out, stopped, or every follow-up sent and the reply window gone. Returns how many.';
+
+-- Owners may change their contacts but not states, so this runs with the rights of its maker; so does the one for deletes.
+create or replace function public.end_sequences_on_reply()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = 'completed',
+        reason_code = case when n.opted_out_at is not null then 'opted_out' else 'replied' end,
+        status_message = public.reason_text(case when n.opted_out_at is not null then 'opted_out' else 'replied' end),
+        next_check_at = null
+    from new_contacts as n
+    inner join old_contacts as o on o.id = n.id
+    cross join public.ai_automation_rules as r
+    where
+        s.contact_id = n.id and r.id = s.rule_id and s.current_stage = 'sent'
+        and (
+            (n.opted_out_at is not null and o.opted_out_at is null)
+            or (r.stop_on_reply and n.last_inbound_at > s.last_sent_at and n.last_inbound_at is distinct from o.last_inbound_at)
+        );
+    return null;
+end;
+$$;
+
+comment on function public.end_sequences_on_reply() is 'A contact who replies or opts out gets no further follow-up: sent becomes completed at once.';
+
+create or replace trigger end_sequences_on_reply
+after update on public.contacts
+referencing old table as old_contacts new table as new_contacts
+for each statement execute function public.end_sequences_on_reply();
+-- What a signed-in person may do. Each function checks that the thing belongs to the caller.
+
+create or replace function public.set_rule_enabled(p_rule_id uuid, p_enabled boolean)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_rules as r
+    set
+        enabled = p_enabled,
+        next_run_at = case when p_enabled then now() + make_interval(mins => r.run_every_minutes) end,
+        updated_at = now()
+    where r.id = p_rule_id and r.user_id = (select auth.uid());
+    if not found then
+        raise exception 'This automation does not exist.' using errcode = 'P0002';
+    end if;
+    insert into public.ai_automation_audit (user_id, rule_id, action)
+    values ((select auth.uid()), p_rule_id, case when p_enabled then 'switch_on' else 'switch_off' end);
+    return jsonb_build_object('enabled', p_enabled);
+end;
+$$;
+
+comment on function public.set_rule_enabled(uuid, boolean) is
+'Switches the caller''s automation on or off. Off stops contacts in flight at their next step.';
+
+create or replace function public.cancel_contacts(p_state_ids bigint[])
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_changed integer;
+begin
+    update public.ai_automation_contact_states as s
+    set
+        stopped_at = now(),
+        current_stage = case
+            when s.current_stage in ('queued', 'eligible', 'ready_to_send') then 'skipped' else s.current_stage
+        end,
+        reason_code = 'cancelled',
+        status_message = case
+            when s.current_stage in ('queued', 'eligible', 'ready_to_send') then public.reason_text('cancelled')
+            else 'Stops before the next step'
+        end,
+        next_check_at = null,
+        next_send_at = case when s.current_stage = 'sending' then s.next_send_at end,
+        quota_day = case when s.current_stage in ('queued', 'eligible', 'ready_to_send') then null else s.quota_day end
+    where
+        s.id = any(p_state_ids) and s.user_id = (select auth.uid())
+        and s.current_stage in ('queued', 'checking', 'eligible', 'generating', 'ready_to_send');
+    get diagnostics v_changed = row_count;
+    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'cancel_contacts', v_changed);
+    return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
+end;
+$$;
+
+comment on function public.cancel_contacts(bigint[]) is
+'Stops contacts of the caller that are in flight and not yet being sent to. One whose message is being written stops before it is sent.';
+
+create or replace function public.retry_contacts(p_state_ids bigint[])
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_changed integer;
+begin
+    update public.ai_automation_attempts as a
+    set outcome = 'abandoned', finished_at = coalesce(a.finished_at, now())
+    from public.ai_automation_contact_states as s
+    where
+        s.id = any(p_state_ids) and s.user_id = (select auth.uid()) and s.current_stage = 'failed'
+        and a.state_id = s.id and a.outcome = 'unknown';
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = 'queued',
+        queued_at = now(),
+        due_at = now(),
+        status_message = 'In queue again',
+        reason_code = null,
+        error_code = null,
+        error_message = null,
+        error_hint = null,
+        generated_message = null,
+        next_check_at = null,
+        stopped_at = null,
+        approved_at = null,
+        attempt = 0,
+        times_lost = 0,
+        quota_day = null
+    where
+        s.id = any(p_state_ids) and s.user_id = (select auth.uid())
+        and s.current_stage in ('failed', 'skipped');
+    get diagnostics v_changed = row_count;
+    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'retry_contacts', v_changed);
+    return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
+end;
+$$;
+
+comment on function public.retry_contacts(bigint[]) is
+'Queues failed or skipped contacts of the caller again. A follow-up whose outcome was unknown may be sent a second time: that is the person''s decision, and it is recorded.';
+
+create or replace function public.approve_message(p_state_id bigint, p_text text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if length(p_text) > 1990 then
+        raise exception 'The message is too long for Messenger (% of 1990 characters).', length(p_text) using errcode = '22001';
+    end if;
+    update public.ai_automation_contact_states as s
+    set
+        generated_message = coalesce(nullif(btrim(p_text), ''), s.generated_message),
+        approved_at = now(), due_at = now(), next_send_at = now(), status_message = 'Approved, waiting for its turn'
+    where s.id = p_state_id and s.user_id = (select auth.uid()) and s.current_stage = 'ready_to_send';
+    if not found then
+        raise exception 'This message is no longer waiting for review.' using errcode = 'P0002';
+    end if;
+    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'approve_message', 1);
+    return jsonb_build_object('approved', true);
+end;
+$$;
+
+comment on function public.approve_message(bigint, text) is 'Lets a message that waits for review go out, with p_text in its place if given.';
+
+create or replace function public.reject_message(p_state_id bigint, p_reason text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = 'skipped', reason_code = 'rejected', next_send_at = null, quota_day = null,
+        status_message = coalesce(nullif(left(btrim(p_reason), 300), ''), public.reason_text('rejected'))
+    where s.id = p_state_id and s.user_id = (select auth.uid()) and s.current_stage = 'ready_to_send';
+    if not found then
+        raise exception 'This message is no longer waiting for review.' using errcode = 'P0002';
+    end if;
+    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'reject_message', 1);
+    return jsonb_build_object('rejected', true);
+end;
+$$;
+
+comment on function public.reject_message(bigint, text) is 'Takes a message that waits for review out; the contact is skipped.';
+
+create or replace function public.save_page_token(p_page_id uuid, p_encrypted_token text)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into public.facebook_page_secrets as k (page_id, user_id, encrypted_token)
+    select p.id, p.user_id, p_encrypted_token
+    from public.facebook_pages as p
+    where p.id = p_page_id and p.user_id = (select auth.uid())
+    on conflict (page_id) do update set encrypted_token = excluded.encrypted_token, updated_at = now();
+    if not found then
+        raise exception 'This page does not exist.' using errcode = 'P0002';
+    end if;
+    update public.facebook_pages as p
+    set status = 'active', status_reason = null, paused_until = null, updated_at = now()
+    where p.id = p_page_id;
+end;
+$$;
+
+comment on function public.save_page_token(uuid, text) is 'Stores a token that the app has already encrypted, and lets the page send again.';
+-- Contacts from a file: each row is checked by itself; a bad one is reported by its line, the others go in.
+
+create or replace function public.moment_or_null(p_text text)
+returns timestamptz
+language plpgsql
+immutable
+set search_path = ''
+set timezone = 'UTC'
+as $$
+begin
+    -- Year first only: 11/12/2026 is one day to one reader and another day to the next.
+    return case
+        when nullif(btrim(p_text), '') is null then null
+        when btrim(p_text) ~ '^\d{4}-\d{1,2}-\d{1,2}' then btrim(p_text)::timestamptz
+        else 'infinity'
+    end;
+exception
+    when others then
+        return 'infinity';
+end;
+$$;
+
+comment on function public.moment_or_null(text) is 'Text to a moment, UTC where no zone is given; infinity where it is not one.';
+
+create or replace function public.import_contacts(p_page_id uuid, p_contacts jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages;
+    v_rejected jsonb;
+    v_imported integer;
+    v_updated integer;
+begin
+    select p.* into v_page from public.facebook_pages as p where p.id = p_page_id and p.user_id = (select auth.uid());
+    if not found then
+        raise exception 'This page does not exist.' using errcode = 'P0002';
+    end if;
+    if jsonb_typeof(p_contacts) is distinct from 'array' or jsonb_array_length(p_contacts) > 1000 then
+        raise exception 'Contacts come as a list of at most 1000.' using errcode = '22023';
+    end if;
+
+    with given as (
+        select
+            e.ordinality,
+            case when e.value ->> 'line' ~ '^\d{1,9}$' then (e.value ->> 'line')::int else e.ordinality::int end as line,
+            btrim(coalesce(e.value ->> 'sender_id', '')) as sender_id,
+            btrim(coalesce(e.value ->> 'name', '')) as name,
+            nullif(btrim(e.value ->> 'time_zone'), '') as time_zone,
+            public.moment_or_null(e.value ->> 'last_message_at') as last_inbound_at,
+            coalesce(array(
+                select distinct lower(btrim(t.tag))
+                from unnest(
+                    case jsonb_typeof(e.value -> 'tags')
+                        when 'array' then array(select jsonb_array_elements_text(e.value -> 'tags'))
+                        else regexp_split_to_array(coalesce(e.value ->> 'tags', ''), '[;|]')
+                    end
+                ) as t (tag)
+                where btrim(t.tag) <> ''
+            ), '{}') as tags
+        from jsonb_array_elements(p_contacts) with ordinality as e
+    ),
+
+    judged as materialized (
+        select
+            g.*,
+            case
+                when g.sender_id = '' then 'sender_id is missing'
+                when g.sender_id ~ '^\d[.,]?\d*[eE]\+\d+$'
+                    then 'sender_id was shortened by a spreadsheet: format the column as text and export again'
+                when length(g.sender_id) > 200 then 'sender_id is longer than 200 characters'
+                when length(g.name) > 300 then 'name is longer than 300 characters'
+                when cardinality(g.tags) > 100 then 'more than 100 tags'
+                when (select max(length(t.tag)) from unnest(g.tags) as t (tag)) > 100 then 'a tag is longer than 100 characters'
+                when (select count(distinct t.tag) from unnest(c.tags || g.tags) as t (tag)) > 100
+                    then 'more than 100 tags with those it has'
+                when
+                    g.time_zone is not null
+                    and not exists (select 1 from pg_catalog.pg_timezone_names as z where z.name = g.time_zone)
+                    then format('time_zone "%s" is not a zone name such as Europe/Berlin', left(g.time_zone, 60))
+                when not isfinite(g.last_inbound_at) then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00 or 2026-11-22 14:00'
+                when g.last_inbound_at > now() + interval '5 minutes' then 'last_message_at lies in the future'
+                when g.last_inbound_at < timestamptz '2004-01-01 00:00:00+00' then 'last_message_at lies before there was Facebook'
+                when row_number() over (partition by g.sender_id order by g.ordinality) > 1
+                    then format('sender_id %s stands on an earlier line', left(g.sender_id, 60))
+            end as problem
+        from given as g
+        left join public.contacts as c on c.page_id = p_page_id and c.sender_id = g.sender_id
+    ),
+
+    stored as (
+        insert into public.contacts as c (user_id, page_id, sender_id, sender_name, tags, time_zone, last_inbound_at)
+        select v_page.user_id, v_page.id, j.sender_id, j.name, j.tags, j.time_zone, j.last_inbound_at
+        from judged as j
+        where j.problem is null
+        order by j.sender_id
+        on conflict (page_id, sender_id) do update
+            set
+                sender_name = coalesce(nullif(excluded.sender_name, ''), c.sender_name),
+                tags = array(select distinct t.tag from unnest(c.tags || excluded.tags) as t (tag) order by t.tag),
+                time_zone = coalesce(excluded.time_zone, c.time_zone),
+                last_inbound_at = greatest(c.last_inbound_at, excluded.last_inbound_at),
+                updated_at = now()
+        returning (c.xmax = 0) as is_new
+    )
+
+    select
+        (select count(*) from stored where stored.is_new),
+        (select count(*) from stored where not stored.is_new),
+        coalesce(jsonb_agg(jsonb_build_object('line', j.line, 'reason', j.problem) order by j.line) filter (where j.problem is not null), '[]')
+    into v_imported, v_updated, v_rejected
+    from judged as j;
+
+    insert into public.ai_automation_audit (user_id, action, affected) values (v_page.user_id, 'import_contacts', v_imported + v_updated);
+    return jsonb_build_object('imported', v_imported, 'updated', v_updated, 'rejected', v_rejected);
+end;
+$$;
+
+comment on function public.import_contacts(uuid, jsonb) is
+'Adds or updates up to 1000 contacts of the caller''s page ([{line, sender_id, name, tags, time_zone, last_message_at}]). last_inbound_at never goes back; tags are added. Bad rows come back as rejected: [{line, reason}].';
+-- What is read. Every view sees only what its reader may see (security_invoker).
+
+create or replace view public.active_automation_contacts
+with (security_invoker = on)
+as
+select
+    s.id as state_id,
+    s.user_id,
+    s.rule_id,
+    r.name as rule_name,
+    s.contact_id,
+    c.sender_name,
+    c.sender_id,
+    s.run_id,
+    s.current_stage,
+    s.stage_entered_at,
+    extract(epoch from now() - s.stage_entered_at) as seconds_in_stage,
+    s.status_message,
+    s.reason_code,
+    s.error_code,
+    s.error_message,
+    s.error_hint,
+    s.generated_message,
+    s.generation_time_ms,
+    s.tokens_in + s.tokens_out as tokens,
+    s.next_send_at,
+    greatest(extract(epoch from s.next_send_at - now()), 0) as seconds_until_send,
+    s.next_check_at,
+    s.follow_up_count,
+    s.max_follow_ups,
+    s.attempt,
+    (s.lease_owner is not null and s.lease_expires_at <= now()) as lost
+from public.ai_automation_contact_states as s
+inner join public.ai_automation_rules as r on r.id = s.rule_id
+inner join public.contacts as c on c.id = s.contact_id
+where public.is_in_flight(s.current_stage) or s.stage_entered_at > now() - interval '24 hours';
+
+comment on view public.active_automation_contacts is
+'What the monitor lists: every contact in flight, however old, and those that were sent to, failed, skipped or completed in the last 24 hours.';
+
+-- Grouped, not asked stage by stage: under row level security an index serves no comparison of enums, so that each of ten
+-- questions would read the whole automation.
+create or replace view public.automation_stage_summary
+with (security_invoker = on)
+as
+with there as (
+    select
+        s.rule_id,
+        s.current_stage as stage,
+        count(*) as contacts,
+        avg(extract(epoch from now() - s.stage_entered_at)) as average_seconds,
+        max(extract(epoch from now() - s.stage_entered_at)) as oldest_seconds
+    from public.ai_automation_contact_states as s
+    where public.is_in_flight(s.current_stage) or s.stage_entered_at > now() - interval '24 hours'
+    group by s.rule_id, s.current_stage
+),
+
+flow as (
+    select
+        k.rule_id,
+        k.stage,
+        sum(k.passed) as passed,
+        sum(k.passed_seconds) / nullif(sum(k.passed), 0) as mean_seconds,
+        sum(k.entered) filter (where k.minute = date_trunc('minute', now())) as entered_now,
+        sum(k.passed) filter (where k.minute = date_trunc('minute', now())) as passed_now
+    from public.ai_automation_stage_minutes as k
+    where k.minute > now() - interval '1 hour'
+    group by k.rule_id, k.stage
+)
+
+select
+    r.user_id,
+    r.id as rule_id,
+    g.stage,
+    g.position,
+    coalesce(n.contacts, 0) as contacts,
+    n.average_seconds,
+    n.oldest_seconds,
+    h.passed as passed_last_hour,
+    h.mean_seconds as mean_seconds_last_hour,
+    coalesce(h.entered_now, 0) as in_per_minute,
+    coalesce(h.passed_now, 0) as out_per_minute
+from public.ai_automation_rules as r
+cross join unnest(enum_range(null::public.automation_stage)) with ordinality as g (stage, position)
+left join there as n on n.rule_id = r.id and n.stage = g.stage
+left join flow as h on h.rule_id = r.id and h.stage = g.stage;
+
+comment on view public.automation_stage_summary is
+'A row per rule and stage, all ten: how many are there, for how long on average and at most, how long those stayed that left in the last hour, and how many came and went in this minute.';
+
+create or replace view public.automation_live_stats
+with (security_invoker = on)
+as
+select
+    r.id as rule_id,
+    r.user_id,
+    r.page_id,
+    r.name as rule_name,
+    r.enabled,
+    n.queued,
+    n.checking,
+    n.eligible,
+    n.generating,
+    n.ready_to_send,
+    n.sending,
+    n.sent,
+    n.failed,
+    n.skipped,
+    n.completed,
+    n.in_flight,
+    n.total,
+    coalesce(d.sent_today, 0) as sent_today,
+    r.daily_limit,
+    l.requested_at as last_run_at,
+    r.next_run_at
+from public.ai_automation_rules as r
+left join lateral (
+    select
+        count(*) filter (where s.current_stage = 'queued') as queued,
+        count(*) filter (where s.current_stage = 'checking') as checking,
+        count(*) filter (where s.current_stage = 'eligible') as eligible,
+        count(*) filter (where s.current_stage = 'generating') as generating,
+        count(*) filter (where s.current_stage = 'ready_to_send') as ready_to_send,
+        count(*) filter (where s.current_stage = 'sending') as sending,
+        count(*) filter (where s.current_stage = 'sent') as sent,
+        count(*) filter (where s.current_stage = 'failed') as failed,
+        count(*) filter (where s.current_stage = 'skipped') as skipped,
+        count(*) filter (where s.current_stage = 'completed') as completed,
+        count(*) filter (where public.is_in_flight(s.current_stage)) as in_flight,
+        count(*) as total
+    from public.ai_automation_contact_states as s
+    where
+        s.rule_id = r.id
+        and (public.is_in_flight(s.current_stage) or s.stage_entered_at > now() - interval '24 hours')
+) as n on true
+left join lateral (
+    select sum(k.entered) as sent_today
+    from public.ai_automation_stage_minutes as k
+    where
+        k.rule_id = r.id and k.stage = 'sent'
+        and k.minute >= timezone(r.time_zone, timezone(r.time_zone, now())::date + time '00:00')
+) as d on true
+left join lateral (
+    select u.requested_at
+    from public.ai_automation_runs as u
+    where u.rule_id = r.id
+    order by u.requested_at desc
+    limit 1
+) as l on true;
+
+comment on view public.automation_live_stats is
+'A row per automation: contacts per stage (in flight, and finished within 24 hours), which add up to total, and what went out on the rule''s local day.';
+
+create or replace view public.automation_candidates
+with (security_invoker = on)
+as
+select
+    r.user_id,
+    r.id as rule_id,
+    e.contact_id,
+    c.sender_name,
+    e.reason_code,
+    public.reason_text(e.reason_code) as reason,
+    e.next_check_at
+from public.ai_automation_rules as r
+cross join lateral public.contact_eligibility(r.id) as e
+inner join public.contacts as c on c.id = e.contact_id;
+
+comment on view public.automation_candidates is
+'Every contact of a rule''s page with the reason it would or would not be written to now. Read it for one rule at a time.';
+-- The live monitor in one round trip: cards, list and side panels of one moment.
+
+create or replace function public.worker_health()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'alive', count(*) filter (where w.stopped_at is null and w.beat_at > now() - interval '15 seconds'),
+        'last_beat_at', max(w.beat_at)
+    )
+    from public.ai_automation_workers as w;
+$$;
+
+comment on function public.worker_health() is 'How many workers are alive (heard of within 15 s), and when the last one was heard of; no names.';
+
+create or replace function public.monitor_contacts(
+    p_rule_id uuid, p_stage text, p_search text, p_limit integer, p_offset integer
+)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    with matching as materialized (
+        select a.*
+        from public.active_automation_contacts as a
+        where
+            a.rule_id = p_rule_id
+            and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
+            and (
+                nullif(btrim(p_search), '') is null
+                or concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message)
+                ilike '%' || regexp_replace(btrim(p_search), '([\\%_])', '\\\1', 'g') || '%'
+            )
+    ),
+
+    page as (
+        select m.*
+        from matching as m
+        order by
+            (m.current_stage = 'failed') desc,
+            public.is_in_flight(m.current_stage) desc,
+            case when public.is_in_flight(m.current_stage) then m.current_stage end desc,
+            m.stage_entered_at desc,
+            m.state_id
+        limit least(greatest(p_limit, 1), 100) offset greatest(p_offset, 0)
+    )
+
+    select jsonb_build_object(
+        'matching', (select count(*) from matching),
+        'contacts', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'state_id', p.state_id, 'contact_id', p.contact_id, 'name', p.sender_name, 'stage', p.current_stage,
+                'stage_entered_at', p.stage_entered_at, 'status', p.status_message, 'reason_code', p.reason_code,
+                'error_code', p.error_code, 'error_message', p.error_message, 'error_hint', p.error_hint,
+                'message', p.generated_message, 'next_send_at', p.next_send_at, 'next_check_at', p.next_check_at,
+                'generation_time_ms', p.generation_time_ms, 'tokens', p.tokens, 'follow_up_count', p.follow_up_count,
+                'max_follow_ups', p.max_follow_ups, 'attempt', p.attempt, 'lost', p.lost
+            )) from page as p
+        ), '[]'::jsonb)
+    );
+$$;
+
+comment on function public.monitor_contacts(uuid, text, text, integer, integer) is
+'One page of the monitor''s list, failed first, then what is closest to being sent; matching is the true number behind it.';
+
+create or replace function public.monitor_snapshot(
+    p_rule_id uuid,
+    p_stage text default null,
+    p_search text default null,
+    p_limit integer default 100,
+    p_offset integer default 0
+)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    with listed as materialized (
+        select public.monitor_contacts(p_rule_id, p_stage, p_search, p_limit, p_offset) as found
+    )
+
+    select jsonb_build_object(
+        'now', now(),
+        'rule', jsonb_build_object(
+            'id', r.id, 'name', r.name, 'enabled', r.enabled, 'time_zone', r.time_zone, 'daily_limit', r.daily_limit,
+            'max_follow_ups', r.max_follow_ups, 'run_24_7', r.run_24_7, 'active_from', r.active_from,
+            'active_until', r.active_until, 'active_days', r.active_days, 'next_run_at', r.next_run_at,
+            'page_name', g.name, 'page_status', g.status, 'paused_until', g.paused_until, 'sent_today', l.sent_today
+        ),
+        'workers', public.worker_health(),
+        'stages', (
+            select jsonb_agg(jsonb_build_object(
+                'stage', s.stage, 'contacts', s.contacts, 'average_seconds', round(s.average_seconds::numeric, 1),
+                'oldest_seconds', round(s.oldest_seconds::numeric, 1),
+                'mean_seconds_last_hour', round(s.mean_seconds_last_hour::numeric, 2),
+                'in_per_minute', s.in_per_minute, 'out_per_minute', s.out_per_minute
+            ) order by s.position)
+            from public.automation_stage_summary as s
+            where s.rule_id = r.id
+        ),
+        'totals', jsonb_build_object('in_flight', l.in_flight, 'total', l.total, 'matching', x.found -> 'matching'),
+        'contacts', x.found -> 'contacts',
+        'going_out_next', coalesce((
+            select jsonb_agg(jsonb_build_object('name', n.sender_name, 'next_send_at', n.next_send_at) order by n.next_send_at)
+            from (
+                select a.sender_name, a.next_send_at
+                from public.active_automation_contacts as a
+                where a.rule_id = r.id and a.current_stage = 'ready_to_send'
+                order by a.next_send_at
+                limit 5
+            ) as n
+        ), '[]'::jsonb),
+        'held_back', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'reason_code', b.reason_code, 'contacts', b.contacts, 'next_check_at', b.next_check_at
+            ) order by b.contacts desc, b.reason_code)
+            from (
+                select a.reason_code, count(*) as contacts, min(a.next_check_at) as next_check_at
+                from public.active_automation_contacts as a
+                where a.rule_id = r.id and a.current_stage in ('skipped', 'completed')
+                group by a.reason_code
+            ) as b
+        ), '[]'::jsonb),
+        'last_run', (
+            select jsonb_build_object(
+                'id', u.id, 'source', u.source, 'requested_at', u.requested_at, 'finished_at', u.finished_at, 'total', u.total,
+                'in_flight', u.total - u.sent - u.skipped - u.failed, 'sent', u.sent, 'skipped', u.skipped, 'failed', u.failed
+            )
+            from public.ai_automation_runs as u
+            where u.rule_id = r.id
+            order by u.requested_at desc
+            limit 1
+        )
+    )
+    from public.ai_automation_rules as r
+    inner join public.facebook_pages as g on g.id = r.page_id
+    inner join public.automation_live_stats as l on l.rule_id = r.id
+    cross join listed as x
+    where r.id = p_rule_id;
+$$;
+
+comment on function public.monitor_snapshot(uuid, text, text, integer, integer) is
+'Everything the monitor of one automation shows, of one moment; null when the automation does not exist or is not the caller''s.';
+
+create or replace function public.dry_run(p_rule_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'contacts', coalesce(sum(n.contacts), 0),
+        'would_send', coalesce(sum(n.contacts) filter (where n.reason_code = 'ok'), 0),
+        'reasons', coalesce(jsonb_agg(jsonb_build_object(
+            'reason_code', n.reason_code, 'reason', public.reason_text(n.reason_code), 'contacts', n.contacts,
+            'next_check_at', n.next_check_at
+        ) order by n.contacts desc), '[]'::jsonb)
+    )
+    from (
+        select e.reason_code, count(*) as contacts, min(e.next_check_at) as next_check_at
+        from public.contact_eligibility(p_rule_id) as e
+        group by e.reason_code
+    ) as n;
+$$;
+
+comment on function public.dry_run(uuid) is 'Who would get a message now, and why the others would not; writes nothing.';
+-- Who may see and do what. RLS on every table; every grant is explicit, because since 2026-10-30 a hosted project gives
+-- none by itself, not even to service_role. There is no policy for service_role: it bypasses RLS, and a policy without
+-- `to` would open the table to everybody.
+
+do $$
+declare
+    v_table text;
+begin
+    foreach v_table in array array[
+        'ai_automation_stage_moves', 'facebook_pages', 'facebook_page_secrets', 'contacts', 'contact_messages',
+        'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
+        'ai_automation_attempts', 'ai_automation_stage_minutes', 'ai_automation_daily_usage', 'ai_automation_workers',
+        'ai_automation_audit'
+    ] loop
+        execute format('alter table public.%I enable row level security', v_table);
+        execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
+        execute format('grant select, insert, update, delete on public.%I to service_role', v_table);
+    end loop;
+end;
+$$;
+
+revoke all on sequence
+public.contact_messages_id_seq, public.ai_automation_contact_states_id_seq, public.ai_automation_stage_events_id_seq,
+public.ai_automation_audit_id_seq
+from public, anon, authenticated, service_role;
+revoke update, delete on public.ai_automation_stage_events from service_role;
+revoke insert, update, delete on public.ai_automation_stage_moves from service_role;
+
+grant select on public.ai_automation_stage_moves to authenticated;
+grant select on public.contact_messages to authenticated;
+grant select on public.ai_automation_runs to authenticated;
+grant select on public.ai_automation_contact_states to authenticated;
+grant select on public.ai_automation_stage_events to authenticated;
+grant select on public.ai_automation_attempts to authenticated;
+grant select on public.ai_automation_stage_minutes to authenticated;
+grant select on public.ai_automation_daily_usage to authenticated;
+grant select on public.ai_automation_audit to authenticated;
+grant select on public.facebook_pages to authenticated;
+grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per_minute) on public.facebook_pages to authenticated;
+-- Nobody deletes contacts or lifts an opt-out here: a deleted and re-imported contact would have forgotten its STOP.
+grant select on public.contacts to authenticated;
+grant update (sender_name, tags, time_zone) on public.contacts to authenticated;
+grant select, delete on public.ai_automation_rules to authenticated;
+grant insert (
+    page_id, name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
+    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes
+), update (
+    name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
+    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes
+) on public.ai_automation_rules to authenticated;
+
+revoke all on public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats,
+public.automation_candidates from public, anon, authenticated, service_role;
+grant select on public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats,
+public.automation_candidates to authenticated, service_role;
+
+drop policy if exists "everybody signed in may read the stage graph" on public.ai_automation_stage_moves;
+create policy "everybody signed in may read the stage graph" on public.ai_automation_stage_moves
+for select to authenticated using (true);
+
+drop policy if exists "owners see their pages" on public.facebook_pages;
+create policy "owners see their pages" on public.facebook_pages
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners connect pages" on public.facebook_pages;
+create policy "owners connect pages" on public.facebook_pages
+for insert to authenticated with check (user_id = (select auth.uid()));
+drop policy if exists "owners change their pages" on public.facebook_pages;
+create policy "owners change their pages" on public.facebook_pages
+for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+drop policy if exists "owners disconnect their pages" on public.facebook_pages;
+
+drop policy if exists "owners see their contacts" on public.contacts;
+create policy "owners see their contacts" on public.contacts
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners change their contacts" on public.contacts;
+create policy "owners change their contacts" on public.contacts
+for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+drop policy if exists "owners delete their contacts" on public.contacts;
+
+drop policy if exists "owners see their automations" on public.ai_automation_rules;
+create policy "owners see their automations" on public.ai_automation_rules
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners add automations" on public.ai_automation_rules;
+create policy "owners add automations" on public.ai_automation_rules
+for insert to authenticated with check (user_id = (select auth.uid()));
+drop policy if exists "owners change their automations" on public.ai_automation_rules;
+create policy "owners change their automations" on public.ai_automation_rules
+for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+drop policy if exists "owners delete their automations" on public.ai_automation_rules;
+create policy "owners delete their automations" on public.ai_automation_rules
+for delete to authenticated using (user_id = (select auth.uid()));
+
+drop policy if exists "owners see their messages" on public.contact_messages;
+create policy "owners see their messages" on public.contact_messages
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their runs" on public.ai_automation_runs;
+create policy "owners see their runs" on public.ai_automation_runs
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their contact states" on public.ai_automation_contact_states;
+create policy "owners see their contact states" on public.ai_automation_contact_states
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their stage events" on public.ai_automation_stage_events;
+create policy "owners see their stage events" on public.ai_automation_stage_events
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their attempts" on public.ai_automation_attempts;
+create policy "owners see their attempts" on public.ai_automation_attempts
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their stage minutes" on public.ai_automation_stage_minutes;
+create policy "owners see their stage minutes" on public.ai_automation_stage_minutes
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their daily usage" on public.ai_automation_daily_usage;
+create policy "owners see their daily usage" on public.ai_automation_daily_usage
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see what they did" on public.ai_automation_audit;
+create policy "owners see what they did" on public.ai_automation_audit
+for select to authenticated using (user_id = (select auth.uid()));
+
+-- Functions: nobody, then by name.
+revoke execute on function
+public.schema_version(),
+public.is_in_flight(public.automation_stage),
+public.stamp_contact_state(), public.stamp_contact(), public.stamp_rule(), public.record_stage_moves(), public.record_first_stage(),
+public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(),
+public.forget_deleted_contacts(), public.end_sequences_on_reply(),
+public.active_hours(smallint[], time, time, text, timestamptz),
+public.contact_eligibility(uuid, uuid[], timestamptz),
+public.reason_text(text), public.moment_or_null(text), public.normalize_tags(text[]),
+public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
+public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
+public.is_page_paused(uuid), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
+public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
+public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
+public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
+public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]), public.retry_contacts(bigint[]),
+public.approve_message(bigint, text), public.reject_message(bigint, text), public.save_page_token(uuid, text),
+public.import_contacts(uuid, jsonb), public.worker_health(),
+public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
+public.dry_run(uuid)
+from public, anon, authenticated, service_role;
+
+grant execute on function public.schema_version() to anon, authenticated, service_role;
+
+grant execute on function
+public.is_in_flight(public.automation_stage), public.reason_text(text), public.normalize_tags(text[]),
+public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz)
+to authenticated, service_role;
+
+grant execute on function
+public.request_run(uuid), public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]),
+public.retry_contacts(bigint[]), public.approve_message(bigint, text), public.reject_message(bigint, text),
+public.save_page_token(uuid, text), public.import_contacts(uuid, jsonb), public.worker_health(),
+public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
+public.dry_run(uuid)
+to authenticated;
+
+grant execute on function
+public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
+public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
+public.is_page_paused(uuid), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
+public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
+public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
+public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer)
+to service_role;
+
+notify pgrst, 'reload schema';
