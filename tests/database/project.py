@@ -15,7 +15,7 @@ from local.postgres import Postgres
 from tests.builders import PASSWORD, World, ago
 from tests.conftest import Database
 from tests.database import doors
-from tests.database.acting import Worker, call, run_now
+from tests.database.acting import Worker, call, call_as, run_now
 from tests.running import free_port, serving
 
 MARK = "only A may read this"
@@ -132,7 +132,9 @@ def belongings_of(world, person):
         p_held=[0],
         p_lease_seconds=9,
     )
+    bulk = call_as(world, person, "preview_bulk", p_rule_id=rule["id"], p_action="retry")
     return {
+        "bulk": bulk["id"],
         "page": str(page["id"]),
         "rule": str(rule["id"]),
         "contact": str(sent["id"]),

@@ -1,0 +1,101 @@
+"""This file is where a contact of a snapshot becomes a card: what it says, what can be done."""
+
+from typing import Any
+
+from pages._components.words import epoch, reason
+from pipeline.stages import FINISHED, IN_FLIGHT, LOOKS, Stage
+
+Row = dict[str, Any]
+CANCELLABLE = frozenset(IN_FLIGHT) - {Stage.SENDING}
+# The same as public.retry_helps; tests/database compares them.
+NEVER_HELPED = frozenset({"opted_out", "no_such_contact"})
+STOPPED_BY_A_PERSON = frozenset({"cancelled", "rejected", "stopped"})
+PAGE_ERRORS = frozenset(
+    {
+        "token_invalid", "token_expired", "token_checkpoint", "permission_missing",
+        "page_restricted", "terms_not_accepted",
+    }
+)  # fmt: skip
+MAY_HAVE_ARRIVED = frozenset({"outcome_unknown", "unexpected", "duplicate"})
+PREVIEW = 160
+
+
+def card(row: Row, page_status: str = "active") -> Row:
+    """One contact card; empty values are left out, they are bytes."""
+    name = Stage(row["stage"])
+    text = row["message"] or ""
+    full = {
+        "id": row["state_id"],
+        "name": row["name"] or "No name",
+        "stage": name.value,
+        "since": round(epoch(row["stage_entered_at"]) or 0, 1),
+        "status": status(row, name),
+        "message": text if len(text) <= PREVIEW else text[: PREVIEW - 1].rstrip() + "…",
+        "cut": len(text) > PREVIEW,
+        "error": row["error_message"],
+        "code": row["error_code"],
+        "hint": row["error_hint"],
+        "send_at": epoch(row["next_send_at"]) if name is Stage.READY_TO_SEND else None,
+        "check_at": epoch(row["next_check_at"]) if name in FINISHED else None,
+        "written": written(row),
+        "follow_up": follow_up(row, name),
+        "attempt": row["attempt"] if (row["attempt"] or 0) > 1 else None,
+        "can": can(row, name, page_status),
+        "closes": epoch(row.get("window_closes_at")) if is_review(row) else None,
+        "lost": bool(row.get("lost")),
+    }
+    return {key: value for key, value in full.items() if value not in (None, "", False)}
+
+
+def is_review(row: Row) -> bool:
+    """Whether the message waits until a person has read it."""
+    return bool(row.get("review")) and row["stage"] == Stage.READY_TO_SEND
+
+
+def can(row: Row, name: Stage, page_status: str) -> str:
+    """The one thing a person can do, if it helps; "again" may reach the contact a second time."""
+    if is_review(row):
+        return "review"
+    if name in CANCELLABLE:
+        return "cancel"
+    if not retry_helps(name, row["reason_code"], row["error_code"], page_status):
+        return ""
+    return "again" if row["error_code"] in MAY_HAVE_ARRIVED else "retry"
+
+
+def retry_helps(stage: Stage, reason: str | None, error: str | None, page_status: str) -> bool:
+    """Whether queueing again can end differently; time and Facebook cure the rest by themselves."""
+    if stage is Stage.SKIPPED:
+        return reason in STOPPED_BY_A_PERSON
+    if stage is not Stage.FAILED or error in NEVER_HELPED:
+        return False
+    return page_status == "active" or error not in PAGE_ERRORS
+
+
+def status(row: Row, name: Stage) -> str:
+    """One line: the worker's own words where it has some, else what the stage means."""
+    if name is Stage.FAILED:
+        return ""  # the error says it
+    if is_review(row):
+        return "Waiting for your review"
+    if name in (Stage.SKIPPED, Stage.COMPLETED) and row["reason_code"]:
+        return reason(row["reason_code"])
+    return row["status"] or LOOKS[name].meaning
+
+
+def written(row: Row) -> str:
+    """How long the AI took, and how much it read and wrote."""
+    parts = [
+        f"Written in {row['generation_time_ms'] / 1000:.1f} s" if row["generation_time_ms"] else "",
+        f"{row['tokens']:,} tokens" if row["tokens"] else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def follow_up(row: Row, name: Stage) -> str:
+    """Which follow-up this is; where none is on the way, how many went out."""
+    sent, most = row["follow_up_count"], row["max_follow_ups"]
+    if name in (Stage.SKIPPED, Stage.COMPLETED, Stage.FAILED):
+        return f"{sent} of {most} follow-ups sent"
+    current = sent if name is Stage.SENT else min(sent + 1, most)
+    return f"Follow-up {current}/{most}"
