@@ -34,9 +34,11 @@ class FeedError(Exception):
 class Feed:
     """What one signed-in person sees and does. Every method may raise FeedError."""
 
-    def __init__(self, client: AsyncClient, email: str = "") -> None:
+    def __init__(self, client: AsyncClient, email: str = "", person: str = "") -> None:
         self._client = client
         self.email = email
+        # Names whose rows these are; what is read for one person is never shown to another.
+        self.person = person
 
     async def automations(self) -> list[Row]:
         """Every rule with its page's name and its numbers of today, by name."""
@@ -96,6 +98,45 @@ class Feed:
     async def cancel_contacts(self, state_ids: Sequence[int]) -> Row:
         """Stops contacts that are in flight."""
         return dict(await self._call("cancel_contacts", p_state_ids=list(state_ids)))
+
+    async def timeline(self, state_id: int) -> Row | None:
+        """Stages, tries and messages of one contact; None when it is not yours."""
+        answer = await self._call("contact_timeline", p_state_id=state_id)
+        return dict(answer) if answer else None
+
+    async def approve_message(self, state_id: int, text: str = "") -> None:
+        """Lets a message go out, with `text` in its place if given."""
+        await self._call("approve_message", p_state_id=state_id, p_text=text or None)
+
+    async def reject_message(self, state_id: int, reason: str = "") -> None:
+        """Takes a message out that waits for review."""
+        await self._call("reject_message", p_state_id=state_id, p_reason=reason or None)
+
+    async def preview_bulk(
+        self, rule_id: str, action: str, stage: str = "", search: str = "", cause: str | None = None
+    ) -> Row:
+        """How many contacts of a filter `action` would change; keeps exactly them under an id."""
+        answer = await self._call(
+            "preview_bulk",
+            p_rule_id=rule_id,
+            p_action=action,
+            p_stage=stage or None,
+            p_search=search or None,
+            p_reason=cause,
+        )
+        return dict(answer)
+
+    async def advance_bulk(self, bulk_id: str, limit: int) -> Row:
+        """Acts on the next `limit` contacts of a preview; says how far it has come."""
+        return dict(await self._call("advance_bulk", p_id=bulk_id, p_limit=limit))
+
+    async def stop_bulk(self, bulk_id: str) -> Row:
+        """Ends it where it is."""
+        return dict(await self._call("stop_bulk", p_id=bulk_id))
+
+    async def dry_run(self, rule_id: str) -> Row:
+        """Who would get a message now, and why the others would not."""
+        return dict(await self._call("dry_run", p_rule_id=rule_id))
 
     async def import_contacts(self, page_id: str, rows: Sequence[Row]) -> Row:
         """Adds or updates at most 1000 contacts of one page."""
