@@ -9,7 +9,7 @@ compile := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run worker dashboard reset test check browser sql lock
+.PHONY: help run worker dashboard reset test check browser sql docs lock
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,13 +32,16 @@ test: $(installed_tests) browser ## run all tests; one of them: make test args=t
 check: $(installed_tests) ## style, types, layers, SQL
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check --quiet .
-	@$(python) -m mypy app.py api pages pipeline local
+	@$(python) -m mypy app.py api pages pipeline local sql
 	@.venv/bin/lint-imports --no-logo
 	@$(python) -m sqlfluff lint --nocolor --disable-progress-bar sql/parts
 	@cat $(parts) | cmp -s - $(migration) || { echo "$(migration) is not what sql/parts/ make: run 'make sql'." >&2; exit 1; }
 
 sql: ## join sql/parts/ into the one file that is pasted into Supabase
 	@cat $(parts) > $(migration)
+
+docs: $(installed) ## write docs/database.md from the comments in sql/parts/
+	@$(python) -m sql.describe
 
 lock: ## pin what pyproject.toml asks for, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

@@ -60,6 +60,8 @@ create table if not exists public.ai_automation_stage_moves (
 
 comment on table public.ai_automation_stage_moves is
 'The stage graph: a move that is not a row here is refused by a trigger, whoever tries it.';
+comment on column public.ai_automation_stage_moves.from_stage is 'Where a contact is.';
+comment on column public.ai_automation_stage_moves.to_stage is 'Where it may go from there in one step.';
 
 insert into public.ai_automation_stage_moves (from_stage, to_stage)
 values
@@ -121,9 +123,16 @@ create table if not exists public.facebook_pages (
 );
 
 comment on table public.facebook_pages is 'A connected Facebook page.';
+comment on column public.facebook_pages.id is 'Ours; Facebook''s is facebook_page_id.';
+comment on column public.facebook_pages.user_id is 'The owner; whoever connected the page.';
+comment on column public.facebook_pages.facebook_page_id is 'The id that Facebook gives the page.';
+comment on column public.facebook_pages.name is 'What the owner calls the page; the AI is told it.';
 comment on column public.facebook_pages.status is 'active; token_invalid and restricted stop every send of the page until a person acts.';
+comment on column public.facebook_pages.status_reason is 'Facebook''s last words about the page, when it was paused or stopped.';
 comment on column public.facebook_pages.paused_until is 'Facebook asked us to wait; sending goes on by itself after this moment.';
 comment on column public.facebook_pages.sends_per_minute is 'Most messages handed to Facebook in any 60 seconds, over all workers.';
+comment on column public.facebook_pages.created_at is 'When the page was connected.';
+comment on column public.facebook_pages.updated_at is 'When a token was saved or Facebook last changed the status or the pause.';
 
 create table if not exists public.facebook_page_secrets (
     page_id uuid not null,
@@ -139,6 +148,11 @@ create index if not exists facebook_page_secrets_owner_idx on public.facebook_pa
 
 comment on table public.facebook_page_secrets is
 'The page token, encrypted by the app with a key the database never sees. No signed-in user can read it.';
+comment on column public.facebook_page_secrets.page_id is 'The page it opens.';
+comment on column public.facebook_page_secrets.user_id is 'The owner of the page.';
+comment on column public.facebook_page_secrets.encrypted_token is 'Ciphertext only; save_page_token writes it, a claim hands it to the worker.';
+comment on column public.facebook_page_secrets.updated_at is 'When it was saved; an error of a try that began before says nothing about it.';
+comment on index public.facebook_page_secrets_owner_idx is 'Serves row level security and the deletion of a person.';
 
 create table if not exists public.contacts (
     id uuid not null default gen_random_uuid(),
@@ -171,10 +185,20 @@ create index if not exists contacts_owner_idx on public.contacts (user_id);
 create index if not exists contacts_tags_idx on public.contacts using gin (tags);
 
 comment on table public.contacts is 'A person who wrote to a page.';
+comment on column public.contacts.id is 'Ours; Facebook''s is sender_id.';
+comment on column public.contacts.user_id is 'The owner of the page.';
+comment on column public.contacts.page_id is 'The page the person wrote to; the same person on another page is another contact.';
 comment on column public.contacts.sender_id is 'The page-scoped id (PSID) that Facebook gives.';
+comment on column public.contacts.sender_name is 'As Facebook or the imported file gave it; empty where unknown. Data, never instructions, to the AI.';
+comment on column public.contacts.tags is 'Trimmed, in lower case, each once, in order; a trigger keeps them so.';
 comment on column public.contacts.time_zone is 'IANA name where known; active hours are the contact''s own then.';
-comment on column public.contacts.last_inbound_at is 'The contact''s last action; the 24 h messaging window counts from here. Never moves back.';
+comment on column public.contacts.last_inbound_at is 'The contact''s last action; the 24 h messaging window counts from here. Never moves back by an import.';
+comment on column public.contacts.last_outbound_at is 'When the page last wrote to the contact.';
 comment on column public.contacts.opted_out_at is 'Set when the contact says stop; no automation writes to them until they say start.';
+comment on column public.contacts.created_at is 'When the contact became known.';
+comment on column public.contacts.updated_at is 'When something last changed that the rules look at; skipped contacts are checked again after it.';
+comment on index public.contacts_owner_idx is 'Serves row level security and the deletion of a person.';
+comment on index public.contacts_tags_idx is 'Serves the search for contacts by tag.';
 
 create table if not exists public.contact_messages (
     id bigint generated always as identity,
@@ -196,6 +220,15 @@ create index if not exists contact_messages_conversation_idx on public.contact_m
 create index if not exists contact_messages_owner_idx on public.contact_messages (user_id);
 
 comment on table public.contact_messages is 'One message in or out: what the AI may refer to, and how a reply is noticed.';
+comment on column public.contact_messages.id is 'In the order of writing down; said_at is the order of talking.';
+comment on column public.contact_messages.user_id is 'The owner of the page.';
+comment on column public.contact_messages.contact_id is 'With whom.';
+comment on column public.contact_messages.direction is 'in: the contact wrote; out: the page did.';
+comment on column public.contact_messages.body is 'The words, at most 20,000 characters.';
+comment on column public.contact_messages.facebook_message_id is 'Facebook''s id; a message that is told twice is stored once.';
+comment on column public.contact_messages.said_at is 'When it was said, not when we heard of it.';
+comment on index public.contact_messages_conversation_idx is 'Serves claim_contacts: the last messages of one contact.';
+comment on index public.contact_messages_owner_idx is 'Serves row level security and the deletion of a person.';
 -- What is automated: rules and their runs.
 
 create table if not exists public.ai_automation_rules (
@@ -246,11 +279,34 @@ create index if not exists ai_automation_rules_page_idx on public.ai_automation_
 create index if not exists ai_automation_rules_due_idx on public.ai_automation_rules (next_run_at) where enabled;
 
 comment on table public.ai_automation_rules is 'An automation: whom it writes to, when, how often and with which words.';
+comment on column public.ai_automation_rules.id is 'Stands in the address of the automation''s monitor.';
+comment on column public.ai_automation_rules.user_id is 'The owner.';
+comment on column public.ai_automation_rules.page_id is 'The page it writes from; never another one.';
+comment on column public.ai_automation_rules.name is 'What the owner calls it.';
+comment on column public.ai_automation_rules.enabled is 'Off stops contacts in flight at their next step; set_rule_enabled switches it.';
 comment on column public.ai_automation_rules.include_tags is 'A contact needs any (or all, by include_mode) of these; empty means every contact of the page.';
+comment on column public.ai_automation_rules.include_mode is 'any or all, of include_tags.';
+comment on column public.ai_automation_rules.exclude_tags is 'A contact with one of these is not written to.';
 comment on column public.ai_automation_rules.wait_minutes is 'How long after the last message in either direction a follow-up may go out.';
+comment on column public.ai_automation_rules.max_follow_ups is 'Messages a contact gets at most before the sequence is completed.';
 comment on column public.ai_automation_rules.daily_limit is 'Most messages per local day of time_zone.';
 comment on column public.ai_automation_rules.active_days is 'ISO weekdays, 1 is Monday; a span over midnight belongs to the day it starts.';
-comment on column public.ai_automation_rules.next_run_at is 'When the scheduler looks for due contacts next.';
+comment on column public.ai_automation_rules.active_from is 'Local time from which messages go out; after active_until means over midnight.';
+comment on column public.ai_automation_rules.active_until is 'Local time before which messages go out.';
+comment on column public.ai_automation_rules.time_zone is 'IANA name: the zone of daily_limit, and of the hours where a contact''s own is unknown.';
+comment on column public.ai_automation_rules.run_24_7 is 'Days and hours are ignored.';
+comment on column public.ai_automation_rules.prompt is 'What the AI is asked to write.';
+comment on column public.ai_automation_rules.language is 'The language to write in; empty leaves it to the AI.';
+comment on column public.ai_automation_rules.model is 'The AI model; empty means the worker''s default.';
+comment on column public.ai_automation_rules.review_before_send is 'Each message waits at ready_to_send until a person approves or rejects it.';
+comment on column public.ai_automation_rules.stop_on_reply is 'A reply ends the contact''s sequence.';
+comment on column public.ai_automation_rules.run_every_minutes is 'How often the scheduler looks for due contacts.';
+comment on column public.ai_automation_rules.next_run_at is 'When the scheduler looks for due contacts next; empty while the automation is off.';
+comment on column public.ai_automation_rules.created_at is 'When it was made.';
+comment on column public.ai_automation_rules.updated_at is 'When it last changed, other than by its schedule; skipped contacts are checked again after it.';
+comment on index public.ai_automation_rules_owner_idx is 'Serves row level security: the automations of one person.';
+comment on index public.ai_automation_rules_page_idx is 'Serves the deletion of a page, and the rate of a page over its automations.';
+comment on index public.ai_automation_rules_due_idx is 'Serves enqueue_due_contacts: the automations whose time has come.';
 
 create table if not exists public.ai_automation_runs (
     id uuid not null default gen_random_uuid(),
@@ -279,7 +335,19 @@ create index if not exists ai_automation_runs_owner_idx on public.ai_automation_
 
 comment on table public.ai_automation_runs is
 'One trigger of an automation. total = sent + skipped + failed + still in flight, at every moment.';
+comment on column public.ai_automation_runs.id is 'request_run returns it.';
+comment on column public.ai_automation_runs.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_runs.rule_id is 'The automation.';
+comment on column public.ai_automation_runs.source is 'manual: a person pressed the button; schedule: its time had come.';
+comment on column public.ai_automation_runs.requested_by is 'The person; empty for the schedule.';
+comment on column public.ai_automation_runs.requested_at is 'When its contacts were queued.';
 comment on column public.ai_automation_runs.finished_at is 'When the last contact of the run left the flight; empty while any is in it.';
+comment on column public.ai_automation_runs.total is 'Contacts queued, less those deleted while in flight.';
+comment on column public.ai_automation_runs.sent is 'Those whose message Facebook accepted.';
+comment on column public.ai_automation_runs.skipped is 'Those that were not written to, with a reason.';
+comment on column public.ai_automation_runs.failed is 'Those that need a person.';
+comment on index public.ai_automation_runs_newest_idx is 'Serves the monitor: the last run of one automation.';
+comment on index public.ai_automation_runs_owner_idx is 'Serves row level security and the deletion of a person.';
 -- Where every contact is, how it got there, and every try to send.
 
 create table if not exists public.ai_automation_contact_states (

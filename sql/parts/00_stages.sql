@@ -60,6 +60,8 @@ create table if not exists public.ai_automation_stage_moves (
 
 comment on table public.ai_automation_stage_moves is
 'The stage graph: a move that is not a row here is refused by a trigger, whoever tries it.';
+comment on column public.ai_automation_stage_moves.from_stage is 'Where a contact is.';
+comment on column public.ai_automation_stage_moves.to_stage is 'Where it may go from there in one step.';
 
 insert into public.ai_automation_stage_moves (from_stage, to_stage)
 values
