@@ -9,7 +9,7 @@ compile := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run worker dashboard reset test check browser sql docs lock
+.PHONY: help run worker dashboard reset test check bench browser sql docs lock
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,10 +32,13 @@ test: $(installed_tests) browser ## run all tests; one of them: make test args=t
 check: $(installed_tests) ## style, types, layers, SQL
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check --quiet .
-	@$(python) -m mypy app.py api pages pipeline local sql
+	@$(python) -m mypy app.py api pages pipeline local bench sql
 	@.venv/bin/lint-imports --no-logo
 	@$(python) -m sqlfluff lint --nocolor --disable-progress-bar sql/parts
 	@cat $(parts) | cmp -s - $(migration) || { echo "$(migration) is not what sql/parts/ make: run 'make sql'." >&2; exit 1; }
+
+bench: $(installed_tests) ## measure speed against the bars; takes minutes and both cores (args=--quick: seconds)
+	@$(python) -m bench $(args)
 
 sql: ## join sql/parts/ into the one file that is pasted into Supabase
 	@cat $(parts) > $(migration)

@@ -1,0 +1,1 @@
+"""This package is where Stagelight's speed is measured: `make bench`."""

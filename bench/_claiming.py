@@ -1,0 +1,86 @@
+"""This file is where claims are measured while a hundred thousand contacts wait."""
+
+from bench._cluster import as_superuser, as_worker
+from bench._plans import findings, plans_of
+from bench._reading import line_of_plans
+from bench._timing import Line, line_of_times, timed
+from bench._working import CLAIM, claim
+from local.postgres import Postgres
+
+LIMIT = 200
+AT_MOST = 20
+NEWCOMERS = 10
+# The last tenant's ten contacts, queued after everybody else's.
+ARRIVE = """
+with tenant as (
+    insert into auth.users (id, email) values (gen_random_uuid(), 'new@example.com') returning id
+),
+
+page as (
+    insert into public.facebook_pages (user_id, facebook_page_id, name)
+    select tenant.id, 'new', 'New page' from tenant
+    returning id, user_id
+),
+
+rule as (
+    insert into public.ai_automation_rules (user_id, page_id, name, enabled, run_24_7, wait_minutes)
+    select page.user_id, page.id, 'New', true, true, 0 from page
+    returning id, user_id, page_id
+),
+
+contact as (
+    insert into public.contacts (user_id, page_id, sender_id, last_inbound_at)
+    select rule.user_id, rule.page_id, n::text, now() - interval '2 hours'
+    from rule cross join generate_series(1, 10) as n
+    returning id, user_id
+)
+
+insert into public.ai_automation_contact_states (user_id, rule_id, contact_id)
+select contact.user_id, rule.id, contact.id from contact cross join rule
+returning id
+"""
+
+
+def measure_claims(postgres: Postgres, database: str, repetitions: int) -> list[Line]:
+    """Claims of LIMIT, each of contacts that were not claimed before, commit included."""
+    waiting = _waiting(postgres, database)
+    newcomers = _newcomers_served(postgres, database)
+    plans = plans_of(postgres, database, "service_role", CLAIM, ["queued", LIMIT])
+    with as_worker(postgres, database) as worker:
+        times = [timed(lambda: claim(worker, "queued", LIMIT)) for _ in range(repetitions + 2)]
+        others = {
+            stage: [timed(lambda: claim(worker, stage, LIMIT)) for _ in range(5)]  # noqa: B023
+            for stage in ("eligible", "ready_to_send")
+        }
+    return [
+        line_of_times(f"claim of {LIMIT} with {waiting:,} queued", times[2:], AT_MOST),
+        line_of_plans(findings(plans)),
+        Line(
+            f"  a new tenant's {NEWCOMERS} contacts in the first claim",
+            str(newcomers),
+            "",
+            str(NEWCOMERS),
+            newcomers == NEWCOMERS,
+        ),
+        *(line_of_times(f"claim of {LIMIT} {stage}", taken) for stage, taken in others.items()),
+    ]
+
+
+def _waiting(postgres: Postgres, database: str) -> int:
+    query = (
+        "select count(*) from public.ai_automation_contact_states where current_stage = 'queued'"
+    )
+    with as_superuser(postgres, database) as connection:
+        [[waiting]] = connection.execute(query).fetchall()
+    return int(waiting)
+
+
+def _newcomers_served(postgres: Postgres, database: str) -> int:
+    """How many of a new tenant's contacts are in the first claim after they came; nothing stays."""
+    with (
+        as_superuser(postgres, database) as connection,
+        connection.transaction(force_rollback=True),
+    ):
+        arrived = {state_id for (state_id,) in connection.execute(ARRIVE)}
+        connection.execute("set local role service_role")
+        return len(arrived & {job[0] for job in claim(connection, "queued", LIMIT)})

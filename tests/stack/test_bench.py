@@ -1,0 +1,49 @@
+"""This file is where the database's benchmark is run in small: it works when it is needed."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.running import ROOT
+
+ROWS = (
+    "stage cards of one automation",
+    "live stats of one automation",
+    "live stats of all automations",
+    "monitor of one automation, 100 cards",
+    "dry run of one automation",
+    "claim of 200 with",
+    "a new tenant's 10 contacts in the first claim",
+    "bookkeeping, batches of 100 over 1 automation",
+)
+
+
+@pytest.fixture(scope="module")
+def told() -> str:
+    """What it prints; its times are those of a test machine, so missing a bar is no fault."""
+    command = [sys.executable, "-m", "bench.database", "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout
+
+
+def line_of(told: str, what: str) -> str:
+    [line] = [line for line in told.splitlines() if line.strip().startswith(what)]
+    return line
+
+
+@pytest.mark.parametrize("what", ROWS)
+def test_every_measure_has_its_line(told: str, what: str) -> None:
+    assert any(character.isdigit() for character in line_of(told, what).removeprefix(what))
+
+
+def test_it_says_what_was_missed_or_that_nothing_was(told: str) -> None:
+    assert ("NOT MET: " in told) != ("Every bar is met." in told)
+
+
+def test_no_measured_query_reads_history(told: str) -> None:
+    lines = [line for line in told.splitlines() if "reads the history" in line]
+
+    assert len(lines) == 5
+    assert all(line.endswith(" met") for line in lines), told
