@@ -24,10 +24,12 @@ from api.login import Login
 from api.sessions import Sessions
 from pages._components.errors import show_error
 from pages._components.shell import INDEX, STYLES, shell
+from pipeline.feed import FeedError, signed_in
 from pipeline.settings import Settings, SettingsError, read_settings
 
 ROOT = Path(__file__).parent
 SHORTEST_SECRET = 32
+NEW_AUTOMATION = "/automations/new"
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=50)
 
 
@@ -77,7 +79,8 @@ def create_server(settings: Settings) -> ASGIApp:
     ]
     fastapi.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
     fastapi.router.lifespan_context = _lifespan(fastapi, http, sessions)
-    site = Site(lambda: app.callback_map, cache(lambda: list(app.csp_hashes())), _is_page)
+    hashes = cache(lambda: list(app.csp_hashes()))
+    site = Site(lambda: app.callback_map, hashes, _is_page, _is_there)
     return Guard(fastapi, settings, http, sessions, site)
 
 
@@ -118,6 +121,18 @@ def _is_page(path: str) -> bool:
         return True
     page, _ = dash._pages._path_to_page(path.strip("/"))  # type: ignore[no-untyped-call]
     return bool(page) and not page["module"].endswith("not_found_404")
+
+
+async def _is_there(path: str) -> bool:
+    """False for the address of an automation that does not exist, or is somebody else's."""
+    page, variables = dash._pages._path_to_page(path.strip("/"))  # type: ignore[no-untyped-call]
+    rule_id = (variables or {}).get("rule_id") if page else None
+    if rule_id is None or path.rstrip("/") == NEW_AUTOMATION:
+        return True
+    try:
+        return await signed_in.get().rule_exists(rule_id)
+    except FeedError:
+        return True  # the page itself says that the database is away
 
 
 def serve(settings: Settings) -> None:

@@ -48,6 +48,8 @@ class Site:
     callbacks: Callable[[], Callbacks]
     script_hashes: Callable[[], list[str]]
     is_page: Callable[[str], bool]
+    # Whether what the address names exists for the person who is signed in.
+    is_there: Callable[[str], Awaitable[bool]]
 
 
 class Guard:
@@ -118,6 +120,7 @@ class Guard:
         client = user_client(self._settings, self._http, tokens.access_token)
         token = signed_in.set(Feed(client, tokens.email))
         try:
+            request.state.there = await self._site.is_there(request.url.path)
             await self._app(request.scope, receive, send)
         finally:
             signed_in.reset(token)
@@ -134,7 +137,7 @@ class Guard:
         return None
 
     def _with_headers(self, request: Request, send: Send) -> Send:
-        """Adds security headers; says 404 for a page that does not exist but is drawn by Dash."""
+        """Adds security headers; says 404 for what does not exist but is drawn by Dash."""
 
         async def wrapped(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -152,7 +155,8 @@ class Guard:
         if not path.startswith(PUBLIC_TREES):
             headers["Cache-Control"] = "no-store"
         html = headers.get("content-type", "").startswith("text/html")
-        if html and message["status"] == 200 and not self._site.is_page(path):
+        there = getattr(request.state, "there", True) and self._site.is_page(path)
+        if html and message["status"] == 200 and not there:
             message["status"] = 404
 
 

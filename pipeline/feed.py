@@ -4,38 +4,29 @@ import asyncio
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
-from uuid import UUID
 
 import httpx
 from postgrest.exceptions import APIError
 from supabase import AsyncClient
 
+from pipeline.answers import FeedError, answer, is_uuid
+from pipeline.rule_actions import RuleActions
+
 Row = dict[str, Any]
+
+__all__ = ["Feed", "FeedError", "signed_in"]
 
 RULE_COLUMNS = (
     "id,name,enabled,include_tags,include_mode,exclude_tags,wait_minutes,max_follow_ups,"
     "daily_limit,active_days,active_from,active_until,time_zone,run_24_7,page_id"
 )
-# A person's mistake, told in words meant for people (raise exception in sql/parts/70_people.sql).
-TOLD_BY_US = frozenset({"P0001", "P0002", "22023"})
-SIGNED_OUT = frozenset({"PGRST301", "PGRST302", "PGRST303", "401"})
 
 
-class FeedError(Exception):
-    """The database could not do it; `message` and `hint` are sentences for the person."""
-
-    def __init__(self, message: str, hint: str = "", *, signed_out: bool = False) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.signed_out = signed_out
-
-
-class Feed:
+class Feed(RuleActions):
     """What one signed-in person sees and does. Every method may raise FeedError."""
 
     def __init__(self, client: AsyncClient, email: str = "", person: str = "") -> None:
-        self._client = client
+        super().__init__(client)
         self.email = email
         # Names whose rows these are; what is read for one person is never shown to another.
         self.person = person
@@ -63,15 +54,15 @@ class Feed:
         found: dict[str, int] = {}
         for page in await self.pages():
             query = self._client.table("contacts").select("id", count="exact", head=True)  # type: ignore[arg-type]
-            answer = await _answer(query.eq("page_id", page["id"]))
-            found[page["id"]] = int(answer.count or 0)
+            counted = await answer(query.eq("page_id", page["id"]))
+            found[page["id"]] = int(counted.count or 0)
         return found
 
     async def snapshot(
         self, rule_id: str, stage: str = "", search: str = "", limit: int = 100, offset: int = 0
     ) -> Row | None:
         """All that the monitor shows, of one moment; None when there is no such rule for you."""
-        if not _is_uuid(rule_id):
+        if not is_uuid(rule_id):
             return None
         answer = await self._call(
             "monitor_snapshot",
@@ -153,37 +144,8 @@ class Feed:
             return "Supabase does not answer."
         return ""
 
-    async def _read(self, table: str, columns: str) -> list[Row]:
-        return list((await _answer(self._client.table(table).select(columns))).data)
-
-    async def _call(self, function: str, **arguments: Any) -> Any:
-        return (await _answer(self._client.rpc(function, arguments))).data
-
 
 signed_in: ContextVar[Feed] = ContextVar("signed_in")
-
-
-async def _answer(query: Any) -> Any:
-    try:
-        return await query.execute()
-    except APIError as error:
-        raise _told(error) from None
-    except httpx.HTTPError:
-        raise FeedError(
-            "The database does not answer.", "What you see is the last known state; it retries."
-        ) from None
-
-
-def _told(error: APIError) -> FeedError:
-    """Only sentences written for people are passed on; others may carry rows or internals."""
-    code = str(error.code)
-    if code in TOLD_BY_US and error.message:
-        return FeedError(error.message, error.hint or "")
-    if code == "22P02":
-        return FeedError("This automation does not exist.")
-    if code in SIGNED_OUT:
-        return FeedError("Your sign-in has ended.", "Sign in again.", signed_out=True)
-    return FeedError("The database could not do that.", f"Its code was {code}. Try again.")
 
 
 def _unready(error: APIError) -> str:
@@ -195,11 +157,3 @@ def _unready(error: APIError) -> str:
     if str(error.code) == "401":
         return "Supabase refuses SUPABASE_PUBLISHABLE_KEY."
     return f"Supabase answers with an error ({error.code})."
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

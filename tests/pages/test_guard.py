@@ -81,6 +81,26 @@ def test_an_unknown_page_is_a_404_also_for_programs(http, session):
     assert http.get("/contacts", headers=session).status_code == 200
 
 
+def test_an_automation_of_nobody_or_of_somebody_else_is_a_404(http, session, stack, people):
+    owner = people.user(f"{secrets.token_hex(6)}@example.com")
+    other = people.rule(people.page(owner))
+    mine = people.rows(
+        "select r.id from public.ai_automation_rules as r"
+        " inner join auth.users as u on u.id = r.user_id where u.email = %s limit 1",
+        stack.demo_email,
+    )[0]
+
+    for rule_id, status in (
+        (mine["id"], 200),
+        (other["id"], 404),
+        (uuid.uuid4(), 404),
+        ("x", 404),
+        ("new", 404),
+    ):
+        address = f"/automations/{rule_id}/monitor"
+        assert http.get(address, headers=session).status_code == status, address
+
+
 def test_an_expired_callback_tells_the_browser_to_go_to_the_door(http):
     answer = http.post(CALLBACK, json={}, headers={"cookie": f"{COOKIE}=guessed"})
 

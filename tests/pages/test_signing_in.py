@@ -69,6 +69,7 @@ def test_a_second_person_sees_nothing_of_the_first(
     stranger.open(monitor)
     expect(page.locator("#not-found")).to_contain_text("does not exist")
     expect(page.locator("body")).not_to_contain_text("Winback")
+    stranger.expect_complaint("404")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,7 @@ def test_a_monitor_of_nothing_says_so(demo: Visit, path: str) -> None:
     page = demo.open(path)
 
     expect(page.locator("#not-found")).to_contain_text("This automation does not exist")
+    demo.expect_complaint("404")
 
 
 def test_an_unknown_address_leads_back(demo: Visit) -> None:
