@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,16 +34,9 @@ class Project:
     anon: Client
     column: dict
 
-    def arguments(self, function: str):
+    def arguments(self, function: str, things: dict | None = None):
         """What to call the function with, to get at A's things."""
-        return self._filled(doors.FUNCTIONS[function])
-
-    def _filled(self, value):
-        if isinstance(value, dict):
-            return {name: self._filled(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [self._filled(inner) for inner in value]
-        return self.things.get(value[1:-1], value) if isinstance(value, str) else value
+        return filled(doors.FUNCTIONS[function], things or self.things)
 
     def belongings(self):
         """Everything A has, and what belongs to nobody, row by row."""
@@ -54,13 +47,24 @@ class Project:
         }
 
 
+def filled(value, things):
+    """The value, with {rule} and the like replaced by ids."""
+    if isinstance(value, dict):
+        return {name: filled(inner, things) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, things) for inner in value]
+    return things.get(value[1:-1], value) if isinstance(value, str) else value
+
+
 @contextmanager
-def two_owners(cluster: Postgres, home: Path, *, old_grants: bool) -> Iterator[Project]:
-    """A and B, where everything is A's."""
+def two_owners(
+    cluster: Postgres, home: Path, *, old_grants: bool, holes: str = ""
+) -> Iterator[Project]:
+    """A and B, where everything is A's; `holes` is SQL that opens some, after the migration."""
     name = f"isolation_{secrets.token_hex(6)}"
     make_database(cluster, name, old_grants=old_grants)
     migrate(cluster.dsn(dbname=name))
-    world, port = World(cluster.dsn(dbname=name)), free_port()
+    port = free_port()
     database = Database(cluster, name)
     config = Config(
         url=f"http://127.0.0.1:{port}",
@@ -70,18 +74,20 @@ def two_owners(cluster: Postgres, home: Path, *, old_grants: bool) -> Iterator[P
         publishable_key="sb_publishable_isolation",
         secret_key="sb_secret_isolation",
     )
-    with serving(create_gateway(config), port), httpx.Client() as http:
+    with closing(World(cluster.dsn(dbname=name))) as world:
         a, b = world.user("a@example.com"), world.user("b@example.com")
-        yield Project(
-            world,
-            a,
-            b,
-            belongings_of(world, a),
-            *(signed_in(config, http, person) for person in (a, b)),
-            anon=client(config, http, {}),
-            column=columns_to_try(world),
-        )
-    world.close()
+        things = belongings_of(world, a)
+        world.connection.execute(holes.encode())
+        with serving(create_gateway(config), port), httpx.Client() as http:
+            yield Project(
+                world,
+                a,
+                b,
+                things,
+                *(signed_in(config, http, person) for person in (a, b)),
+                anon=client(config, http, {}),
+                column=columns_to_try(world),
+            )
 
 
 def client(config, http, headers):

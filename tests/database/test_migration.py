@@ -81,31 +81,12 @@ def test_the_stage_graph_in_the_database_is_the_one_in_python(world):
 
 
 CATALOGUE_RULES = {
-    "every table has row level security": """
-        select relname from pg_class
-        where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relrowsecurity
-    """,
-    "every view runs as its reader": """
-        select relname from pg_class
-        where relnamespace = 'public'::regnamespace and relkind = 'v'
-            and not coalesce(reloptions @> '{security_invoker=on}', false)
-    """,
-    "every function pins its search path": """
-        select proname from pg_proc
-        where pronamespace = 'public'::regnamespace
-            and not coalesce(proconfig @> '{"search_path=\\"\\""}', false)
-    """,
     "every foreign key has an index": """
         select conname from pg_constraint as k
         where k.contype = 'f' and k.connamespace = 'public'::regnamespace and not exists (
             select 1 from pg_index as i
             where i.indrelid = k.conrelid and i.indkey[0] = any(k.conkey)
         )
-    """,
-    "no policy is without a role or for everybody": """
-        select polname from pg_policy as p
-        where p.polrelid in (select oid from pg_class where relnamespace = 'public'::regnamespace)
-            and p.polroles <> array['authenticated'::regrole::oid]
     """,
     "every object is explained": """
         select relname from pg_class
