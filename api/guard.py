@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.checks import Callbacks, is_callback_body, is_cross_site
 from api.sessions import Sessions
-from pipeline.clients import SignInError, Tokens, refresh, user_client
+from pipeline.clients import SignInError, Tokens, refresh, subject, user_client
 from pipeline.feed import Feed, signed_in
 from pipeline.settings import LOOPBACK, Settings
 
@@ -118,7 +118,7 @@ class Guard:
                 return
             receive = replay(body or b"", request.receive)
         client = user_client(self._settings, self._http, tokens.access_token)
-        token = signed_in.set(Feed(client, tokens.email))
+        token = signed_in.set(Feed(client, tokens.email, subject(tokens.access_token)))
         try:
             request.state.there = await self._site.is_there(request.url.path)
             await self._app(request.scope, receive, send)

@@ -14,6 +14,14 @@
     return whole + " s";
   }
 
+  // One unit, for narrow places: 0.4 s, 12 s, 7 min, 3 h, 2 d.
+  function brief(seconds) {
+    const value = Math.max(0, seconds);
+    if (value < 60) return duration(value, true);
+    for (const [size, unit] of UNITS) if (value >= size) return Math.floor(value / size) + " " + unit;
+    return "";
+  }
+
   // mm:ss until something happens, longer waits in words, "due" when the time has come.
   function until(seconds) {
     if (seconds <= 0) return "due";
@@ -32,10 +40,17 @@
     return today ? clock.format(then) : day.format(then) + ", " + clock.format(then);
   }
 
+  const second = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  function exact(epoch, now) {
+    const then = new Date(epoch * 1000);
+    const today = new Date(now * 1000).toDateString() === then.toDateString();
+    return today ? second.format(then) : day.format(then) + ", " + second.format(then);
+  }
+
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "your zone";
   const number = new Intl.NumberFormat("en");
 
   window.stagelight = Object.assign(window.stagelight || {}, {
-    words: { duration, until, moment, zone, number: (n) => number.format(n) },
+    words: { duration, brief, until, moment, exact, zone, number: (n) => number.format(n) },
   });
 })();

@@ -1,14 +1,19 @@
 // The contact cards: one node per contact, kept for as long as the contact is listed.
 (function () {
-  const { words } = window.stagelight;
+  const { words, reader } = window.stagelight;
   const STAGES = {
     queued: ["🕐", "Queued"], checking: ["🔍", "Checking"], eligible: ["✅", "Eligible"],
     generating: ["⚡", "Generating"], ready_to_send: ["🎯", "Ready"], sending: ["📤", "Sending"],
     sent: ["✅", "Sent"], failed: ["❌", "Failed"], skipped: ["⏭️", "Skipped"], completed: ["✅", "Completed"],
   };
-  const BUTTONS = { cancel: "Cancel", retry: "Retry" };
+  // What a card offers, by what its contact allows: [act, word, look].
+  const BUTTONS = {
+    cancel: [["cancel", "Cancel"]], retry: [["retry", "Retry"]], again: [["again", "Retry…"]],
+    review: [["reject", "Reject…"], ["edit", "Edit…"], ["approve", "Approve", "btn-primary"]],
+  };
   const SINCE = { sent: "Sent", failed: "Failed", skipped: "Skipped", completed: "Completed" };
-  const nodes = new Map();
+  const rows = new Map(), nodes = new Map();
+  let order = [], changed = new Set();
 
   const make = (tag, className, parent) => {
     const node = document.createElement(tag);
@@ -21,20 +26,46 @@
     const first = node.firstChild;
     if (!first) { if (text) node.textContent = text; } else if (first.nodeValue !== text) first.nodeValue = text;
   };
-  const show = (node, text) => { node.hidden = !text; put(node, text || ""); };
+  const show = (node, text) => { if (node.hidden !== !text) node.hidden = !text; put(node, text || ""); };
+  const button = (text, act, parent, look) => {
+    const node = make("button", "btn btn-sm " + (look || "btn-soft"), parent);
+    node.type = "button";
+    node.dataset.act = act;
+    node.textContent = text;
+    return node;
+  };
+
+  // What the server said is kept at once; it is drawn when nobody is in the way of it.
+  function take(answer) {
+    if (answer.all) { rows.clear(); order = []; }
+    for (const { "-": gone, ...fields } of answer.cards || []) {
+      const row = { ...rows.get(fields.id), ...fields };
+      for (const name of gone || []) delete row[name];
+      rows.set(row.id, row);
+      changed.add(row.id);
+    }
+    if (!answer.order) return;
+    const before = order;
+    order = answer.order.flatMap((entry) => (Array.isArray(entry) ? before.slice(entry[0], entry[0] + entry[1]) : [entry]));
+    const listed = new Set(order);
+    for (const id of rows.keys()) if (!listed.has(id)) rows.delete(id);
+  }
 
   function build(id) {
     const card = make("article", "contact");
     card.dataset.stateId = id;
+    card.tabIndex = -1;
     const top = make("div", "contact-top", card);
     const name = make("strong", "contact-name", top);
     name.dir = "auto";
+    name.id = "contact-" + id;
+    card.setAttribute("aria-labelledby", name.id);
     const tag = make("span", "stage-tag", top);
     const icon = make("span", "", tag);
     icon.setAttribute("aria-hidden", "true");
     const word = make("span", "", tag);
-    const button = make("button", "btn btn-soft btn-sm contact-act", top);
-    button.type = "button";
+    const acts = make("div", "contact-acts", top);
+    const told = button("Timeline", "timeline", acts, "btn-quiet");
     const message = make("p", "contact-message", card);
     message.dir = "auto";
     const error = make("p", "contact-error", card);
@@ -43,37 +74,46 @@
     const facts = make("div", "contact-facts", card);
     const fact = (name) => make("span", name || "", facts);
     return {
-      card, name, icon, word, button, message, error, cause, hint, row: null,
-      status: fact(), time: fact("ticks"), due: fact("ticks sends"), follow: fact(), written: fact(), attempt: fact(), check: fact(),
+      card, name, icon, word, acts, told, message, error, cause, hint, row: null,
+      status: fact(), time: fact("ticks"), due: fact("ticks sends"), follow: fact(), written: fact(), attempt: fact(), check: fact(), gone: fact("gone-word"),
     };
   }
 
   function fill(node, row) {
     const [icon, word] = STAGES[row.stage] || ["", row.stage];
-    if (!node.row || node.row.stage !== row.stage) {
-      node.card.className = "contact st-" + row.stage + (node.row ? " moved" : "");
+    const was = node.row;
+    if (!was || was.stage !== row.stage || was.can !== row.can) {
+      node.card.className = "contact st-" + row.stage + (was && was.stage !== row.stage ? " moved" : "");
       node.card.dataset.stage = row.stage;
       put(node.icon, icon);
-      put(node.word, word);
+      put(node.word, row.can === "review" ? word + " · to review" : word);
+      offer(node, row);
     }
     put(node.name, row.name);
     show(node.message, row.message);
-    node.error.hidden = !row.error;
+    if (node.error.hidden !== !row.error) node.error.hidden = !row.error;
     put(node.cause, row.error || "");
     put(node.hint, row.hint ? " " + row.hint : "");
     node.error.title = row.code || "";
-    show(node.status, row.status);
+    show(node.status, row.lost ? "Its worker is gone; another takes it up" : row.status);
     show(node.follow, row.follow_up);
     show(node.written, row.written);
     show(node.attempt, row.attempt ? "Attempt " + row.attempt : "");
-    node.button.hidden = !row.can;
-    if (!node.row || node.row.can !== row.can || node.row.stage !== row.stage) {
-      node.button.dataset.act = row.can || "";
-      node.button.removeAttribute("aria-busy");
-      put(node.button, BUTTONS[row.can] || "");
-      node.button.setAttribute("aria-label", (BUTTONS[row.can] || "") + " " + row.name);
-    }
+    show(node.gone, "");
     node.row = row;
+  }
+
+  // A button that stays keeps its node, and with it the press or the focus that is on it.
+  function offer(node, row) {
+    const offers = BUTTONS[row.can] || [];
+    const old = new Map([...node.acts.children].slice(1).map((each) => [each.dataset.act, each]));
+    for (const [act, each] of old) if (!offers.some(([name]) => name === act)) each.remove();
+    for (const [act, text, look] of offers) {
+      const each = old.get(act) || button(text, act, node.acts, look);
+      each.removeAttribute("aria-busy");
+      each.setAttribute("aria-label", text.replace("…", "") + " " + row.name);
+    }
+    node.told.setAttribute("aria-label", "Timeline of " + row.name);
   }
 
   function tick(now) {
@@ -81,15 +121,15 @@
       const row = node.row;
       const past = SINCE[row.stage];
       put(node.time, past ? past + " " + words.duration(now - row.since) + " ago" : "In stage " + words.duration(now - row.since));
-      show(node.due, row.send_at ? "Sends " + words.until(row.send_at - now) : "");
+      show(node.due, row.closes ? "Window closes " + words.until(row.closes - now) : row.send_at ? "Sends " + words.until(row.send_at - now) : "");
       show(node.check, row.check_at ? (row.check_at > now ? "Next check " + words.moment(row.check_at, now) : "Next check with the next run") : "");
     }
   }
 
   // Only nodes outside the longest run that is already in order are moved; a moved node loses focus.
-  function arrange(list, order) {
+  function arrange(list) {
     const place = new Map([...list.children].map((child, index) => [child, index]));
-    const wanted = order.map((id) => nodes.get(id)).filter(Boolean).map((node) => node.card);
+    const wanted = order.map((id) => nodes.get(id).card);
     const stays = longestIncreasing(wanted.map((card) => place.get(card) ?? -1));
     let next = null;
     for (let index = wanted.length - 1; index >= 0; index--) {
@@ -113,24 +153,62 @@
     return stays;
   }
 
-  function draw(list, rows, order) {
-    for (const row of rows || []) {
-      if (!nodes.has(row.id)) nodes.set(row.id, build(row.id));
-      fill(nodes.get(row.id), row);
-    }
-    if (!order) return;
-    const listed = new Set(order);
+  // Answers how many rows wait until the reader has left the list; `settle` puts them in anyway.
+  function draw(list, settle) {
+    const waits = !settle && nodes.size > 0 && reader.isIn(list);
+    const dirty = [...changed].filter((id) => nodes.has(id) && rows.has(id));
+    const heights = waits ? dirty.map((id) => nodes.get(id).card.offsetHeight) : [];
+    for (const id of dirty) { fill(nodes.get(id), rows.get(id)); changed.delete(id); }
+    if (waits) return hold(dirty, heights);
     for (const [id, node] of nodes) {
-      if (listed.has(id)) continue;
+      if (rows.has(id)) { back(node, rows.get(id)); continue; }
       node.card.remove();
       nodes.delete(id);
     }
-    const focused = document.activeElement;
-    arrange(list, order);
-    if (focused && focused !== document.activeElement && list.contains(focused)) focused.focus({ preventScroll: true });
+    for (const id of order) {
+      if (nodes.has(id)) continue;
+      nodes.set(id, build(id));
+      fill(nodes.get(id), rows.get(id));
+    }
+    changed.clear();
+    const focus = document.activeElement;
+    arrange(list);
+    if (focus && focus !== document.activeElement && list.contains(focus)) focus.focus({ preventScroll: true });
+    return 0;
   }
 
-  function clear() { nodes.clear(); }
+  function back(node, row) {
+    node.card.style.minHeight = "";
+    if (!node.card.classList.contains("gone")) return;
+    node.card.classList.remove("gone");
+    for (const each of node.acts.children) each.disabled = false;
+    fill(node, row);
+  }
 
-  Object.assign(window.stagelight, { cards: { draw, tick, clear }, make, put, show });
+  function hold(dirty, heights) {
+    dirty.forEach((id, index) => {
+      const card = nodes.get(id).card;
+      if (card.offsetHeight < heights[index]) card.style.minHeight = heights[index] + "px";
+    });
+    for (const [id, node] of nodes) {
+      if (rows.has(id) || node.card.classList.contains("gone")) continue;
+      node.card.classList.add("gone");
+      show(node.gone, "No longer in this list");
+      for (const each of [...node.acts.children].slice(1)) each.disabled = true;
+    }
+    return order.filter((id) => !nodes.has(id)).length;
+  }
+
+  // Whether the list shows something else, or in another order, than the server said last.
+  function isBehind(list) {
+    if (list.children.length !== order.length) return true;
+    return order.some((id, index) => !nodes.has(id) || list.children[index] !== nodes.get(id).card);
+  }
+
+  function clear() { nodes.clear(); rows.clear(); changed.clear(); order = []; }
+
+  Object.assign(window.stagelight, {
+    cards: { take, draw, tick, clear, isBehind, row: (id) => rows.get(id) || (nodes.get(id) || {}).row, count: () => order.length },
+    make, put, show, button, STAGES,
+  });
 })();

@@ -1,97 +1,134 @@
 // The live monitor's heart: when to ask, what to do with an answer, how old the data is.
 (function () {
-  const { words, cards, board, put } = window.stagelight;
-  const PER_PAGE = 100, GIVE_UP_MS = 8000, REFETCH_MS = 1000;
+  const { words, cards, board, put, reader, many } = window.stagelight;
+  const PER_PAGE = 100, GIVE_UP_MS = 8000, AGAIN_MS = 2000, SPREAD_MS = 120, SAY_MS = 10000;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   const now = () => Date.now() / 1000 + state.skew;
-  let state = fresh(null), pressed = false;
+  let state = fresh(null), pressed = false, timer = 0, timed = false;
 
   function fresh(root) {
     return {
-      root, rev: "", seq: 0, waiting: 0, askedAt: 0, dataAt: 0, skew: 0, problem: null, held: null, listed: 0,
-      stage: root ? root.dataset.stageFilter : "", search: root ? byId("contact-search").value : "", offset: 0,
+      root, rev: "", seq: 0, waiting: 0, askedAt: 0, nextAt: 0, again: false, dataAt: 0, skew: 0, problem: null,
+      dirty: false, settle: true, waits: 0, said: "", saidAt: 0,
+      stage: root ? root.dataset.stageFilter : "", search: root ? byId("contact-search").value : "",
+      cause: root && "causeFilter" in root.dataset ? root.dataset.causeFilter : null, offset: 0,
     };
   }
 
   // Answers nothing, or the next request. One at a time: a slow server is never asked twice.
+  // Everybody who looks at one view asks when its moment has run out, so that the server reads it once for all.
   function gate() {
-    if (!byId("monitor") || document.hidden) return none();
-    if (state.root !== byId("monitor")) return none(); // apply() sees a new page first
-    const given = Date.now() - state.askedAt;
-    const ticked = window.dash_clientside.callback_context.triggered_id === "live-tick";
-    if (ticked && (given < REFETCH_MS || (state.waiting && given < GIVE_UP_MS))) return none();
+    const root = byId("monitor"), at = Date.now();
+    if (!root || document.hidden || state.root !== root) return none(); // apply() sees a new page first
+    const person = window.dash_clientside.callback_context.triggered_id === "live-now" && !timed;
+    timed = false;
+    if (state.waiting && at - state.askedAt < GIVE_UP_MS) { state.again = state.again || person; return none(); }
+    if (!person && at < state.nextAt - 20) { wake(state.nextAt - at); return none(); }
+    clearTimeout(timer);
     state.waiting = ++state.seq;
-    state.askedAt = Date.now();
-    return { seq: state.seq, rev: state.rev, rule_id: state.root.dataset.ruleId, stage: state.stage, search: state.search, offset: state.offset };
+    state.askedAt = at;
+    state.again = false;
+    const request = { seq: state.seq, rev: state.rev, rule_id: state.root.dataset.ruleId, stage: state.stage, search: state.search, offset: state.offset, now: person };
+    return state.cause === null ? request : { ...request, cause: state.cause };
   }
 
-  function askNow() {
-    window.dash_clientside.set_props("live-now", { data: Date.now() });
+  function wake(after) {
+    clearTimeout(timer);
+    timer = setTimeout(() => { timed = true; askNow(); }, after);
   }
+
+  function askNow() { window.dash_clientside.set_props("live-now", { data: Date.now() }); }
 
   function apply(answer) {
     const root = byId("monitor");
     if (!root || !answer) return none();
     if (state.root !== root) { cards.clear(); board.clear(); state = fresh(root); }
     if (answer.seq !== state.seq) return none();
-    state.waiting = 0;
+    ended();
     if (answer.gone) { location.reload(); return none(); }
     state.problem = answer.problem || null;
     if (!answer.problem) {
       state.skew = answer.now - Date.now() / 1000;
-      state.dataAt = Date.now();
+      state.dataAt = Date.now() - answer.age * 1000;
+      state.nextAt = Date.now() + answer.wait * 1000 + Math.random() * SPREAD_MS;
       state.rev = answer.rev;
-      state.held = state.held ? merged(state.held, answer) : answer;
+      board.take(answer);
+      cards.take(answer);
+      if (state.viewSeq && state.seq >= state.viewSeq) { state.settle = true; state.viewSeq = 0; }
+      state.dirty = true;
       if (!pressed) flush();
     }
     tick();
     return none();
   }
 
-  // While a pointer is down nothing may move under it; what came in the meantime is joined.
-  function merged(older, newer) {
-    const rows = new Map((older.cards || []).map((card) => [card.id, card]));
-    for (const card of newer.cards || []) rows.set(card.id, card);
-    return { ...older, ...newer, cards: [...rows.values()], order: newer.order || older.order };
+  // A request is over, answered or not; what a person asked for meanwhile is asked now.
+  function ended() {
+    state.waiting = 0;
+    state.nextAt = Date.now() + AGAIN_MS;
+    if (state.again) setTimeout(askNow, 0);
   }
 
   function flush() {
-    const answer = state.held;
-    if (!answer || !state.root) return;
-    state.held = null;
-    board.draw(answer);
-    cards.draw(byId("contacts"), answer.cards, answer.order);
-    if (answer.order) state.listed = answer.order.length;
+    if (!state.dirty || !state.root || !state.root.isConnected) return;
+    state.dirty = false;
+    reader.steadily(state.root, [byId("alerts")], () => {
+      board.draw();
+      board.tick(now());
+      drawList(state.settle);
+    });
+    state.settle = false;
     drawFoot();
   }
 
+  function drawList(settle) {
+    state.waits = cards.draw(byId("contacts"), settle);
+    cards.tick(now());
+    const strip = byId("new-rows");
+    if (strip.hidden !== !state.waits) strip.hidden = !state.waits;
+    if (state.waits) put(byId("show-new"), words.number(state.waits) + " new");
+  }
+
   function drawFoot() {
-    const matching = (board.totals() || {}).matching || 0;
-    const first = state.listed ? state.offset + 1 : 0;
-    const range = matching > PER_PAGE ? words.number(first) + "–" + words.number(state.offset + state.listed) : words.number(state.listed);
+    const matching = (board.totals() || {}).matching || 0, listed = cards.count();
+    const first = listed ? state.offset + 1 : 0;
+    const range = matching > PER_PAGE ? words.number(first) + "–" + words.number(state.offset + listed) : words.number(listed);
     put(byId("showing"), `Showing ${range} of ${words.number(matching)} · updates every 2 s · times in ${words.zone}`);
     byId("paging").hidden = matching <= PER_PAGE;
     byId("page-back").disabled = state.offset === 0;
-    byId("page-on").disabled = state.offset + state.listed >= matching;
-    const filtered = state.stage || state.search;
+    byId("page-on").disabled = state.offset + listed >= matching;
+    const filtered = state.stage || state.search || state.cause !== null;
     const nobody = byId("nobody");
-    nobody.hidden = state.listed > 0;
+    nobody.hidden = listed > 0;
     put(nobody, filtered ? "No contact fits this filter." : "Nobody is on the way. Press “Run now” to queue every contact that matches.");
     byId("clear-stage").hidden = !filtered;
+    const stage = (name) => (!state.stage || state.stage === name) && (board.stages()[board.order.indexOf(name)] || {}).n;
+    byId("retry-all").hidden = !listed || !["failed", "skipped"].some(stage);
+    byId("cancel-all").hidden = !listed || !board.order.slice(0, 5).some(stage);
   }
 
   function indicator() {
     const pill = byId("live-indicator");
     if (!pill || !state.dataAt) return;
-    const age = (Date.now() - state.dataAt) / 1000;
+    const age = Math.max(0, (Date.now() - state.dataAt) / 1000);
     let name = "live", word = "Live";
     if (!navigator.onLine || age > 30) [name, word] = ["offline", "Offline"];
     else if (age > 15) [name, word] = ["stale", "Stale"];
-    else if (age > 5) [name, word] = ["delayed", "Delayed"];
-    pill.dataset.state = name;
-    pill.title = state.problem ? state.problem.join(" ") : "Age of what you see";
+    else if (age > 5 || state.problem) [name, word] = ["delayed", "Delayed"];
+    if (pill.dataset.state !== name) pill.dataset.state = name;
+    const title = state.problem ? state.problem.join(" ") : "Age of what you see";
+    if (pill.title !== title) pill.title = title;
     put(byId("live-word"), `${word} · ${words.duration(age)} ago` + (name === "live" || !state.problem ? "" : " · " + state.problem[0]));
+    say(name === "live" ? "" : word + ". ");
+  }
+
+  // Screen readers hear at most every ten seconds how things stand, and only when it has changed.
+  function say(prefix) {
+    const text = prefix + board.summary();
+    if (text === state.said || Date.now() - state.saidAt < SAY_MS) return;
+    Object.assign(state, { said: text, saidAt: Date.now() });
+    put(byId("announce"), text);
   }
 
   function tick() {
@@ -101,62 +138,60 @@
     cards.tick(now());
   }
 
+  // The reader has left the list: what waited is put in.
+  function everySecond() {
+    tick();
+    const list = byId("contacts");
+    if (!list || document.hidden || pressed || !state.dataAt) return;
+    if (cards.isBehind(list) && !reader.isIn(list)) { state.dirty = true; flush(); }
+  }
+
   function filter(change) {
-    Object.assign(state, { offset: 0 }, change);
+    Object.assign(state, { offset: 0 }, change, { viewSeq: state.seq + 1 });
     for (const card of document.querySelectorAll(".stage")) card.setAttribute("aria-pressed", String(card.dataset.stage === state.stage));
     const query = new URLSearchParams();
     if (state.stage) query.set("stage", state.stage);
     if (state.search) query.set("q", state.search);
+    if (state.cause !== null) query.set("cause", state.cause);
     history.replaceState(history.state, "", location.pathname + (String(query) ? "?" + query : ""));
     askNow();
   }
 
-  let typing = 0;
+  function showNew() {
+    state.dirty = state.settle = true;
+    flush();
+    byId("contacts").scrollIntoView({ block: "nearest" });
+  }
+
   const release = () => { if (pressed) { pressed = false; setTimeout(flush, 0); } };
   document.addEventListener("pointerdown", () => { pressed = true; }, true);
   document.addEventListener("pointerup", release, true);
   document.addEventListener("pointercancel", release, true);
   window.addEventListener("blur", release);
-
-  document.addEventListener("input", (event) => {
-    if (event.target.id !== "contact-search") return;
-    clearTimeout(typing);
-    typing = setTimeout(() => filter({ search: event.target.value.trim() }), 250);
-  });
-
-  document.addEventListener("click", (event) => {
-    if (!state.root || !state.root.contains(event.target)) return;
-    const target = event.target.closest("button");
-    if (!target) return;
-    if (target.matches(".stage")) filter({ stage: state.stage === target.dataset.stage ? "" : target.dataset.stage });
-    else if (target.dataset.showStage) filter({ stage: target.dataset.showStage });
-    else if (target.id === "clear-stage") { setSearch(""); filter({ stage: "", search: "" }); }
-    else if (target.id === "page-back") filter({ offset: Math.max(0, state.offset - PER_PAGE) });
-    else if (target.id === "page-on") filter({ offset: state.offset + PER_PAGE });
-    else if (target.dataset.act) press(target);
-  });
-
-  function press(button) {
-    const card = button.closest("[data-state-id]");
-    const ids = card ? [Number(card.dataset.stateId)] : (button.dataset.stateIds || "").split(",").filter(Boolean).map(Number);
-    button.setAttribute("aria-busy", "true");
-    setTimeout(() => button.removeAttribute("aria-busy"), 3000);
-    window.dash_clientside.set_props("live-action", { data: { act: button.dataset.act, ids, at: Date.now() } });
-  }
-
-  function setSearch(text) {
-    byId("contact-search").value = text;
-    window.dash_clientside.set_props("contact-search", { value: text });
-  }
-
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || !state.root || event.target.closest("input, textarea")) return;
-    event.preventDefault();
-    byId("contact-search").focus();
-  });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && byId("monitor")) { tick(); askNow(); } });
   window.addEventListener("online", () => { if (byId("monitor")) askNow(); });
-  setInterval(tick, 1000);
+  window.addEventListener("offline", tick);
+  setInterval(everySecond, 1000);
 
+  // Dash tells nobody that a callback's request failed; a poll that did is noticed here, and one without end is ended.
+  const fetchAsBefore = window.fetch;
+  window.fetch = function (address, options) {
+    const body = options && typeof options.body === "string" ? options.body.slice(0, 60) : "";
+    const mine = body.includes('"live-answer.data"') ? failed : body.includes('"many-answer.data"') ? many.failed : null;
+    if (!mine) return fetchAsBefore.call(this, address, options);
+    const seq = state.seq;
+    const answer = fetchAsBefore.call(this, address, { ...options, signal: AbortSignal.timeout(GIVE_UP_MS) });
+    answer.then((got) => { if (!got.ok) mine(seq, got.status); }, () => mine(seq, 0));
+    return answer;
+  };
+
+  function failed(seq, status) {
+    if (seq !== state.seq || !state.waiting) return;
+    ended();
+    state.problem = status ? ["The dashboard reported an error.", "It is asked again every 2 s."] : ["The dashboard does not answer.", "It is asked again every 2 s."];
+    tick();
+  }
+
+  Object.assign(window.stagelight, { live: { filter, showNew, state: () => state } });
   window.dash_clientside = Object.assign({}, window.dash_clientside, { live: { gate, apply } });
 })();

@@ -7,43 +7,70 @@ import dash
 from dash import ClientsideFunction, Input, Output, State, callback, clientside_callback, no_update
 from dash.development.base_component import Component
 
+from pages._actions import PER_PAGE, many, press
 from pages._components.ask import Ask, whole
 from pages._components.board import board
-from pages._components.delta import Sent
+from pages._components.delta import Drawn, Sent
 from pages._components.errors import toast
 from pages._components.missing import missing_automation
-from pages._components.monitor_frame import frame, unreachable
-from pages._components.words import count, epoch, run_result
-from pipeline.feed import FeedError, signed_in
+from pages._components.monitor_frame import TICK_MS, frame, unreachable
+from pages._components.shared import Shared
+from pages._components.timeline import GONE, timeline
+from pages._components.words import epoch
+from pipeline.feed import Feed, FeedError, signed_in
 
 dash.register_page(  # type: ignore[no-untyped-call]
     __name__, path_template="/automations/<rule_id>/monitor", title="Monitor · Stagelight"
 )
 SENT = Sent()
-PER_PAGE = 100
+MOMENTS: Shared[tuple[Drawn, float] | None] = Shared()
+OTHERS: Shared[dict[str, Any]] = Shared(kept_seconds=3600)
+# Everybody who looks at one view asks again when its moment is this old, and gets the same next.
+CADENCE_SECONDS = TICK_MS / 1000
+# Who has just come back, or changed the filter, does not get to see more than this of the past.
+FRESH_SECONDS = 0.8
+OTHERS_SECONDS = 60.0
 
 
-async def layout(rule_id: str = "", stage: str = "", q: str = "", **_: str) -> Component:
+async def layout(rule_id: str = "", stage: str = "", q: str = "", **more: str) -> Component:
     """The frame with its first data, so that nothing flashes empty."""
-    ask = Ask.of({"rule_id": rule_id, "stage": stage, "search": q}) or Ask(rule_id)
+    wish = {"rule_id": rule_id, "stage": stage, "search": q, "cause": more.get("cause")}
+    ask = Ask.of(wish) or Ask(rule_id)
     try:
         answer = await look(ask)
     except FeedError as error:
         return unreachable(error.message, error.hint)
     if "gone" in answer:
         return missing_automation()
-    return frame(rule_id, ask.stage, ask.search, answer)
+    return frame(ask, answer)
 
 
 async def look(ask: Ask) -> dict[str, Any]:
-    """One snapshot as what the browser lacks; {"gone": true} for a rule that is not yours."""
-    snapshot = await signed_in.get().snapshot(
-        ask.rule_id, ask.stage, ask.search, PER_PAGE, ask.offset
-    )
-    if snapshot is None:
+    """One moment as what the browser lacks; {"gone": true} for a rule that is not yours."""
+    feed = signed_in.get()
+    max_age = FRESH_SECONDS if ask.now else CADENCE_SECONDS - 0.05
+    moment, age = await MOMENTS.get((feed.person, *ask.view), max_age, lambda: read(feed, ask))
+    if moment is None:
         return {"gone": True, "seq": ask.seq}
-    answer = SENT.answer(*board(snapshot), ask.rev)
-    return {**answer, "seq": ask.seq, "now": round(epoch(snapshot["now"]) or 0, 1)}
+    drawn, now = moment
+    return {
+        **SENT.answer(drawn, ask.rev),
+        "seq": ask.seq,
+        "now": round(now + age, 1),
+        "age": round(age, 2),
+        "wait": round(max(0.0, CADENCE_SECONDS - age), 2),
+    }
+
+
+async def read(feed: Feed, ask: Ask) -> tuple[Drawn, float] | None:
+    """One snapshot, drawn; None when there is no such rule for this person."""
+    snapshot = await feed.snapshot(ask.rule_id, ask.stage, ask.search, PER_PAGE, ask.offset)
+    if snapshot is None:
+        return None
+    snapshot["others"] = OTHERS.at_hand(
+        (feed.person, ask.rule_id), OTHERS_SECONDS, lambda: feed.dry_run(ask.rule_id)
+    )
+    return Drawn.of(*board(snapshot)), epoch(snapshot["now"]) or 0.0
 
 
 clientside_callback(
@@ -57,6 +84,8 @@ clientside_callback(
     Output("live-mark", "children"),
     Input("live-answer", "data"),
 )
+clientside_callback(ClientsideFunction("sheets", "told"), Input("timeline-answer", "data"))
+clientside_callback(ClientsideFunction("sheets", "counted"), Input("many-answer", "data"))
 
 
 @callback(Output("live-answer", "data"), Input("live-request", "data"), prevent_initial_call=True)
@@ -84,32 +113,50 @@ async def act(action: Any, rule_id: Any) -> Any:
     if not isinstance(action, dict) or not isinstance(rule_id, str):
         return no_update
     try:
-        toast(*await done(str(action.get("act")), _chosen(action.get("ids")), rule_id))
+        toast(*await press(signed_in.get(), action, rule_id))
     except FeedError as error:
         toast(error.message, error.hint, bad=True)
+    forget(rule_id)
     return time.time()
 
 
-async def done(act: str, state_ids: list[int], rule_id: str) -> tuple[str, str]:
-    """Does it; returns what happened, in words."""
-    feed = signed_in.get()
-    if act == "run":
-        return run_result(await feed.request_run(rule_id)), ""
-    if act in ("on", "off"):
-        await feed.set_rule_enabled(rule_id, act == "on")
-        return ("Switched on" if act == "on" else "Switched off"), ""
-    if act == "retry":
-        changed = (await feed.retry_contacts(state_ids))["changed"]
-        return (f"{count(changed, 'contact')} queued again" if changed else TOO_LATE), ""
-    if act == "cancel":
-        changed = (await feed.cancel_contacts(state_ids))["changed"]
-        return (f"{count(changed, 'contact')} cancelled" if changed else TOO_LATE), ""
-    raise FeedError("This button is not known here.", "Reload the page.")
+@callback(
+    Output("many-answer", "data"),
+    Input("many-ask", "data"),
+    State("live-rule", "data"),
+    prevent_initial_call=True,
+)
+async def act_on_many(wish: Any, rule_id: Any) -> Any:
+    """First the number, then batch by batch; the browser asks for the next one until it ends."""
+    if not isinstance(wish, dict) or not isinstance(rule_id, str):
+        return no_update
+    try:
+        answer = await many(signed_in.get(), wish, rule_id)
+    except FeedError as error:
+        if error.signed_out:
+            raise
+        answer = {"problem": [error.message, error.hint]}
+    forget(rule_id)
+    return {**answer, "at": whole(wish.get("at"))}
 
 
-TOO_LATE = "It had already moved on; nothing was changed"
+@callback(
+    Output("timeline-answer", "data"), Input("timeline-ask", "data"), prevent_initial_call=True
+)
+async def tell(wish: Any) -> Any:
+    """What happened to one contact."""
+    if not isinstance(wish, dict):
+        return no_update
+    state_id = whole(wish.get("id"))
+    try:
+        told = await signed_in.get().timeline(state_id)
+    except FeedError as error:
+        if error.signed_out:
+            raise
+        return {"id": state_id, "problem": [error.message, error.hint]}
+    return timeline(told) if told else {"id": state_id, "problem": GONE}
 
 
-def _chosen(value: Any) -> list[int]:
-    # At most what one page of the list shows.
-    return [whole(item) for item in value[:PER_PAGE]] if isinstance(value, list) else []
+def forget(rule_id: str) -> None:
+    """Whoever looks at this rule next sees what was done."""
+    MOMENTS.forget(lambda key: isinstance(key, tuple) and key[1] == rule_id)

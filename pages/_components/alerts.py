@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from pages._components.contact_card import MAY_HAVE_ARRIVED, retry_helps
 from pages._components.words import count, epoch
 from pipeline.stages import Stage
 
 Row = dict[str, Any]
+SHOWN_CAUSES = 4
 PAGE_PROBLEMS = {
     "token_invalid": (
         "Facebook refuses the page's access",
@@ -58,24 +60,44 @@ def page_problem(snapshot: Row) -> Row | None:
 
 
 def failures(snapshot: Row) -> Row | None:
-    """How many failed, and why, where the listed ones agree."""
-    stages = {row["stage"]: row["contacts"] for row in snapshot["stages"]}
-    failed = stages.get(Stage.FAILED, 0)
+    """How many failed, and the causes with what can be done about each."""
+    causes = [_cause(row, snapshot["rule"]["page_status"]) for row in failures_of(snapshot)]
+    failed = sum(cause["n"] for cause in causes)
     if not failed:
         return None
-    rows = [row for row in snapshot["contacts"] if row["stage"] == Stage.FAILED]
-    causes = {row["error_message"]: row["error_hint"] for row in rows}
-    title = f"{failed:,} failed"
-    if len(causes) == 1 and len(rows) == failed:
-        cause, hint = next(iter(causes.items()))
-        text = " ".join(part for part in (cause, hint) if part)
-        title += ", one cause" if failed > 1 else ""
-    else:
-        many = count(len(causes), "cause") if len(rows) == failed else "Several causes"
-        text = f"{many}. Each card says what happened and what to do."
-    alert = {"tone": "bad", "title": title, "text": text, "show": Stage.FAILED.value}
-    # Only what the reader has seen all of can be retried with one press.
-    return {**alert, "retry": [row["state_id"] for row in rows]} if len(rows) == failed else alert
+    alone = len(causes) == 1
+    told = "one cause" if alone else count(len(causes), "cause")
+    alert: Row = {
+        "tone": "bad",
+        "title": f"{failed:,} failed" + (f", {told}" if failed > 1 else ""),
+        "causes": causes[:SHOWN_CAUSES],
+    }
+    return alert | ({"more": len(causes) - SHOWN_CAUSES} if len(causes) > SHOWN_CAUSES else {})
+
+
+def failures_of(snapshot: Row) -> list[Row]:
+    """The causes; until the database counts them, those of the listed contacts."""
+    if "failures" in snapshot:
+        return list(snapshot["failures"])
+    causes: dict[str, Row] = {}
+    for row in snapshot["contacts"]:
+        if row["stage"] == Stage.FAILED:
+            new = {"message": row["error_message"], "hint": row["error_hint"], "contacts": 0}
+            cause = causes.setdefault(row["error_code"], new | {"error_code": row["error_code"]})
+            cause["contacts"] += 1
+    return list(causes.values())
+
+
+def _cause(row: Row, page_status: str) -> Row:
+    code = row["error_code"] or ""
+    helps = retry_helps(Stage.FAILED, None, code, page_status)
+    return {
+        "n": row["contacts"],
+        "code": code,
+        "text": row["message"] or "No cause was given.",
+        "hint": row["hint"] or "",
+        "retry": "" if not helps else "again" if code in MAY_HAVE_ARRIVED else "retry",
+    }
 
 
 def off(snapshot: Row) -> Row | None:

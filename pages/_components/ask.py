@@ -13,9 +13,11 @@ class Ask:
     rule_id: str
     stage: str = ""
     search: str = ""
+    cause: str | None = None
     offset: int = 0
     rev: str = ""
     seq: int = 0
+    now: bool = False
 
     @classmethod
     def of(cls, data: Any) -> "Ask | None":
@@ -26,11 +28,23 @@ class Ask:
         return cls(
             data["rule_id"],
             stage if stage in list(Stage) else "",
-            str(data.get("search") or "")[:200].replace("\x00", ""),
+            text(data.get("search")),
+            text(data["cause"], 60) if isinstance(data.get("cause"), str) else None,
             whole(data.get("offset")),
-            str(data.get("rev") or ""),
+            text(data.get("rev"), 40),
             whole(data.get("seq")),
+            data.get("now") is True,
         )
+
+    @property
+    def view(self) -> tuple[str, str, str, str | None, int]:
+        """What is looked at, whoever looks and whatever they have already."""
+        return (self.rule_id, self.stage, self.search, self.cause, self.offset)
+
+
+def text(value: Any, most: int = 200) -> str:
+    """The text cut to `most` characters; "" for anything else. PostgreSQL stores no zero."""
+    return value[:most].replace("\x00", "") if isinstance(value, str) else ""
 
 
 def whole(value: Any) -> int:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from pages._components.alerts import alerts
-from pages._components.words import epoch, reason
+from pages._components.alerts import alerts, failures_of
+from pages._components.contact_card import card
+from pages._components.pace import pace
+from pages._components.words import count, epoch, reason
 from pipeline.stages import FINISHED, IN_FLIGHT, LOOKS, Stage
 
 Row = dict[str, Any]
-CANCELLABLE = frozenset(IN_FLIGHT) - {Stage.SENDING}
-RETRYABLE = frozenset({Stage.FAILED, Stage.SKIPPED})
 
 
 def board(snapshot: Row) -> tuple[Row, list[Row]]:
@@ -20,17 +20,15 @@ def board(snapshot: Row) -> tuple[Row, list[Row]]:
     sections = {
         "head": head(snapshot),
         "alerts": alerts(snapshot),
-        "stages": [stage(row, now) for row in snapshot["stages"]],
+        "stages": [stage(row, now) | note(row["stage"], snapshot) for row in snapshot["stages"]],
         "sum": sum_line(snapshot["stages"]),
         "totals": snapshot["totals"],
         "next": [[row["name"], epoch(row["next_send_at"])] for row in snapshot["going_out_next"]],
-        "held": [
-            [reason(row["reason_code"]), row["contacts"], epoch(row["next_check_at"])]
-            for row in snapshot["held_back"]
-        ],
+        "held": held(snapshot),
         "run": last_run(snapshot["last_run"]),
     }
-    return sections, [card(row) for row in snapshot["contacts"]]
+    page_status = snapshot["rule"]["page_status"]
+    return sections, [card(row, page_status) for row in snapshot["contacts"]]
 
 
 def head(snapshot: Row) -> Row:
@@ -40,6 +38,7 @@ def head(snapshot: Row) -> Row:
         "name": rule["name"],
         "enabled": rule["enabled"],
         "page": rule["page_name"],
+        "page_status": rule["page_status"],
         "next_run": epoch(rule["next_run_at"]),
         "sent_today": rule["sent_today"],
         "daily_limit": rule["daily_limit"],
@@ -50,15 +49,47 @@ def head(snapshot: Row) -> Row:
 
 def stage(row: Row, now: float) -> Row:
     """One stage card; `avg` is of passes of the last hour, `since` is when the oldest came in."""
-    oldest, waiting = row["oldest_seconds"], row["average_seconds"]
-    return {
-        "n": row["contacts"],
+    name, there = Stage(row["stage"]), row["contacts"]
+    oldest, waiting, p95 = row["oldest_seconds"], row["average_seconds"], row.get("p95_seconds")
+    full = {
+        "n": there,
         "avg": row["mean_seconds_last_hour"],
-        "mid": round(now - waiting) if row["contacts"] and waiting is not None else None,
-        "since": round(now - oldest) if row["contacts"] and oldest is not None else None,
+        "p95": None if p95 is None else round(p95, 1),
+        "mid": round(now - waiting) if there and waiting is not None else None,
+        "since": round(now - oldest) if there and oldest is not None else None,
         "in": row["in_per_minute"],
         "out": row["out_per_minute"],
+        "pace": pace(name, there, oldest, p95, (row["in_per_minute"], row["out_per_minute"])),
     }
+    return {key: value for key, value in full.items() if value not in (None, [])}
+
+
+def note(name: str, snapshot: Row) -> Row:
+    """What a stage card says besides its numbers, where its meaning needs it."""
+    if name == Stage.READY_TO_SEND:
+        upcoming = snapshot["going_out_next"]
+        reviews = snapshot.get("to_review", 0)
+        next_at = epoch(upcoming[0]["next_send_at"]) if upcoming else None
+        return ({"next": next_at} if next_at else {}) | (
+            {"note": f"{reviews:,} to review"} if reviews else {}
+        )
+    if name == Stage.FAILED and failures_of(snapshot):
+        return {"note": count(len(failures_of(snapshot)), "cause")}
+    return {}
+
+
+def held(snapshot: Row) -> Row:
+    """Why the others get nothing: over all contacts of the page, else over those of 24 hours."""
+    others = snapshot.get("others")
+    known = others["reasons"] if others else snapshot["held_back"]
+    rows = [
+        [reason(row["reason_code"]), row["contacts"], epoch(row["next_check_at"])]
+        for row in known
+        if row["reason_code"] != "ok"
+    ]
+    return {"rows": rows} | (
+        {"of": others["contacts"], "ok": others["would_send"]} if others else {}
+    )
 
 
 def sum_line(stages: list[Row]) -> str:
@@ -90,48 +121,3 @@ def last_run(run: Row | None) -> Row | None:
             ["Failed", run["failed"]],
         ],
     }
-
-
-def card(row: Row) -> Row:
-    """One contact card; empty values are left out, they are bytes."""
-    name = Stage(row["stage"])
-    written = [
-        f"Written in {row['generation_time_ms'] / 1000:.1f} s" if row["generation_time_ms"] else "",
-        f"{row['tokens']:,} tokens" if row["tokens"] else "",
-    ]
-    full = {
-        "id": row["state_id"],
-        "name": row["name"] or "No name",
-        "stage": name.value,
-        "since": round(epoch(row["stage_entered_at"]) or 0, 1),
-        "status": status(row, name),
-        "message": row["message"],
-        "error": row["error_message"],
-        "code": row["error_code"],
-        "hint": row["error_hint"],
-        "send_at": epoch(row["next_send_at"]) if name is Stage.READY_TO_SEND else None,
-        "check_at": epoch(row["next_check_at"]) if name in FINISHED else None,
-        "written": " · ".join(part for part in written if part),
-        "follow_up": follow_up(row, name),
-        "attempt": row["attempt"] if (row["attempt"] or 0) > 1 else None,
-        "can": "cancel" if name in CANCELLABLE else "retry" if name in RETRYABLE else "",
-    }
-    return {key: value for key, value in full.items() if value not in (None, "")}
-
-
-def status(row: Row, name: Stage) -> str:
-    """One line: the worker's own words where it has some, else what the stage means."""
-    if name is Stage.FAILED:
-        return ""  # the error says it
-    if name in (Stage.SKIPPED, Stage.COMPLETED) and row["reason_code"]:
-        return reason(row["reason_code"])
-    return row["status"] or LOOKS[name].meaning
-
-
-def follow_up(row: Row, name: Stage) -> str:
-    """Which follow-up this is, or how many went out."""
-    sent, most = row["follow_up_count"], row["max_follow_ups"]
-    if name in (Stage.SKIPPED, Stage.COMPLETED):
-        return f"{sent} of {most} follow-ups sent"
-    current = sent if name is Stage.SENT else min(sent + 1, most)
-    return f"Follow-up {current}/{most}"

@@ -5,41 +5,55 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from pages._components.ask import Ask
 from pages._components.attributes import attrs
 from pipeline.stages import LOOKS, Stage
 
 TICK_MS = 2000
 
 
-def frame(rule_id: str, stage: str, search: str, answer: dict[str, Any]) -> Component:
+STORES = (
+    *("live-request", "live-now", "live-action"),
+    *("many-ask", "many-answer", "timeline-ask", "timeline-answer"),
+)
+FACTS = ("avg", "p95", "oldest", "in · out")
+
+
+def frame(ask: Ask, answer: dict[str, Any]) -> Component:
     """Few Dash components on purpose: each costs browser time at every tick."""
+    counts = [row["n"] for row in answer["stages"]]
+    chosen = {"data-stage-filter": ask.stage}
+    chosen |= {} if ask.cause is None else {"data-cause-filter": ask.cause}
     return html.Div(
         [
-            dcc.Store(id="live-rule", data=rule_id),
-            dcc.Store(id="live-request"),
+            dcc.Store(id="live-rule", data=ask.rule_id),
             dcc.Store(id="live-answer", data=answer),
-            dcc.Store(id="live-now"),
-            dcc.Store(id="live-action"),
+            *[dcc.Store(id=name) for name in STORES],
             dcc.Interval(id="live-tick", interval=TICK_MS),
             html.Div(id="live-mark", hidden=True),
             _header(answer["head"]["name"]),
             html.Div(id="alerts"),
             html.Div(
-                [stage_card(name, name == stage) for name in Stage],
+                [
+                    stage_card(name, name == ask.stage, contacts)
+                    for name, contacts in zip(Stage, counts, strict=True)
+                ],
                 className="stages",
                 role="group",
                 **attrs({"aria-label": "Stages; choose one to see only its contacts"}),
             ),
-            html.P([html.Span(id="sum-line"), html.Span(" · last 24 h")], className="sum-line"),
-            html.Div([_list(search), _side()], className="monitor-grid"),
+            html.P([html.Span(id="sum-line"), html.Span(id="sum-note")], className="sum-line"),
+            html.Div([_list(ask.search), _side()], className="monitor-grid"),
+            html.Div(id="announce", className="visually-hidden", role="status"),
+            html.Div(id="sheets"),
         ],
         id="monitor",
-        **attrs({"data-rule-id": rule_id, "data-stage-filter": stage}),
+        **attrs({"data-rule-id": ask.rule_id, **chosen}),
     )
 
 
-def stage_card(stage: Stage, chosen: bool) -> Component:
-    """Icon, word, count, average and oldest time of one stage; never colour alone."""
+def stage_card(stage: Stage, chosen: bool, contacts: int) -> Component:
+    """Icon, word, count, and how this stage gets on; never colour alone."""
     look = LOOKS[stage]
     return html.Button(
         [
@@ -47,14 +61,21 @@ def stage_card(stage: Stage, chosen: bool) -> Component:
                 [html.Span(look.icon, **attrs({"aria-hidden": "true"})), html.Span(look.word)],
                 className="stage-name",
             ),
-            html.Span("0", className="stage-count"),
-            *[html.Span("\u00a0", className="stage-line") for _ in range(3)],
+            html.Span(f"{contacts:,}", className="stage-count"),
+            html.Span("\u00a0", className="stage-pace"),
+            html.Span([_fact(word) for word in FACTS], className="stage-facts"),
         ],
-        className=f"stage st-{stage.value}",
+        className=f"stage st-{stage.value}" + ("" if contacts else " zero"),
         type="button",
         title=look.meaning,
         **attrs({"data-stage": stage.value, "aria-pressed": "true" if chosen else "false"}),
     )
+
+
+def _fact(word: str) -> Component:
+    # The space is for a screen reader, which hears the button's text as one line.
+    value = html.Span("–", className="fact-value")
+    return html.Span([html.Span(f"{word} ", className="fact-word"), value], className="fact")
 
 
 def _header(name: str) -> Component:
@@ -72,6 +93,14 @@ def _header(name: str) -> Component:
             ),
             html.Div(
                 [
+                    html.Button(
+                        "?",
+                        id="help-open",
+                        className="btn btn-soft",
+                        type="button",
+                        title="Keyboard shortcuts",
+                        **attrs({"aria-label": "Keyboard shortcuts"}),
+                    ),
                     _button("Switch off", "toggle-rule", "off", "btn btn-soft"),
                     _button("▶ Run now", "run-now", "run", "btn btn-primary"),
                     dcc.Link("✕", href="/", className="btn btn-soft", id="close", title="Close"),
@@ -110,6 +139,12 @@ def _list(search: str) -> Component:
     return html.Section(
         [
             _toolbar(search),
+            html.Div(
+                html.Button("", id="show-new", className="btn btn-primary btn-sm", type="button"),
+                id="new-rows",
+                className="new-rows",
+                hidden=True,
+            ),
             html.Div(id="contacts", className="contacts"),
             html.Div(id="nobody", className="empty", hidden=True),
             html.Div([html.Span("", id="showing"), _paging()], className="list-foot"),
@@ -132,9 +167,17 @@ def _toolbar(search: str) -> Component:
                 maxLength=200,
                 className="form-control",
             ),
-            html.Button("Clear filter", id="clear-stage", className="btn btn-soft", type="button"),
+            _plain("Clear filter", "clear-stage"),
+            _plain("Retry all…", "retry-all", "Queue again what failed or was stopped"),
+            _plain("Cancel all…", "cancel-all", "Stop what is on its way"),
         ],
         className="toolbar",
+    )
+
+
+def _plain(text: str, name: str, title: str = "") -> Component:
+    return html.Button(
+        text, id=name, className="btn btn-soft", type="button", title=title, hidden=True
     )
 
 
@@ -150,7 +193,7 @@ def _side() -> Component:
         [
             _panel("Going out next", "panel-next"),
             _panel("Why nothing is sent to the others", "panel-held"),
-            _panel("Today", "panel-today"),
+            _panel("Limits", "panel-today"),
             _panel("Last run", "panel-run"),
         ]
     )

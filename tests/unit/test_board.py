@@ -1,13 +1,10 @@
-"""This file is where a snapshot becomes what the monitor shows: sections, cards, changes."""
-
-from copy import deepcopy
+"""This file is where a snapshot becomes what the monitor shows around its list."""
 
 import pytest
 
 from pages._components.alerts import alerts
 from pages._components.ask import Ask
-from pages._components.board import board, card, sum_line
-from pages._components.delta import Sent
+from pages._components.board import board, sum_line
 from pipeline.stages import Stage
 
 NOW = "2026-11-22T14:00:00+00:00"
@@ -64,6 +61,7 @@ def snapshot() -> dict:
         "stages": [
             {"stage": name, "contacts": number, **stage} for name, number in numbers.items()
         ],
+        "failures": [],
         "totals": {"in_flight": 1, "total": 1201, "matching": 1},
         "contacts": [contact(1, "ready_to_send", next_send_at="2026-11-22T14:05:00+00:00")],
         "going_out_next": [],
@@ -81,23 +79,71 @@ def test_the_sum_adds_up(snapshot):
     assert sum_line([]) == "No contacts"
 
 
+def failure(code, contacts=1, **changes):
+    row = {"error_code": code, "contacts": contacts, "message": f"Cause {code}.", "hint": "Do it."}
+    return row | changes
+
+
 def test_one_cause_is_told_with_what_to_do(snapshot):
-    error = {"error_message": "Token expired.", "error_hint": "Reconnect the page."}
-    snapshot["stages"][list(Stage).index(Stage.FAILED)]["contacts"] = 2
-    snapshot["contacts"] = [contact(number, "failed", **error) for number in (1, 2)]
+    snapshot["failures"] = [failure("not_accepted", 2)]
 
     (alert,) = alerts(snapshot)
 
     assert alert["title"] == "2 failed, one cause"
-    assert alert["text"] == "Token expired. Reconnect the page."
-    assert alert["show"] == "failed"
+    assert alert["causes"] == [
+        {"n": 2, "code": "not_accepted", "text": "Cause not_accepted.", "hint": "Do it.",
+         "retry": "retry"}
+    ]  # fmt: skip
 
 
-def test_several_causes_are_not_mixed_up(snapshot):
-    snapshot["stages"][list(Stage).index(Stage.FAILED)]["contacts"] = 2
-    snapshot["contacts"] = [contact(n, "failed", error_message=f"Cause {n}.") for n in (1, 2)]
+def test_several_causes_are_not_mixed_up_and_many_are_counted(snapshot):
+    snapshot["failures"] = [failure(f"code_{n}") for n in range(6)]
 
-    assert alerts(snapshot)[0]["text"].startswith("2 causes")
+    (alert,) = alerts(snapshot)
+
+    assert alert["title"] == "6 failed, 6 causes"
+    assert (len(alert["causes"]), alert["more"]) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "offered"),
+    [
+        ("not_accepted", "active", "retry"),
+        ("outcome_unknown", "active", "again"),
+        ("opted_out", "active", ""),
+        ("token_expired", "active", "retry"),
+        ("token_expired", "token_invalid", ""),
+    ],
+)
+def test_a_cause_offers_a_retry_only_where_it_can_help(snapshot, code, status, offered):
+    snapshot["rule"]["page_status"] = status
+    snapshot["failures"] = [failure(code)]
+
+    assert alerts(snapshot)[-1]["causes"][0]["retry"] == offered
+
+
+def test_the_ready_card_says_what_goes_out_next_and_what_waits_for_a_person(snapshot):
+    snapshot["going_out_next"] = [{"name": "Zoë", "next_send_at": NOW}]
+    snapshot["to_review"] = 3
+
+    sections, _ = board(snapshot)
+
+    ready = sections["stages"][list(Stage).index(Stage.READY_TO_SEND)]
+    assert (ready["note"], ready["next"]) == ("3 to review", 1795356000.0)
+
+
+def test_who_gets_nothing_is_told_over_all_contacts_once_it_is_known(snapshot):
+    assert board(snapshot)[0]["held"] == {"rows": [["Replied", 2, None]]}
+    row = {"reason_code": "missing_tag", "contacts": 88, "next_check_at": None}
+    snapshot["others"] = {
+        "contacts": 100,
+        "would_send": 12,
+        "reasons": [row, {"reason_code": "ok", "contacts": 12, "next_check_at": None}],
+    }
+
+    held = board(snapshot)[0]["held"]
+
+    assert held == {"of": 100, "ok": 12, "rows": [["Lacks the automation's tags", 88, None]]}
 
 
 @pytest.mark.parametrize(
@@ -116,60 +162,6 @@ def test_what_stops_the_run_is_said(snapshot, part, change, title):
     assert [alert["title"] for alert in alerts(snapshot)] == [title]
 
 
-@pytest.mark.parametrize(
-    ("stage", "can"),
-    [
-        ("queued", "cancel"),
-        ("generating", "cancel"),
-        ("sending", None),
-        ("sent", None),
-        ("failed", "retry"),
-        ("skipped", "retry"),
-        ("completed", None),
-    ],
-)
-def test_a_card_offers_only_what_can_be_done(stage, can):
-    assert card(contact(1, stage)).get("can") == can
-
-
-def test_follow_ups_are_counted_as_people_do():
-    told = {
-        (stage, sent): card(contact(1, stage, follow_up_count=sent))["follow_up"]
-        for stage, sent in [("generating", 0), ("generating", 3), ("sent", 1), ("skipped", 0)]
-    }
-    assert list(told.values()) == [
-        "Follow-up 1/3",
-        "Follow-up 3/3",
-        "Follow-up 1/3",
-        "0 of 3 follow-ups sent",
-    ]
-
-
-def test_only_what_changed_goes_to_the_browser(snapshot):
-    sent = Sent()
-    snapshot["contacts"].append(contact(2, "queued"))
-    first = sent.answer(*board(snapshot), has="")
-    assert len(first["cards"]) == 2
-
-    assert sent.answer(*board(snapshot), has=first["rev"]) == {"rev": first["rev"]}
-
-    later = deepcopy(snapshot)
-    later["contacts"][1]["stage"] = "checking"
-    second = sent.answer(*board(later), has=first["rev"])
-    assert set(second) == {"rev", "cards"}
-    assert [changed["id"] for changed in second["cards"]] == [2]
-
-    later["contacts"].pop(0)
-    assert sent.answer(*board(later), has=second["rev"])["order"] == [2]
-
-
-def test_a_browser_with_an_unknown_revision_gets_everything(snapshot):
-    answer = Sent().answer(*board(snapshot), has="of another process")
-
-    assert answer["head"]["name"] == "Winback"
-    assert answer["order"] == [1]
-
-
 @pytest.mark.parametrize("claim", [None, 1, "x", [], {}, {"rule_id": 1}, {"rule_id": None}])
 def test_nonsense_from_a_browser_asks_nothing(claim):
     assert Ask.of(claim) is None
@@ -180,4 +172,9 @@ def test_a_browsers_claims_are_cut_to_size():
         {"rule_id": "r", "stage": "nowhere", "search": "a\x00" * 500, "offset": -3, "seq": 2**60}
     )
 
-    assert ask == Ask("r", "", "a" * 100, 0, "", 0)
+    assert ask == Ask("r", "", "a" * 100)
+
+
+def test_a_cause_may_be_empty_which_is_not_the_same_as_none():
+    assert Ask.of({"rule_id": "r", "cause": ""}).cause == ""
+    assert Ask.of({"rule_id": "r", "cause": 7}).cause is None

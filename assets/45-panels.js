@@ -1,0 +1,74 @@
+// The panels beside the list: what goes out next, who is held back, limits, the last run.
+(function () {
+  const { words, make, put } = window.stagelight;
+  const byId = (id) => document.getElementById(id);
+
+  function draw(shown, fresh) {
+    if (fresh.has("next")) drawNext(shown.next);
+    if (fresh.has("held")) drawHeld(shown.held);
+    if (fresh.has("head")) drawLimits(shown.head);
+    if (fresh.has("run")) drawRun(shown.run);
+  }
+
+  function line(panel, left, right, dir) {
+    const row = make("div", "line", panel);
+    const name = make("span", "line-name", row);
+    name.textContent = left;
+    if (dir) name.dir = dir;
+    make("span", "line-value", row).textContent = right;
+    return row;
+  }
+  function none(panel, text) { make("p", "mute none", panel).textContent = text; }
+  function emptied(id) { const panel = byId(id); panel.replaceChildren(); return panel; }
+
+  function drawNext(next) {
+    const panel = emptied("panel-next");
+    if (!next.length) none(panel, "Nothing is waiting for its send time.");
+    next.forEach(([name]) => line(panel, name || "No name", "", "auto"));
+  }
+
+  function drawHeld(held) {
+    const panel = emptied("panel-held");
+    if (held.of !== undefined) {
+      make("p", "panel-lead", panel).textContent = held.of
+        ? `${words.number(held.ok)} of the page’s ${words.number(held.of)} contacts would get a message now.`
+        : "The page has no contacts yet. Import some under Contacts.";
+    }
+    if (!held.rows.length) { if (held.of !== 0) none(panel, "Nobody is held back."); return; }
+    held.rows.forEach(([reason, contacts]) => {
+      const name = line(panel, reason, words.number(contacts)).firstChild;
+      make("span", "line-note mute", name);
+    });
+  }
+
+  function drawLimits(head) {
+    const panel = emptied("panel-today");
+    line(panel, "Sent today", words.number(head.sent_today) + " of " + words.number(head.daily_limit));
+    const meter = make("div", "meter", panel);
+    meter.setAttribute("role", "meter");
+    meter.setAttribute("aria-label", "Daily limit used");
+    meter.setAttribute("aria-valuemin", "0");
+    meter.setAttribute("aria-valuemax", String(Math.max(head.daily_limit, head.sent_today)));
+    meter.setAttribute("aria-valuenow", String(head.sent_today));
+    make("i", "", meter).style.width = Math.min(100, (100 * head.sent_today) / Math.max(1, head.daily_limit)) + "%";
+  }
+
+  function drawRun(run) {
+    const panel = emptied("panel-run");
+    if (!run) { none(panel, "No run yet. Press “Run now”, or wait for the schedule."); return; }
+    make("p", "mute run-when", panel);
+    run.rows.forEach(([word, n]) => line(panel, word, words.number(n)));
+  }
+
+  // Once a second: only what counts by itself.
+  function tick({ next, held, run }, now) {
+    const lines = byId("panel-next").querySelectorAll(".line-value");
+    (next || []).forEach(([, at], index) => { if (lines[index]) put(lines[index], at ? words.until(at - now) : "due"); });
+    const notes = byId("panel-held").querySelectorAll(".line-note");
+    ((held || {}).rows || []).forEach(([, , at], index) => { if (notes[index]) put(notes[index], at && at > now ? "next check " + words.moment(at, now) : ""); });
+    const when = byId("panel-run").querySelector(".run-when");
+    if (run && when) put(when, words.moment(run.at, now) + ", " + run.source + (run.until ? " · took " + words.duration(run.until - run.at) : " · running for " + words.duration(now - run.at)));
+  }
+
+  Object.assign(window.stagelight, { panels: { draw, tick } });
+})();

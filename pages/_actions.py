@@ -1,0 +1,110 @@
+"""This file is where a press of a button on the monitor is done, and told in words."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from pages._components.ask import Ask, text, whole
+from pages._components.words import count, run_result
+from pipeline.feed import Feed, FeedError
+
+Row = dict[str, Any]
+PER_PAGE = 100
+# So many contacts at a time, so that a worker can go on between two batches.
+BATCH = 100
+LONGEST_MESSAGE = 1990
+TOO_LATE = "It had already moved on; nothing was changed"
+UNKNOWN = FeedError("This button is not known here.", "Reload the page.")
+
+
+async def press(feed: Feed, action: Row, rule_id: str) -> tuple[str, str]:
+    """Does it; returns what happened, in words. Raises FeedError."""
+    do = BUTTONS.get(str(action.get("act")))
+    if do is None:
+        raise UNKNOWN
+    return await do(feed, action, rule_id)
+
+
+async def _run(feed: Feed, _: Row, rule_id: str) -> tuple[str, str]:
+    return run_result(await feed.request_run(rule_id)), ""
+
+
+async def _on(feed: Feed, _: Row, rule_id: str) -> tuple[str, str]:
+    await feed.set_rule_enabled(rule_id, True)
+    return "Switched on", ""
+
+
+async def _off(feed: Feed, _: Row, rule_id: str) -> tuple[str, str]:
+    await feed.set_rule_enabled(rule_id, False)
+    return "Switched off", ""
+
+
+async def _retry(feed: Feed, action: Row, _: str) -> tuple[str, str]:
+    changed = (await feed.retry_contacts(_chosen(action)))["changed"]
+    return (f"{count(changed, 'contact')} queued again" if changed else TOO_LATE), ""
+
+
+async def _cancel(feed: Feed, action: Row, _: str) -> tuple[str, str]:
+    changed = (await feed.cancel_contacts(_chosen(action)))["changed"]
+    return (f"{count(changed, 'contact')} cancelled" if changed else TOO_LATE), ""
+
+
+async def _approve(feed: Feed, action: Row, _: str) -> tuple[str, str]:
+    message = text(action.get("text"), 4000).strip()
+    if len(message) > LONGEST_MESSAGE:
+        raise FeedError(
+            f"The message has {len(message):,} characters; Messenger takes {LONGEST_MESSAGE:,}.",
+            "Shorten it.",
+        )
+    await feed.approve_message(_one(action), message)
+    return "Approved; it goes out now", ""
+
+
+async def _reject(feed: Feed, action: Row, _: str) -> tuple[str, str]:
+    await feed.reject_message(_one(action), text(action.get("text"), 300).strip())
+    return "Rejected; it will not be sent", ""
+
+
+Press = Callable[[Feed, Row, str], Awaitable[tuple[str, str]]]
+BUTTONS: dict[str, Press] = {
+    "run": _run,
+    "on": _on,
+    "off": _off,
+    "retry": _retry,
+    "again": _retry,
+    "cancel": _cancel,
+    "approve": _approve,
+    "reject": _reject,
+}
+
+
+async def many(feed: Feed, wish: Row, rule_id: str) -> Row:
+    """One step of acting on many: count them, go on, or stop. Raises FeedError."""
+    step = wish.get("step")
+    if step == "preview":
+        ask = Ask.of({**wish, "rule_id": rule_id}) or Ask(rule_id)
+        action = "retry" if wish.get("action") == "retry" else "cancel"
+        return await feed.preview_bulk(rule_id, action, ask.stage, ask.search, ask.cause)
+    bulk_id = _uuid(wish.get("id"))
+    if step == "go":
+        return await feed.advance_bulk(bulk_id, BATCH)
+    if step == "stop":
+        return await feed.stop_bulk(bulk_id)
+    raise UNKNOWN
+
+
+def _chosen(action: Row) -> list[int]:
+    # At most what one page of the list shows.
+    ids = action.get("ids")
+    return [whole(item) for item in ids[:PER_PAGE]] if isinstance(ids, list) else []
+
+
+def _one(action: Row) -> int:
+    return (_chosen(action) or [0])[0]
+
+
+def _uuid(value: Any) -> str:
+    try:
+        return str(UUID(value))
+    except (ValueError, TypeError, AttributeError):
+        raise UNKNOWN from None

@@ -1,0 +1,141 @@
+"""This file is where a contact becomes a card: what it says, what it offers, what it leaves out."""
+
+import pytest
+
+from pages._components.contact_card import PREVIEW, card
+from pages._components.timeline import timeline
+
+AT = "2026-11-22T13:59:00+00:00"
+EMPTY = (
+    *("reason_code", "error_code", "error_message", "error_hint", "message", "next_send_at"),
+    *("next_check_at", "generation_time_ms", "tokens"),
+)
+
+
+def contact(stage, **changes):
+    row = {
+        "state_id": 1,
+        "name": "محمد العلي",
+        "stage": stage,
+        "stage_entered_at": AT,
+        "status": "As the worker says",
+        "follow_up_count": 0,
+        "max_follow_ups": 3,
+        "attempt": 0,
+        "lost": False,
+    }
+    return {**row, **dict.fromkeys(EMPTY), **changes}
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "can"),
+    [
+        ("queued", {}, "cancel"),
+        ("generating", {}, "cancel"),
+        ("ready_to_send", {}, "cancel"),
+        ("ready_to_send", {"review": True}, "review"),
+        ("sending", {}, None),
+        ("sent", {}, None),
+        ("failed", {}, "retry"),
+        ("failed", {"error_code": "outcome_unknown"}, "again"),
+        ("failed", {"error_code": "opted_out"}, None),
+        ("failed", {"error_code": "no_such_contact"}, None),
+        ("skipped", {"reason_code": "cancelled"}, "retry"),
+        ("skipped", {"reason_code": "rejected"}, "retry"),
+        ("skipped", {"reason_code": "opted_out"}, None),
+        ("skipped", {"reason_code": "window_closed"}, None),
+        ("completed", {}, None),
+    ],
+)
+def test_a_card_offers_only_what_helps(stage, changes, can):
+    assert card(contact(stage, **changes)).get("can") == can
+
+
+def test_while_the_page_is_refused_its_failures_wait_for_it():
+    expired = contact("failed", error_code="token_expired")
+
+    assert "can" not in card(expired, "token_invalid")
+    assert card(expired, "active")["can"] == "retry"
+
+
+@pytest.mark.parametrize(
+    ("stage", "sent", "words"),
+    [
+        ("generating", 0, "Follow-up 1/3"),
+        ("generating", 3, "Follow-up 3/3"),
+        ("sent", 1, "Follow-up 1/3"),
+        ("skipped", 0, "0 of 3 follow-ups sent"),
+        # It did not go out, so it is not counted as if it had.
+        ("failed", 1, "1 of 3 follow-ups sent"),
+    ],
+)
+def test_follow_ups_are_counted_as_people_do(stage, sent, words):
+    assert card(contact(stage, follow_up_count=sent))["follow_up"] == words
+
+
+def test_what_is_empty_is_left_out():
+    assert set(card(contact("queued"))) == {
+        *("id", "name", "stage", "since", "status", "follow_up", "can")
+    }
+
+
+def test_a_long_message_is_a_preview_and_says_so():
+    whole, long = (
+        card(contact("sent", message="a" * PREVIEW)),
+        card(contact("sent", message="b" * 500)),
+    )
+
+    assert "cut" not in whole
+    assert long["cut"]
+    assert long["message"] == "b" * (PREVIEW - 1) + "…"
+
+
+def test_a_review_says_until_when_it_is_possible():
+    row = contact("ready_to_send", review=True, window_closes_at=AT, status="Message written")
+
+    shown = card(row)
+
+    assert (shown["status"], shown["closes"]) == ("Waiting for your review", 1795355940.0)
+    assert "closes" not in card({**row, "review": False})
+
+
+def test_the_timeline_is_told_in_words():
+    told = timeline(
+        {
+            "now": AT,
+            "state_id": 7,
+            "name": "",
+            "stage": "skipped",
+            "message": None,
+            "last_inbound_at": None,
+            "stages": [
+                {
+                    "stage": "skipped",
+                    "at": AT,
+                    "until": None,
+                    "reason_code": "replied",
+                    "by": "worker",
+                },
+                {"stage": "queued", "at": AT, "until": AT, "reason_code": None, "by": "person"},
+            ],
+            "attempts": [
+                {
+                    **{"follow_up": 2, "outcome": "unknown", "at": AT, "until": None},
+                    **{"message": "Hi", "error_message": "Timeout.", "error_code": None},
+                    **{"generation_time_ms": 1200, "tokens": 1300},
+                }
+            ],
+            "messages": [{"direction": "in", "text": "Hello", "at": AT}],
+        }
+    )
+
+    assert told["name"] == "No name"
+    assert [entry["text"] for entry in told["stages"]] == [
+        "Replied, by the worker",
+        "Added to a run, waiting, by a person",
+    ]
+    [attempt] = told["tries"]
+    assert attempt["text"] == (
+        "Nobody knows whether it arrived · follow-up 2 · written in 1.2 s · 1,300 tokens"
+    )
+    assert told["messages"] == [["in", "Hello", 1795355940.0]]
