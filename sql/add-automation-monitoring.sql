@@ -144,6 +144,11 @@ create table if not exists public.facebook_page_secrets (
     references public.facebook_pages (id, user_id) on delete cascade
 );
 
+-- Since version 2. Not asked of what is stored: a token that works goes on working.
+alter table public.facebook_page_secrets
+drop constraint if exists facebook_page_secrets_token_fits,
+add constraint facebook_page_secrets_token_fits check (length(encrypted_token) between 1 and 10000) not valid;
+
 create index if not exists facebook_page_secrets_owner_idx on public.facebook_page_secrets (user_id);
 
 comment on table public.facebook_page_secrets is
@@ -273,6 +278,16 @@ create table if not exists public.ai_automation_rules (
     constraint ai_automation_rules_prompt_fits check (length(prompt) <= 8000),
     constraint ai_automation_rules_schedule_is_possible check (run_every_minutes between 1 and 10080)
 );
+
+-- Since version 2: version 1 took texts of any length here.
+update public.ai_automation_rules
+set language = left(language, 100), model = left(model, 100)
+where length(language) > 100 or length(model) > 100;
+alter table public.ai_automation_rules
+drop constraint if exists ai_automation_rules_language_fits,
+add constraint ai_automation_rules_language_fits check (length(language) <= 100),
+drop constraint if exists ai_automation_rules_model_fits,
+add constraint ai_automation_rules_model_fits check (length(model) <= 100);
 
 create index if not exists ai_automation_rules_owner_idx on public.ai_automation_rules (user_id);
 create index if not exists ai_automation_rules_page_idx on public.ai_automation_rules (page_id);
@@ -577,13 +592,32 @@ $$;
 
 comment on function public.normalize_tags(text[]) is 'Tags trimmed, in lower case, each once: VIP and vip are one tag.';
 
+create or replace function public.check_tags(p_tags text[])
+returns text[]
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+    if exists (select 1 from unnest(p_tags) as t (tag) where length(t.tag) > 100) then
+        raise exception 'A tag is longer than 100 characters.' using errcode = '22001';
+    end if;
+    return public.normalize_tags(p_tags);
+end;
+$$;
+
+comment on function public.check_tags(text[]) is 'normalize_tags for what a person gives; refuses a tag of more than 100 characters.';
+
 create or replace function public.stamp_contact()
 returns trigger
 language plpgsql
 set search_path = ''
 as $$
 begin
-    new.tags := public.normalize_tags(new.tags);
+    -- What has not changed is not looked at again: a worker's write must never fail for an old tag.
+    if tg_op = 'INSERT' or new.tags is distinct from old.tags then
+        new.tags := public.check_tags(new.tags);
+    end if;
     if
         tg_op = 'UPDATE'
         and (new.tags, new.time_zone, new.opted_out_at, new.last_inbound_at)
@@ -607,8 +641,10 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-    new.include_tags := public.normalize_tags(new.include_tags);
-    new.exclude_tags := public.normalize_tags(new.exclude_tags);
+    if tg_op = 'INSERT' or (new.include_tags, new.exclude_tags) is distinct from (old.include_tags, old.exclude_tags) then
+        new.include_tags := public.check_tags(new.include_tags);
+        new.exclude_tags := public.check_tags(new.exclude_tags);
+    end if;
     if tg_op = 'UPDATE' and new.next_run_at is not distinct from old.next_run_at then
         new.updated_at := now();
     end if;
@@ -621,6 +657,9 @@ comment on function public.stamp_rule() is 'Notes when an automation last change
 create or replace trigger stamp_rule
 before insert or update on public.ai_automation_rules
 for each row execute function public.stamp_rule();
+
+revoke execute on function public.check_tags(text[]) from public, anon, authenticated, service_role;
+grant execute on function public.check_tags(text[]) to authenticated, service_role;
 -- What happens at every change of stage, whoever makes it: the graph is checked, an event is written, the books are kept.
 
 create or replace function public.is_in_flight(p_stage public.automation_stage)

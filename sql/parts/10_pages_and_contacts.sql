@@ -42,6 +42,11 @@ create table if not exists public.facebook_page_secrets (
     references public.facebook_pages (id, user_id) on delete cascade
 );
 
+-- Since version 2. Not asked of what is stored: a token that works goes on working.
+alter table public.facebook_page_secrets
+drop constraint if exists facebook_page_secrets_token_fits,
+add constraint facebook_page_secrets_token_fits check (length(encrypted_token) between 1 and 10000) not valid;
+
 create index if not exists facebook_page_secrets_owner_idx on public.facebook_page_secrets (user_id);
 
 comment on table public.facebook_page_secrets is

@@ -43,6 +43,16 @@ create table if not exists public.ai_automation_rules (
     constraint ai_automation_rules_schedule_is_possible check (run_every_minutes between 1 and 10080)
 );
 
+-- Since version 2: version 1 took texts of any length here.
+update public.ai_automation_rules
+set language = left(language, 100), model = left(model, 100)
+where length(language) > 100 or length(model) > 100;
+alter table public.ai_automation_rules
+drop constraint if exists ai_automation_rules_language_fits,
+add constraint ai_automation_rules_language_fits check (length(language) <= 100),
+drop constraint if exists ai_automation_rules_model_fits,
+add constraint ai_automation_rules_model_fits check (length(model) <= 100);
+
 create index if not exists ai_automation_rules_owner_idx on public.ai_automation_rules (user_id);
 create index if not exists ai_automation_rules_page_idx on public.ai_automation_rules (page_id);
 create index if not exists ai_automation_rules_due_idx on public.ai_automation_rules (next_run_at) where enabled;

@@ -68,6 +68,7 @@ FOR_OWNERS = {
         "p_page_status": "active",
     },
     "cancel_contacts": {"p_state_ids": ["{ready}", "{queued}"]},
+    "check_tags": {"p_tags": ["VIP"]},
     "contact_eligibility": {"p_rule_id": "{rule}"},
     "contact_timeline": {"p_state_id": "{failed}"},
     "dry_run": {"p_rule_id": "{rule}"},
