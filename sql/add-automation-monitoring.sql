@@ -39,6 +39,11 @@ $$;
 -- so it is said for the role as a whole.
 alter default privileges revoke execute on functions from public;
 
+-- Days of history live here, out of the API's reach; they are read through their tables in public.
+create schema if not exists automation_history;
+revoke all on schema automation_history from public;
+comment on schema automation_history is 'The daily partitions of ai_automation_stage_events and ai_automation_attempts.';
+
 do $$
 begin
     if to_regtype('public.automation_stage') is null then
@@ -95,11 +100,110 @@ language sql
 immutable
 set search_path = ''
 as $$
-    select '1';
+    select '2';
 $$;
 
 comment on function public.schema_version() is
 'The version of this file; the dashboard compares it with the one it was written for.';
+-- A database of version 1 is brought to this version: what can be changed in place is, and history that was one table is
+-- put aside, for 38 to take over. An empty database, or one of this version, is left alone.
+
+do $$
+begin
+    if to_regclass('public.ai_automation_contact_states') is null or to_regclass('public.ai_automation_stage_counts') is not null then
+        return;
+    end if;
+
+    alter table public.contacts add constraint contacts_page_key unique (id, user_id, page_id);
+    alter table public.ai_automation_rules add constraint ai_automation_rules_page_key unique (id, user_id, page_id);
+
+    alter table public.ai_automation_contact_states
+        disable trigger user,
+        drop constraint ai_automation_contact_states_rule_fkey,
+        drop constraint ai_automation_contact_states_contact_fkey,
+        add column page_id uuid,
+        add column attempt_id uuid,
+        add column attempt_started_at timestamptz,
+        add column stage_rank smallint generated always as (
+            case current_stage
+                when 'failed' then 0 when 'sending' then 1 when 'ready_to_send' then 2 when 'generating' then 3
+                when 'eligible' then 4 when 'checking' then 5 when 'queued' then 6 when 'sent' then 7
+                when 'skipped' then 8 else 9
+            end
+        ) stored,
+        add column end_reason text generated always as (
+            case
+                when current_stage = 'failed' then coalesce(error_code, '')
+                when current_stage in ('skipped', 'completed') then coalesce(reason_code, '')
+                else ''
+            end
+        ) stored,
+        add column quarter timestamptz generated always as (
+            case
+                when current_stage <= 'sending' then timestamptz '9999-01-01 00:00:00+00'
+                else date_bin('15 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
+            end
+        ) stored;
+    update public.ai_automation_contact_states as s
+    set
+        page_id = r.page_id,
+        attempt_id = a.id,
+        attempt_started_at = a.started_at
+    from public.ai_automation_rules as r, public.ai_automation_contact_states as t
+    left join lateral (
+        select b.id, b.started_at
+        from public.ai_automation_attempts as b
+        where b.state_id = t.id
+        order by b.started_at desc
+        limit 1
+    ) as a on true
+    where r.id = s.rule_id and t.id = s.id;
+    alter table public.ai_automation_contact_states
+        alter column page_id set not null,
+        add constraint ai_automation_contact_states_rule_fkey foreign key (rule_id, user_id, page_id)
+        references public.ai_automation_rules (id, user_id, page_id) on delete cascade,
+        add constraint ai_automation_contact_states_contact_fkey foreign key (contact_id, user_id, page_id)
+        references public.contacts (id, user_id, page_id) on delete cascade,
+        enable trigger user;
+    drop index
+    public.idx_automation_states_rule, public.ai_automation_contact_states_claim_idx,
+    public.ai_automation_contact_states_recheck_idx;
+
+    alter table public.ai_automation_stage_events set schema automation_history;
+    alter table automation_history.ai_automation_stage_events rename to stage_events_of_version_1;
+    alter table public.ai_automation_attempts set schema automation_history;
+    alter table automation_history.ai_automation_attempts rename to attempts_of_version_1;
+
+    alter table public.ai_automation_daily_usage add column sent integer not null default 0;
+    alter table public.ai_automation_stage_minutes
+        add column bucket smallint not null default 0,
+        add column shard smallint not null default 0;
+    -- What was kept is a sum, so that a minute's passes count as equally long.
+    update public.ai_automation_stage_minutes as m
+    set bucket = least(greatest(ceil(ln(greatest(m.passed_seconds / m.passed, 0.01) / 0.01) / ln(1.2)), 0), 110)
+    where m.passed > 0;
+    alter table public.ai_automation_stage_minutes
+        drop constraint ai_automation_stage_minutes_pkey,
+        add constraint ai_automation_stage_minutes_pkey primary key (rule_id, minute, stage, bucket, shard);
+    drop index
+    public.ai_automation_stage_minutes_owner_idx, public.ai_automation_stage_minutes_recent_idx,
+    public.ai_automation_daily_usage_owner_idx;
+    update public.ai_automation_daily_usage as u
+    set sent = n.sent
+    from (
+        select m.rule_id, timezone(r.time_zone, m.minute)::date as day, sum(m.entered) as sent
+        from public.ai_automation_stage_minutes as m
+        inner join public.ai_automation_rules as r on r.id = m.rule_id
+        where m.stage = 'sent'
+        group by m.rule_id, timezone(r.time_zone, m.minute)::date
+    ) as n
+    where u.rule_id = n.rule_id and u.day = n.day;
+
+    drop view if exists public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats;
+    drop trigger tally_stage_minutes on public.ai_automation_contact_states;
+    drop function public.tally_stage_minutes(), public.is_page_paused(uuid);
+end;
+$$;
 -- Who we write for and to: pages, their sealed tokens, contacts and what was said.
 
 create table if not exists public.facebook_pages (
@@ -174,6 +278,7 @@ create table if not exists public.contacts (
     updated_at timestamptz not null default now(),
     constraint contacts_pkey primary key (id),
     constraint contacts_owner_key unique (id, user_id),
+    constraint contacts_page_key unique (id, user_id, page_id),
     constraint contacts_once_per_page unique (page_id, sender_id),
     constraint contacts_page_fkey foreign key (page_id, user_id)
     references public.facebook_pages (id, user_id) on delete cascade,
@@ -223,6 +328,7 @@ create table if not exists public.contact_messages (
 
 create index if not exists contact_messages_conversation_idx on public.contact_messages (contact_id, said_at desc);
 create index if not exists contact_messages_owner_idx on public.contact_messages (user_id);
+create index if not exists contact_messages_age_idx on public.contact_messages (said_at);
 
 comment on table public.contact_messages is 'One message in or out: what the AI may refer to, and how a reply is noticed.';
 comment on column public.contact_messages.id is 'In the order of writing down; said_at is the order of talking.';
@@ -264,6 +370,7 @@ create table if not exists public.ai_automation_rules (
     updated_at timestamptz not null default now(),
     constraint ai_automation_rules_pkey primary key (id),
     constraint ai_automation_rules_owner_key unique (id, user_id),
+    constraint ai_automation_rules_page_key unique (id, user_id, page_id),
     constraint ai_automation_rules_page_fkey foreign key (page_id, user_id)
     references public.facebook_pages (id, user_id) on delete cascade,
     constraint ai_automation_rules_name_fits check (length(name) between 1 and 120),
@@ -363,16 +470,30 @@ comment on column public.ai_automation_runs.skipped is 'Those that were not writ
 comment on column public.ai_automation_runs.failed is 'Those that need a person.';
 comment on index public.ai_automation_runs_newest_idx is 'Serves the monitor: the last run of one automation.';
 comment on index public.ai_automation_runs_owner_idx is 'Serves row level security and the deletion of a person.';
--- Where every contact is, how it got there, and every try to send.
+-- Where every contact is.
 
 create table if not exists public.ai_automation_contact_states (
     id bigint generated always as identity,
     user_id uuid not null,
     rule_id uuid not null,
+    page_id uuid not null,
     contact_id uuid not null,
     run_id uuid,
     current_stage public.automation_stage not null default 'queued',
+    stage_rank smallint generated always as (
+        case current_stage
+            when 'failed' then 0 when 'sending' then 1 when 'ready_to_send' then 2 when 'generating' then 3
+            when 'eligible' then 4 when 'checking' then 5 when 'queued' then 6 when 'sent' then 7
+            when 'skipped' then 8 else 9
+        end
+    ) stored,
     stage_entered_at timestamptz not null default now(),
+    quarter timestamptz generated always as (
+        case
+            when current_stage <= 'sending' then timestamptz '9999-01-01 00:00:00+00'
+            else date_bin('15 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
+        end
+    ) stored,
     queued_at timestamptz not null default now(),
     due_at timestamptz not null default now(),
     next_send_at timestamptz,
@@ -382,6 +503,13 @@ create table if not exists public.ai_automation_contact_states (
     error_code text,
     error_message text,
     error_hint text,
+    end_reason text generated always as (
+        case
+            when current_stage = 'failed' then coalesce(error_code, '')
+            when current_stage in ('skipped', 'completed') then coalesce(reason_code, '')
+            else ''
+        end
+    ) stored,
     generated_message text,
     generation_time_ms integer,
     ai_model text,
@@ -395,6 +523,8 @@ create table if not exists public.ai_automation_contact_states (
     stopped_at timestamptz,
     approved_at timestamptz,
     quota_day date,
+    attempt_id uuid,
+    attempt_started_at timestamptz,
     lease_owner text,
     lease_token uuid,
     lease_expires_at timestamptz,
@@ -403,10 +533,10 @@ create table if not exists public.ai_automation_contact_states (
     constraint ai_automation_contact_states_pkey primary key (id),
     constraint ai_automation_contact_states_owner_key unique (id, user_id),
     constraint ai_automation_contact_states_once unique (rule_id, contact_id),
-    constraint ai_automation_contact_states_rule_fkey foreign key (rule_id, user_id)
-    references public.ai_automation_rules (id, user_id) on delete cascade,
-    constraint ai_automation_contact_states_contact_fkey foreign key (contact_id, user_id)
-    references public.contacts (id, user_id) on delete cascade,
+    constraint ai_automation_contact_states_rule_fkey foreign key (rule_id, user_id, page_id)
+    references public.ai_automation_rules (id, user_id, page_id) on delete cascade,
+    constraint ai_automation_contact_states_contact_fkey foreign key (contact_id, user_id, page_id)
+    references public.contacts (id, user_id, page_id) on delete cascade,
     constraint ai_automation_contact_states_run_fkey foreign key (run_id, user_id)
     references public.ai_automation_runs (id, user_id) on delete cascade,
     constraint contact_states_finished_is_not_leased check (
@@ -418,14 +548,24 @@ create table if not exists public.ai_automation_contact_states (
 )
 with (fillfactor = 70);
 
-create index if not exists idx_automation_states_rule on public.ai_automation_contact_states (rule_id, current_stage);
+create index if not exists idx_automation_states_rule
+on public.ai_automation_contact_states (rule_id, stage_rank, stage_entered_at desc, id);
 create index if not exists idx_automation_states_updated on public.ai_automation_contact_states (updated_at desc);
-create index if not exists ai_automation_contact_states_claim_idx on public.ai_automation_contact_states (current_stage, due_at, id)
+create index if not exists ai_automation_contact_states_claim_idx on public.ai_automation_contact_states (current_stage, page_id, due_at, id)
 where current_stage in ('queued', 'eligible', 'ready_to_send');
 create index if not exists ai_automation_contact_states_lease_idx on public.ai_automation_contact_states (lease_expires_at)
 where lease_expires_at is not null;
-create index if not exists ai_automation_contact_states_recheck_idx on public.ai_automation_contact_states (rule_id, next_check_at)
+create index if not exists ai_automation_contact_states_recheck_idx
+on public.ai_automation_contact_states (rule_id, end_reason, next_check_at)
 where next_check_at is not null;
+create index if not exists ai_automation_contact_states_going_out_idx on public.ai_automation_contact_states (rule_id, next_send_at)
+where next_send_at is not null;
+create index if not exists ai_automation_contact_states_texts_idx on public.ai_automation_contact_states (stage_entered_at)
+where (generated_message is not null or error_message is not null) and current_stage >= 'sent';
+create index if not exists ai_automation_contact_states_over_idx on public.ai_automation_contact_states (id)
+where current_stage = 'skipped' and reason_code in ('replied', 'opted_out', 'stopped', 'max_follow_ups_reached');
+create index if not exists ai_automation_contact_states_last_idx on public.ai_automation_contact_states (last_sent_at)
+where current_stage = 'sent' and follow_up_count >= max_follow_ups;
 create index if not exists ai_automation_contact_states_contact_idx on public.ai_automation_contact_states (contact_id);
 create index if not exists ai_automation_contact_states_run_idx on public.ai_automation_contact_states (run_id);
 create index if not exists ai_automation_contact_states_owner_idx on public.ai_automation_contact_states (user_id);
@@ -440,8 +580,25 @@ comment on column public.ai_automation_contact_states.attempt is 'Tries of the p
 comment on column public.ai_automation_contact_states.times_lost is 'How often a worker vanished while holding the contact.';
 comment on column public.ai_automation_contact_states.quota_day is 'The rule''s local day on which this contact holds a place in the daily limit.';
 comment on column public.ai_automation_contact_states.lease_token is 'Fencing token: only its holder may move the contact.';
-comment on index public.ai_automation_contact_states_claim_idx is 'Serves claim_contacts: the oldest due contacts of one waiting stage.';
+comment on column public.ai_automation_contact_states.page_id is 'The page of the rule and of the contact; filled in when it is not given.';
+comment on column public.ai_automation_contact_states.stage_rank is
+'The place of the stage in the monitor''s list, failed first. A number, because row level security lets no index compare enums.';
+comment on column public.ai_automation_contact_states.quarter is
+'The quarter of an hour in which a finished contact came to its stage, the year 9999 while it is in flight: shown on the monitor while not before monitor_since().';
+comment on column public.ai_automation_contact_states.end_reason is
+'Why the contact is failed (error_code), skipped or completed (reason_code); empty in the other stages.';
+comment on column public.ai_automation_contact_states.attempt_id is 'The latest try to send; with attempt_started_at it finds the row in one day of ai_automation_attempts.';
+comment on index public.idx_automation_states_rule is 'Serves the monitor: its list in order, and the oldest contact of a stage.';
+comment on index public.ai_automation_contact_states_claim_idx is
+'Serves claim_contacts: the oldest due contacts of one waiting stage, page by page.';
+comment on index public.ai_automation_contact_states_recheck_idx is 'Serves the monitor: when contacts that are held back are looked at again.';
+comment on index public.ai_automation_contact_states_going_out_idx is 'Serves the monitor: what goes out next.';
+comment on index public.ai_automation_contact_states_over_idx is 'Serves complete_finished_sequences: contacts that want no more.';
+comment on index public.ai_automation_contact_states_last_idx is 'Serves complete_finished_sequences: those who got every follow-up.';
+comment on index public.ai_automation_contact_states_texts_idx is 'Serves maintain: texts of sequences that are over.';
 comment on index public.ai_automation_contact_states_lease_idx is 'Serves reclaim_expired_leases and the settling of sends.';
+-- How every contact got where it is, and every try to send: two tables of daily partitions (UTC), made ahead and dropped
+-- by maintain, and the ledger that outlives them.
 
 create table if not exists public.ai_automation_stage_events (
     id bigint generated always as identity,
@@ -456,17 +613,19 @@ create table if not exists public.ai_automation_stage_events (
     seconds_in_stage double precision,
     actor text not null,
     reason_code text,
-    constraint ai_automation_stage_events_pkey primary key (id),
+    constraint ai_automation_stage_events_pkey primary key (id, occurred_at),
     constraint ai_automation_stage_events_state_fkey foreign key (state_id, user_id)
     references public.ai_automation_contact_states (id, user_id) on delete cascade
-);
+)
+partition by range (occurred_at);
 
 create index if not exists ai_automation_stage_events_timeline_idx on public.ai_automation_stage_events (state_id, id);
-create index if not exists ai_automation_stage_events_owner_idx on public.ai_automation_stage_events (user_id);
 
-comment on table public.ai_automation_stage_events is 'One change of stage; written by trigger only, never changed.';
+comment on table public.ai_automation_stage_events is
+'One change of stage; written by trigger only, never changed, dropped by the day.';
 comment on column public.ai_automation_stage_events.actor is 'The worker, or the id of the signed-in person, or system.';
 comment on column public.ai_automation_stage_events.seconds_in_stage is 'How long the contact had been in from_stage.';
+comment on index public.ai_automation_stage_events_timeline_idx is 'Serves the timeline of one contact.';
 
 create table if not exists public.ai_automation_attempts (
     id uuid not null default gen_random_uuid(),
@@ -489,65 +648,256 @@ create table if not exists public.ai_automation_attempts (
     worker text not null,
     started_at timestamptz not null default now(),
     finished_at timestamptz,
-    constraint ai_automation_attempts_pkey primary key (id),
+    constraint ai_automation_attempts_pkey primary key (id, started_at),
     constraint ai_automation_attempts_state_fkey foreign key (state_id, user_id)
     references public.ai_automation_contact_states (id, user_id) on delete cascade,
     constraint ai_automation_attempts_outcome_is_known check (
         outcome in ('sending', 'sent', 'failed', 'retry', 'unknown', 'abandoned')
     )
-);
+)
+partition by range (started_at);
 
-create unique index if not exists ai_automation_attempts_never_twice_idx
-on public.ai_automation_attempts (state_id, follow_up)
-where outcome in ('sending', 'sent', 'unknown');
 create index if not exists ai_automation_attempts_state_idx on public.ai_automation_attempts (state_id);
 create index if not exists ai_automation_attempts_page_rate_idx on public.ai_automation_attempts (page_id, started_at desc);
-create index if not exists ai_automation_attempts_owner_idx on public.ai_automation_attempts (user_id);
+create index if not exists ai_automation_attempts_owner_idx on public.ai_automation_attempts (user_id, started_at desc);
+create index if not exists ai_automation_attempts_texts_idx on public.ai_automation_attempts (started_at) where message is not null;
 
 comment on table public.ai_automation_attempts is
 'One try to send, written before Facebook is called; its id travels with the message as metadata.';
 comment on column public.ai_automation_attempts.outcome is
 'unknown: the message may have arrived, so it is never sent again by itself; abandoned: a person decided to send again.';
-comment on index public.ai_automation_attempts_never_twice_idx is
-'At most one try per follow-up that was, or may have been, accepted.';
+comment on index public.ai_automation_attempts_page_rate_idx is 'Serves the sending rate of a page: its tries of the last minute.';
+comment on index public.ai_automation_attempts_owner_idx is 'Serves the history page: a person''s tries, newest first.';
+comment on index public.ai_automation_attempts_texts_idx is 'Serves maintain: texts that are older than they may become.';
+
+-- A unique index of a partitioned table cannot reach over days, so this table is the one that says never twice.
+create table if not exists public.ai_automation_follow_ups (
+    state_id bigint not null,
+    follow_up integer not null,
+    user_id uuid not null,
+    attempt_id uuid not null,
+    accepted boolean not null default false,
+    constraint ai_automation_follow_ups_never_twice primary key (state_id, follow_up),
+    constraint ai_automation_follow_ups_state_fkey foreign key (state_id, user_id)
+    references public.ai_automation_contact_states (id, user_id) on delete cascade
+);
+
+comment on table public.ai_automation_follow_ups is
+'A follow-up that Facebook accepted or may have accepted: at most one try per contact and number, however long ago. Kept by trigger from ai_automation_attempts, and not forgotten when their days are dropped.';
+comment on column public.ai_automation_follow_ups.attempt_id is 'The try that is, or may be, the message.';
+comment on column public.ai_automation_follow_ups.accepted is 'Facebook said that it took the message; false while it is under way, or nobody knows.';
+
+create or replace function public.keep_follow_ups()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if tg_op = 'UPDATE' then
+        delete from public.ai_automation_follow_ups as f
+        using new_attempts as n
+        where f.state_id = n.state_id and f.attempt_id = n.id and n.outcome in ('failed', 'retry', 'abandoned');
+        update public.ai_automation_follow_ups as f
+        set accepted = true
+        from new_attempts as n
+        where f.state_id = n.state_id and f.attempt_id = n.id and n.outcome = 'sent' and not f.accepted;
+        insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
+        select n.state_id, n.follow_up, n.user_id, n.id, n.outcome = 'sent'
+        from new_attempts as n
+        inner join old_attempts as o on o.id = n.id and o.outcome in ('failed', 'retry', 'abandoned')
+        where n.outcome in ('sending', 'sent', 'unknown');
+    else
+        insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
+        select n.state_id, n.follow_up, n.user_id, n.id, n.outcome = 'sent'
+        from new_attempts as n
+        where n.outcome in ('sending', 'sent', 'unknown');
+    end if;
+    return null;
+end;
+$$;
+
+comment on function public.keep_follow_ups() is
+'Keeps ai_automation_follow_ups; a second try for a follow-up that is or may be out is refused here, whoever makes it.';
+
+create or replace trigger keep_follow_ups_of_new
+after insert on public.ai_automation_attempts
+referencing new table as new_attempts
+for each statement execute function public.keep_follow_ups();
+
+create or replace trigger keep_follow_ups_of_changed
+after update on public.ai_automation_attempts
+referencing old table as old_attempts new table as new_attempts
+for each statement execute function public.keep_follow_ups();
+
+-- The one place with dynamic SQL: names and bounds are made of dates, never of what somebody sent.
+create or replace function public.make_history_days(p_from date, p_until date)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_table text;
+    v_day date;
+    v_name text;
+    v_made integer := 0;
+begin
+    for v_table, v_day in
+        select t.name, d.day::date
+        from unnest(array['ai_automation_stage_events', 'ai_automation_attempts']) as t (name)
+        cross join generate_series(p_from::timestamp, p_until::timestamp, interval '1 day') as d (day)
+    loop
+        v_name := format('automation_history.%I', v_table || '_' || to_char(v_day, 'YYYYMMDD'));
+        continue when to_regclass(v_name) is not null;
+        begin
+            execute format(
+                'create table %s partition of public.%I for values from (%L) to (%L)',
+                v_name, v_table, v_day || ' 00:00:00+00', (v_day + 1) || ' 00:00:00+00'
+            );
+            v_made := v_made + 1;
+        exception
+            -- Rows of that day came before the day was made; they stay in the default partition.
+            when check_violation then null;
+        end;
+    end loop;
+    return v_made;
+end;
+$$;
+
+comment on function public.make_history_days(date, date) is
+'Makes the daily partitions of events and attempts from one day to another, where they are missing; returns how many.';
+
+create table if not exists automation_history.ai_automation_stage_events_default
+partition of public.ai_automation_stage_events default;
+create table if not exists automation_history.ai_automation_attempts_default
+partition of public.ai_automation_attempts default;
+
+do $$
+begin
+    perform public.make_history_days((now() at time zone 'UTC')::date - 1, (now() at time zone 'UTC')::date + 14);
+end;
+$$;
+-- History that version 1 kept in one table goes into the days.
+
+do $$
+declare
+    v_first date;
+begin
+    if to_regclass('automation_history.stage_events_of_version_1') is null then
+        return;
+    end if;
+    select least(
+        (select min(e.occurred_at) from automation_history.stage_events_of_version_1 as e),
+        (select min(a.started_at) from automation_history.attempts_of_version_1 as a)
+    ) at time zone 'UTC' into v_first;
+    perform public.make_history_days(v_first, (now() at time zone 'UTC')::date);
+
+    insert into public.ai_automation_stage_events (
+        id, user_id, rule_id, contact_id, state_id, run_id, from_stage, to_stage, occurred_at, seconds_in_stage, actor, reason_code
+    )
+    overriding system value
+    select
+        e.id, e.user_id, e.rule_id, e.contact_id, e.state_id, e.run_id, e.from_stage, e.to_stage, e.occurred_at,
+        e.seconds_in_stage, e.actor, e.reason_code
+    from automation_history.stage_events_of_version_1 as e;
+    perform setval(
+        pg_get_serial_sequence('public.ai_automation_stage_events', 'id'),
+        greatest((select max(e.id) from public.ai_automation_stage_events as e), 1)
+    );
+    insert into public.ai_automation_attempts (
+        id, user_id, state_id, rule_id, contact_id, page_id, run_id, follow_up, outcome, message, ai_model, tokens_in, tokens_out,
+        generation_time_ms, facebook_message_id, error_code, error_message, worker, started_at, finished_at
+    )
+    select
+        a.id, a.user_id, a.state_id, a.rule_id, a.contact_id, a.page_id, a.run_id, a.follow_up, a.outcome, a.message, a.ai_model,
+        a.tokens_in, a.tokens_out, a.generation_time_ms, a.facebook_message_id, a.error_code, a.error_message, a.worker,
+        a.started_at, a.finished_at
+    from automation_history.attempts_of_version_1 as a;
+    drop table automation_history.stage_events_of_version_1, automation_history.attempts_of_version_1;
+end;
+$$;
 -- Counts, quotas, workers and who did what.
+
+create table if not exists public.ai_automation_stage_counts (
+    user_id uuid not null,
+    rule_id uuid not null,
+    quarter timestamptz not null,
+    stage public.automation_stage not null,
+    reason text not null,
+    shard smallint not null,
+    contacts integer not null default 0,
+    entered_seconds numeric not null default 0,
+    constraint ai_automation_stage_counts_pkey primary key (rule_id, quarter, stage, reason, shard),
+    constraint ai_automation_stage_counts_rule_fkey foreign key (rule_id, user_id)
+    references public.ai_automation_rules (id, user_id) on delete cascade
+)
+with (fillfactor = 50);
+
+comment on table public.ai_automation_stage_counts is
+'How many contacts are where, so that nobody counts them: kept by trigger, summed over shards by the views. Equal to a recount for every quarter since monitor_since().';
+comment on column public.ai_automation_stage_counts.quarter is
+'The quarter of an hour in which a finished contact came to its stage, so that it can leave the monitor after 24 hours; the year 9999 for contacts in flight.';
+comment on column public.ai_automation_stage_counts.reason is 'Why the contacts are there, as in end_reason.';
+comment on column public.ai_automation_stage_counts.shard is
+'Transactions that write at the same time use different shards, so that they do not wait for each other; one shard alone may be negative.';
+comment on column public.ai_automation_stage_counts.entered_seconds is
+'Sum of the moments they came (seconds since 1970): now minus the mean of these is how long they have been there on average.';
 
 create table if not exists public.ai_automation_stage_minutes (
     user_id uuid not null,
     rule_id uuid not null,
     stage public.automation_stage not null,
     minute timestamptz not null,
+    bucket smallint not null default 0,
+    shard smallint not null default 0,
     entered integer not null default 0,
     passed integer not null default 0,
     passed_seconds double precision not null default 0,
-    constraint ai_automation_stage_minutes_pkey primary key (rule_id, stage, minute),
+    constraint ai_automation_stage_minutes_pkey primary key (rule_id, minute, stage, bucket, shard),
     constraint ai_automation_stage_minutes_rule_fkey foreign key (rule_id, user_id)
     references public.ai_automation_rules (id, user_id) on delete cascade
-);
-
-create index if not exists ai_automation_stage_minutes_owner_idx on public.ai_automation_stage_minutes (user_id);
-create index if not exists ai_automation_stage_minutes_recent_idx on public.ai_automation_stage_minutes (rule_id, minute desc);
-comment on index public.ai_automation_stage_minutes_recent_idx is
-'Serves the monitor: the last hour, and today, of one automation, however long it has been running.';
+)
+with (fillfactor = 70);
 
 comment on table public.ai_automation_stage_minutes is
-'Per rule, stage and minute: how many came in, how many left, and how long those had stayed. Averages and rates read this.';
+'Per rule, stage and minute: how many came in, how many left, and how long those had stayed. Averages, percentiles and rates read this. Kept for 7 days, then summed up in ai_automation_stage_periods.';
+comment on column public.ai_automation_stage_minutes.bucket is
+'How long those that left had stayed: bucket b is up to 0.01 s * 1.2^b, so that any sum of rows still gives percentiles within 10 %; those that came in are in bucket 0.';
+
+create table if not exists public.ai_automation_stage_periods (
+    user_id uuid not null,
+    rule_id uuid not null,
+    stage public.automation_stage not null,
+    span text not null,
+    starts_at timestamptz not null,
+    bucket smallint not null,
+    entered bigint not null default 0,
+    passed bigint not null default 0,
+    passed_seconds double precision not null default 0,
+    constraint ai_automation_stage_periods_pkey primary key (rule_id, span, starts_at, stage, bucket),
+    constraint ai_automation_stage_periods_rule_fkey foreign key (rule_id, user_id)
+    references public.ai_automation_rules (id, user_id) on delete cascade,
+    constraint ai_automation_stage_periods_span_is_known check (span in ('hour', 'day'))
+);
+
+comment on table public.ai_automation_stage_periods is
+'Older minutes summed up: hours for 90 days, then days for good, so that totals never change when details go.';
+comment on column public.ai_automation_stage_periods.starts_at is 'Start of the hour or day (UTC).';
 
 create table if not exists public.ai_automation_daily_usage (
     user_id uuid not null,
     rule_id uuid not null,
     day date not null,
     reserved integer not null default 0,
+    sent integer not null default 0,
     constraint ai_automation_daily_usage_pkey primary key (rule_id, day),
     constraint ai_automation_daily_usage_rule_fkey foreign key (rule_id, user_id)
     references public.ai_automation_rules (id, user_id) on delete cascade,
-    constraint ai_automation_daily_usage_is_not_negative check (reserved >= 0)
+    constraint ai_automation_daily_usage_is_not_negative check (reserved >= 0 and sent >= 0)
 );
-
-create index if not exists ai_automation_daily_usage_owner_idx on public.ai_automation_daily_usage (user_id);
 
 comment on table public.ai_automation_daily_usage is
 'Places of the daily limit taken on a rule''s local day; taken when a contact passes the check, given back when it fails or is skipped.';
+comment on column public.ai_automation_daily_usage.sent is 'Messages that Facebook accepted on that day.';
 
 create table if not exists public.ai_automation_workers (
     name text not null,
@@ -673,6 +1023,23 @@ $$;
 
 comment on function public.is_in_flight(public.automation_stage) is 'Whether a contact in this stage is still being worked on.';
 
+create or replace function public.stamp_new_contact_state()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if new.page_id is null then
+        select r.page_id into new.page_id from public.ai_automation_rules as r where r.id = new.rule_id;
+    end if;
+    return new;
+end;
+$$;
+
+create or replace trigger stamp_new_contact_state
+before insert on public.ai_automation_contact_states
+for each row execute function public.stamp_new_contact_state();
+
 create or replace function public.stamp_contact_state()
 returns trigger
 language plpgsql
@@ -748,13 +1115,6 @@ begin
     select n.user_id, n.rule_id, n.contact_id, n.id, n.run_id, n.current_stage, coalesce(auth.uid()::text, 'system')
     from new_states as n
     order by n.id;
-
-    insert into public.ai_automation_stage_minutes as m (user_id, rule_id, stage, minute, entered)
-    select n.user_id, n.rule_id, n.current_stage, date_trunc('minute', now()), count(*)
-    from new_states as n
-    group by n.user_id, n.rule_id, n.current_stage
-    order by n.rule_id, n.current_stage
-    on conflict (rule_id, stage, minute) do update set entered = m.entered + excluded.entered;
     return null;
 end;
 $$;
@@ -764,24 +1124,106 @@ after insert on public.ai_automation_contact_states
 referencing new table as new_states
 for each statement execute function public.record_first_stage();
 
-create or replace function public.tally_stage_minutes()
+comment on function public.stamp_new_contact_state() is 'Fills in the page of a contact''s state.';
+comment on function public.stamp_contact_state() is 'Sets the entry time of a stage and drops the lease of a contact that no worker holds any more.';
+comment on function public.record_stage_moves() is 'Refuses moves outside the stage graph and writes one event per move.';
+comment on function public.record_first_stage() is 'Writes the first event of a contact in an automation.';
+-- Counts without counting: every change of stage adds to and takes from a few rows, in one statement per set of moves.
+
+create or replace function public.monitor_since()
+returns timestamptz
+language sql
+stable
+set search_path = ''
+as $$
+    select date_bin('15 minutes', now(), timestamptz '2000-01-01 00:00:00+00') - interval '24 hours';
+$$;
+
+comment on function public.monitor_since() is
+'From when contacts that are sent, failed, skipped or completed are on the monitor: 24 hours ago, to the quarter hour, so that counts and list share one border.';
+
+-- A shard that no other transaction writes to now; kept for the rest of the transaction. With all taken, rows are shared.
+create or replace function public.own_shard()
+returns smallint
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_shard smallint := nullif(current_setting('stagelight.shard', true), '');
+begin
+    if v_shard is not null then
+        return v_shard;
+    end if;
+    for v_try in 0..7 loop
+        if pg_try_advisory_xact_lock(20261122, v_try) then
+            v_shard := v_try;
+            exit;
+        end if;
+    end loop;
+    v_shard := coalesce(v_shard, pg_backend_pid() % 8);
+    perform set_config('stagelight.shard', v_shard::text, true);
+    return v_shard;
+end;
+$$;
+
+comment on function public.own_shard() is
+'The shard of ai_automation_stage_counts and _stage_minutes that this transaction writes to, so that workers do not wait for each other.';
+
+create or replace function public.tally_moves()
 returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+    v_since timestamptz := public.monitor_since();
+    v_shard smallint;
 begin
-    insert into public.ai_automation_stage_minutes as m (user_id, rule_id, stage, minute, entered, passed, passed_seconds)
-    select c.user_id, c.rule_id, c.stage, date_trunc('minute', now()), sum(c.entered), sum(c.passed), sum(c.seconds)
+    perform 1
+    from new_states as n
+    inner join old_states as o on o.id = n.id
+    where
+        (n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason)
+    limit 1;
+    if not found then
+        return null;
+    end if;
+    v_shard := public.own_shard();
+
+    insert into public.ai_automation_stage_counts as k (
+        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds
+    )
+    select c.user_id, c.rule_id, c.quarter, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.contacts * c.entered)
+    from new_states as n
+    inner join old_states as o on o.id = n.id
+    cross join lateral (
+        values
+        (n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason, 1, extract(epoch from n.stage_entered_at)),
+        (o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason, -1, extract(epoch from o.stage_entered_at))
+    ) as c (user_id, rule_id, quarter, stage, reason, contacts, entered)
+    where c.quarter >= v_since
+    group by c.user_id, c.rule_id, c.quarter, c.stage, c.reason
+    having sum(c.contacts) <> 0 or sum(c.contacts * c.entered) <> 0
+    order by c.rule_id, c.quarter, c.stage, c.reason
+    on conflict (rule_id, quarter, stage, reason, shard) do update
+        set contacts = k.contacts + excluded.contacts, entered_seconds = k.entered_seconds + excluded.entered_seconds;
+
+    insert into public.ai_automation_stage_minutes as m (
+        user_id, rule_id, minute, stage, bucket, shard, entered, passed, passed_seconds
+    )
+    select
+        c.user_id, c.rule_id, date_trunc('minute', now()), c.stage,
+        least(greatest(ceil(ln(greatest(c.seconds, 0.01) / 0.01) / 0.1823215567939546), 0), 110)::smallint as bucket,
+        v_shard, sum(c.entered), sum(c.passed), sum(c.seconds)
     from new_states as n
     inner join old_states as o on o.id = n.id and o.current_stage <> n.current_stage
     cross join lateral (
         values
-        (n.user_id, n.rule_id, n.current_stage, 1, 0, 0),
-        (o.user_id, o.rule_id, o.current_stage, 0, 1, extract(epoch from n.stage_entered_at - o.stage_entered_at))
+        (n.user_id, n.rule_id, n.current_stage, 1, 0, 0::double precision),
+        (o.user_id, o.rule_id, o.current_stage, 0, 1, extract(epoch from n.stage_entered_at - o.stage_entered_at)::double precision)
     ) as c (user_id, rule_id, stage, entered, passed, seconds)
-    group by c.user_id, c.rule_id, c.stage
-    order by c.rule_id, c.stage
-    on conflict (rule_id, stage, minute) do update
+    group by c.user_id, c.rule_id, c.stage, bucket
+    order by c.rule_id, c.stage, bucket
+    on conflict (rule_id, minute, stage, bucket, shard) do update
         set
             entered = m.entered + excluded.entered,
             passed = m.passed + excluded.passed,
@@ -790,10 +1232,114 @@ begin
 end;
 $$;
 
-create or replace trigger tally_stage_minutes
+comment on function public.tally_moves() is 'Keeps ai_automation_stage_counts and ai_automation_stage_minutes when contacts move.';
+
+create or replace trigger tally_moves
 after update on public.ai_automation_contact_states
 referencing old table as old_states new table as new_states
-for each statement execute function public.tally_stage_minutes();
+for each statement execute function public.tally_moves();
+
+create or replace function public.tally_arrivals()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_since timestamptz := public.monitor_since();
+    v_shard smallint := public.own_shard();
+begin
+    insert into public.ai_automation_stage_counts as k (
+        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds
+    )
+    select n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason, v_shard, count(*), sum(extract(epoch from n.stage_entered_at))
+    from new_states as n
+    where n.quarter >= v_since
+    group by n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason
+    order by n.rule_id, n.quarter, n.current_stage, n.end_reason
+    on conflict (rule_id, quarter, stage, reason, shard) do update
+        set contacts = k.contacts + excluded.contacts, entered_seconds = k.entered_seconds + excluded.entered_seconds;
+
+    insert into public.ai_automation_stage_minutes as m (user_id, rule_id, minute, stage, bucket, shard, entered)
+    select n.user_id, n.rule_id, date_trunc('minute', now()), n.current_stage, 0, v_shard, count(*)
+    from new_states as n
+    group by n.user_id, n.rule_id, n.current_stage
+    order by n.rule_id, n.current_stage
+    on conflict (rule_id, minute, stage, bucket, shard) do update set entered = m.entered + excluded.entered;
+    return null;
+end;
+$$;
+
+comment on function public.tally_arrivals() is 'Keeps ai_automation_stage_counts and ai_automation_stage_minutes when contacts come into an automation.';
+
+create or replace trigger tally_arrivals
+after insert on public.ai_automation_contact_states
+referencing new table as new_states
+for each statement execute function public.tally_arrivals();
+
+-- With the automation itself gone its counts are going too, and may not come back.
+create or replace function public.tally_departures()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_since timestamptz := public.monitor_since();
+    v_shard smallint := public.own_shard();
+begin
+    insert into public.ai_automation_stage_counts as k (
+        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds
+    )
+    select o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason, v_shard, -count(*), -sum(extract(epoch from o.stage_entered_at))
+    from old_states as o
+    inner join public.ai_automation_rules as r on r.id = o.rule_id
+    where o.quarter >= v_since
+    group by o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason
+    order by o.rule_id, o.quarter, o.current_stage, o.end_reason
+    on conflict (rule_id, quarter, stage, reason, shard) do update
+        set contacts = k.contacts + excluded.contacts, entered_seconds = k.entered_seconds + excluded.entered_seconds;
+    return null;
+end;
+$$;
+
+comment on function public.tally_departures() is 'Keeps ai_automation_stage_counts when contacts are deleted.';
+
+create or replace trigger tally_departures
+after delete on public.ai_automation_contact_states
+referencing old table as old_states
+for each statement execute function public.tally_departures();
+
+create or replace function public.recount_stages()
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rows integer;
+begin
+    lock table public.ai_automation_contact_states in share row exclusive mode;
+    delete from public.ai_automation_stage_counts;
+    insert into public.ai_automation_stage_counts (user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds)
+    select s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason, 0, count(*), sum(extract(epoch from s.stage_entered_at))
+    from public.ai_automation_contact_states as s
+    where s.quarter >= public.monitor_since()
+    group by s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason;
+    get diagnostics v_rows = row_count;
+    return v_rows;
+end;
+$$;
+
+comment on function public.recount_stages() is
+'Counts every contact again, with the table locked for writers meanwhile; for a database that was changed with triggers off. Returns the rows written.';
+
+do $$
+begin
+    if not exists (select from public.ai_automation_stage_counts) and exists (select from public.ai_automation_contact_states) then
+        perform public.recount_stages();
+    end if;
+end;
+$$;
+-- Runs and daily limits, kept at every change of stage.
 
 -- A run counts how its contacts left the flight. A contact queued by a later run no longer concerns the earlier one.
 create or replace function public.tally_runs()
@@ -810,7 +1356,7 @@ begin
             sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
         from new_states as n
         inner join old_states as o on o.id = n.id and o.run_id = n.run_id
-        where public.is_in_flight(n.current_stage) <> public.is_in_flight(o.current_stage)
+        where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending')
         group by n.run_id
     ),
 
@@ -856,6 +1402,16 @@ begin
     group by n.user_id, n.rule_id, n.quota_day
     order by n.rule_id, n.quota_day
     on conflict (rule_id, day) do update set reserved = u.reserved + excluded.reserved;
+
+    insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, sent)
+    select n.user_id, n.rule_id, timezone(r.time_zone, now())::date as day, count(*)
+    from new_states as n
+    inner join old_states as o on o.id = n.id and o.current_stage = 'sending'
+    inner join public.ai_automation_rules as r on r.id = n.rule_id
+    where n.current_stage = 'sent'
+    group by n.user_id, n.rule_id, timezone(r.time_zone, now())::date
+    order by n.rule_id, day
+    on conflict (rule_id, day) do update set sent = u.sent + excluded.sent;
 
     with given_back as (
         select o.rule_id, o.quota_day, count(*) as places
@@ -903,7 +1459,7 @@ begin
         total = r.total - g.contacts,
         finished_at = case when r.sent + r.skipped + r.failed = r.total - g.contacts then now() end
     from (
-        select o.run_id, count(*) as contacts from old_states as o where public.is_in_flight(o.current_stage) group by o.run_id
+        select o.run_id, count(*) as contacts from old_states as o where o.current_stage <= 'sending' group by o.run_id
     ) as g
     where r.id = g.run_id;
 
@@ -925,10 +1481,6 @@ after delete on public.ai_automation_contact_states
 referencing old table as old_states
 for each statement execute function public.forget_deleted_contacts();
 
-comment on function public.stamp_contact_state() is 'Sets the entry time of a stage and drops the lease of a contact that no worker holds any more.';
-comment on function public.record_stage_moves() is 'Refuses moves outside the stage graph and writes one event per move.';
-comment on function public.record_first_stage() is 'Writes the first event of a contact in an automation.';
-comment on function public.tally_stage_minutes() is 'Keeps ai_automation_stage_minutes.';
 comment on function public.tally_runs() is 'Keeps the counts of ai_automation_runs, so that they add up at every moment.';
 comment on function public.tally_daily_usage() is 'Keeps ai_automation_daily_usage.';
 comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted.';
@@ -965,13 +1517,9 @@ $$;
 comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
 
--- Planned for the contacts asked about each time: a generic plan would read the whole page for every claim.
-create or replace function public.contact_eligibility(
-    p_rule_id uuid,
-    p_contact_ids uuid[] default null,
-    p_now timestamptz default now()
-)
-returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
+-- Planned for the contacts asked about each time: a generic plan would read whole pages for every claim.
+create or replace function public.judge_contacts(p_rule_ids uuid[], p_contact_ids uuid[], p_now timestamptz)
+returns table (rule_id uuid, contact_id uuid, reason_code text, next_check_at timestamptz)
 language plpgsql
 stable
 set search_path = ''
@@ -979,47 +1527,62 @@ set plan_cache_mode = 'force_custom_plan'
 as $$
 begin
     return query
-    with rule as (
-        select r.*, p.status as page_status, p.paused_until
+    with rule as materialized (
+        select
+            r.*, p.status as page_status, p.paused_until,
+            timezone(r.time_zone, p_now)::date as today,
+            timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at
         from public.ai_automation_rules as r
         inner join public.facebook_pages as p on p.id = r.page_id
-        where r.id = p_rule_id
+        where r.id = any(p_rule_ids)
+    ),
+
+    asked as materialized (
+        select q.rule_id, q.contact_id
+        from unnest(p_rule_ids, p_contact_ids) as q (rule_id, contact_id)
+        where p_contact_ids is not null
+        union all
+        select r.id, c.id
+        from rule as r
+        inner join public.contacts as c on c.page_id = r.page_id
+        where p_contact_ids is null
     ),
 
     -- Read once and by itself: after a large import, before statistics, a planner would look it up per contact.
     known as materialized (
         select
-            k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
+            k.rule_id, k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
         from public.ai_automation_contact_states as k
-        where k.rule_id = p_rule_id and (p_contact_ids is null or k.contact_id = any(p_contact_ids))
+        where k.rule_id = any(p_rule_ids) and (p_contact_ids is null or k.contact_id = any(p_contact_ids))
     ),
 
     candidate as (
         select
-            c.id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at,
+            q.rule_id, c.id, c.tags, c.opted_out_at, c.last_inbound_at,
+            greatest(c.last_inbound_at, c.last_outbound_at, s.last_sent_at) as last_said_at,
             coalesce(c.time_zone, r.time_zone) as zone,
-            s.last_sent_at, s.stopped_at, s.quota_day,
+            s.stopped_at, s.quota_day,
             coalesce(s.follow_up_count, 0) as follow_up_count,
             case
                 when s.last_sent_at is not null then s.last_sent_at
-                when public.is_in_flight(s.current_stage) then s.queued_at
+                when s.current_stage <= 'sending' then s.queued_at
             end as replies_count_from
-        from rule as r
-        inner join public.contacts as c on c.page_id = r.page_id
-        left join known as s on s.contact_id = c.id
-        where p_contact_ids is null or c.id = any(p_contact_ids)
+        from asked as q
+        inner join rule as r on r.id = q.rule_id
+        inner join public.contacts as c on c.id = q.contact_id and c.page_id = r.page_id
+        left join known as s on s.rule_id = q.rule_id and s.contact_id = q.contact_id
     ),
 
     clock as (
-        select z.zone, h.open_now, h.next_open_at
-        from (select distinct candidate.zone from candidate) as z
-        cross join rule as r
+        select z.rule_id, z.zone, h.open_now, h.next_open_at
+        from (select distinct n.rule_id, n.zone from candidate as n) as z
+        inner join rule as r on r.id = z.rule_id
         cross join lateral public.active_hours(r.active_days, r.active_from, r.active_until, z.zone, p_now) as h
     ),
 
     judged as (
         select
-            c.id, c.quota_day, c.last_inbound_at,
+            c.rule_id, c.id, c.quota_day, c.last_inbound_at,
             case
                 when not r.enabled then 'rule_disabled'
                 when r.page_status <> 'active' or r.paused_until > p_now then 'page_unavailable'
@@ -1032,20 +1595,20 @@ begin
                     then 'missing_tag'
                 when r.stop_on_reply and c.last_inbound_at > c.replies_count_from then 'replied'
                 when c.follow_up_count >= r.max_follow_ups then 'max_follow_ups_reached'
-                when greatest(c.last_inbound_at, c.last_outbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
+                when c.last_said_at + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
                 when c.last_inbound_at is null or c.last_inbound_at + interval '24 hours' <= p_now then 'window_closed'
                 when not r.run_24_7 and not h.open_now then 'outside_active_hours'
                 else 'ok'
             end as reason,
-            greatest(c.last_inbound_at, c.last_outbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) as wait_ends_at,
+            c.last_said_at + make_interval(mins => r.wait_minutes) as wait_ends_at,
             h.next_open_at,
             case when r.page_status = 'active' then r.paused_until else p_now + interval '30 minutes' end as page_probe_at,
-            timezone(r.time_zone, p_now)::date as today,
-            timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at,
+            r.today,
+            r.tomorrow_at,
             r.daily_limit
         from candidate as c
-        cross join rule as r
-        inner join clock as h on h.zone = c.zone
+        inner join rule as r on r.id = c.rule_id
+        inner join clock as h on h.rule_id = c.rule_id and h.zone = c.zone
     ),
 
     -- Whose window closes first goes first; a contact that holds a place already needs no other.
@@ -1053,7 +1616,7 @@ begin
         select
             j.*,
             count(*) filter (where j.reason = 'ok' and j.quota_day is distinct from j.today) over (
-                order by j.last_inbound_at, j.id rows unbounded preceding
+                partition by j.rule_id order by j.last_inbound_at, j.id rows unbounded preceding
             ) as place
         from judged as j
     ),
@@ -1064,17 +1627,16 @@ begin
             case
                 when
                     k.reason = 'ok' and k.quota_day is distinct from k.today
-                    and k.place > k.daily_limit - coalesce((
-                        select u.reserved from public.ai_automation_daily_usage as u
-                        where u.rule_id = p_rule_id and u.day = k.today
-                    ), 0)
+                    and k.place > k.daily_limit - coalesce(u.reserved, 0)
                     then 'daily_limit_reached'
                 else k.reason
             end as final_reason
         from ranked as k
+        left join public.ai_automation_daily_usage as u on u.rule_id = k.rule_id and u.day = k.today
     )
 
     select
+        f.rule_id,
         f.id,
         f.final_reason,
         case f.final_reason
@@ -1087,8 +1649,28 @@ begin
 end;
 $$;
 
+comment on function public.judge_contacts(uuid[], uuid[], timestamptz) is
+'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer.';
+
+create or replace function public.contact_eligibility(
+    p_rule_id uuid,
+    p_contact_ids uuid[] default null,
+    p_now timestamptz default now()
+)
+returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+    select j.contact_id, j.reason_code, j.next_check_at
+    from public.judge_contacts(
+        case when p_contact_ids is null then array[p_rule_id] else array_fill(p_rule_id, array[cardinality(p_contact_ids)]) end,
+        p_contact_ids, p_now
+    ) as j;
+$$;
+
 comment on function public.contact_eligibility(uuid, uuid[], timestamptz) is
-'A reason per contact of the rule''s page, the first that applies: rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer.';
+'Who of a rule''s page, or of p_contact_ids, may be written to at p_now, and if not, why: judge_contacts for one rule.';
 
 create or replace function public.reason_text(p_reason text)
 returns text
@@ -1224,7 +1806,7 @@ begin
     end if;
     select count(*) into v_in_flight
     from public.ai_automation_contact_states as s
-    where s.rule_id = p_rule_id and public.is_in_flight(s.current_stage);
+    where s.rule_id = p_rule_id and s.current_stage <= 'sending';
     select count(*) into v_contacts from public.contacts as c where c.page_id = v_rule.page_id;
     v_result := public.enqueue_contacts(p_rule_id, 'manual', v_rule.user_id, false);
     insert into public.ai_automation_audit (user_id, rule_id, action, affected)
@@ -1286,21 +1868,15 @@ as $$
 
     select
         s.id,
-        case
-            when exists (
-                select 1 from public.ai_automation_attempts as a
-                where a.state_id = s.id and a.follow_up = s.follow_up_count + 1 and a.outcome in ('sending', 'sent', 'unknown')
-            ) then 'already_sent'
-            else e.reason_code
-        end,
+        case when f.state_id is not null then 'already_sent' else e.reason_code end,
         e.next_check_at
-    from (
-        select h.rule_id, array_agg(h.contact_id) as contact_ids
-        from held as h
-        group by h.rule_id
-    ) as g
-    cross join lateral public.contact_eligibility(g.rule_id, g.contact_ids) as e
-    inner join held as s on s.rule_id = g.rule_id and s.contact_id = e.contact_id;
+    from public.judge_contacts(
+        (select array_agg(h.rule_id order by h.id) from held as h),
+        (select array_agg(h.contact_id order by h.id) from held as h),
+        now()
+    ) as e
+    inner join held as s on s.rule_id = e.rule_id and s.contact_id = e.contact_id
+    left join public.ai_automation_follow_ups as f on f.state_id = s.id and f.follow_up = s.follow_up_count + 1;
 $$;
 
 comment on function public.recheck_before_send(bigint[]) is
@@ -1428,27 +2004,75 @@ $$;
 
 comment on function public.decide_contacts(jsonb) is
 'Applies the eligibility rules to claimed contacts ([{state_id, lease_token}]) and takes their places in the daily limit; decided is false where the lease was lost.';
--- How contacts get into a worker's hands: one stage at a time, the oldest due first, each with a lease of its own.
+-- How contacts get into a worker's hands: one stage at a time, each with a lease of its own.
 
-create or replace function public.is_page_paused(p_rule_id uuid)
-returns boolean
-language sql
-stable
+-- Page by page, so that ten contacts of one page do not wait behind a hundred thousand of another; who wants less than
+-- its share leaves the rest to the others. Planned each time, because a generic plan cannot know the partial index.
+create or replace function public.pick_fairly(p_stage public.automation_stage, p_limit integer)
+returns setof bigint
+language plpgsql
 set search_path = ''
+set plan_cache_mode = 'force_custom_plan'
 as $$
-    select p.paused_until > now()
-    from public.ai_automation_rules as r
-    inner join public.facebook_pages as p on p.id = r.page_id
-    where r.id = p_rule_id and p.paused_until is not null
-    union all
-    select false
-    limit 1;
+declare
+    v_pages uuid[];
+    v_picked bigint[] := '{}';
+    v_new bigint[];
+    v_share integer;
+begin
+    with recursive page (id) as (
+        (
+            select s.page_id from public.ai_automation_contact_states as s
+            where s.current_stage = p_stage
+            order by s.page_id
+            limit 1
+        )
+        union all
+        select (
+            select s.page_id from public.ai_automation_contact_states as s
+            where s.current_stage = p_stage and s.page_id > page.id
+            order by s.page_id
+            limit 1
+        )
+        from page
+        where page.id is not null
+    )
+
+    select array_agg(p.id order by random()) into v_pages
+    from page
+    inner join public.facebook_pages as p on p.id = page.id
+    -- A message is not written for a page that Facebook asked to wait; the contacts stay where they are.
+    where p_stage <> 'eligible' or p.paused_until is null or p.paused_until <= now();
+
+    while cardinality(v_pages) > 0 and cardinality(v_picked) < p_limit loop
+        v_share := ceil((p_limit - cardinality(v_picked))::numeric / cardinality(v_pages));
+        select array_agg(k.id), array_agg(distinct k.page_id) filter (where k.place = v_share)
+        into v_new, v_pages
+        from (
+            select d.id, g.id as page_id, row_number() over (partition by g.id) as place
+            from unnest(v_pages) as g (id)
+            cross join lateral (
+                select s.id
+                from public.ai_automation_contact_states as s
+                where
+                    s.current_stage = p_stage and s.page_id = g.id and s.due_at <= now()
+                    and s.id <> all(v_picked)
+                order by s.due_at, s.id
+                limit v_share
+                for no key update skip locked
+            ) as d
+            limit p_limit - cardinality(v_picked)
+        ) as k;
+        v_picked := v_picked || v_new;
+    end loop;
+    return query select unnest(v_picked);
+end;
 $$;
 
-comment on function public.is_page_paused(uuid) is
-'Whether Facebook asked the rule''s page to wait. Contacts in flight then stay where they are; their message is not thrown away.';
+comment on function public.pick_fairly(public.automation_stage, integer) is
+'Locks due contacts of a stage, the same number from every page that has so many, the oldest of each first.';
 
--- Ready messages, oldest first, as many per page as its rate allows. The page row is the lock that several workers share.
+-- Ready messages, as many per page as its rate allows. The page row is the lock that several workers share.
 create or replace function public.pick_ready_to_send(p_limit integer)
 returns setof bigint
 language plpgsql
@@ -1461,17 +2085,17 @@ declare
     v_picked bigint[];
 begin
     for v_page in
-        select p.id, p.sends_per_minute
+        select p.id, p.sends_per_minute, row_number() over (order by random()) as place, count(*) over () as pages
         from public.facebook_pages as p
         where (p.paused_until is null or p.paused_until <= now()) and exists (
             select 1
             from public.ai_automation_contact_states as s
-            inner join public.ai_automation_rules as r on r.id = s.rule_id
-            where s.current_stage = 'ready_to_send' and s.due_at <= now() and r.page_id = p.id
+            where s.current_stage = 'ready_to_send' and s.page_id = p.id and s.due_at <= now()
         )
-        order by p.id
-        for no key update of p skip locked
+        order by place
     loop
+        perform 1 from public.facebook_pages as p where p.id = v_page.id for no key update skip locked;
+        continue when not found;
         select v_page.sends_per_minute - count(*) into v_room
         from public.ai_automation_attempts as a
         where a.page_id = v_page.id and a.started_at > now() - interval '1 minute';
@@ -1479,12 +2103,12 @@ begin
         from (
             select s.id
             from public.ai_automation_contact_states as s
-            inner join public.ai_automation_rules as r on r.id = s.rule_id and r.page_id = v_page.id
+            inner join public.ai_automation_rules as r on r.id = s.rule_id
             where
-                s.current_stage = 'ready_to_send' and s.due_at <= now()
+                s.current_stage = 'ready_to_send' and s.page_id = v_page.id and s.due_at <= now()
                 and (not r.review_before_send or s.approved_at is not null)
             order by s.due_at, s.id
-            limit least(greatest(v_room, 0), v_left)
+            limit least(greatest(v_room, 0), ceil(v_left::numeric / (v_page.pages - v_page.place + 1)))
             for no key update of s skip locked
         ) as picked;
         v_left := v_left - coalesce(cardinality(v_picked), 0);
@@ -1493,7 +2117,7 @@ begin
 end;
 $$;
 
-comment on function public.pick_ready_to_send(integer) is 'Locks due, written messages within each page''s rate.';
+comment on function public.pick_ready_to_send(integer) is 'Locks due, written messages within each page''s rate, sharing p_limit between the pages.';
 
 create or replace function public.recheck_reviews(p_limit integer)
 returns void
@@ -1531,20 +2155,9 @@ declare
 begin
     case p_stage
         when 'queued' then
-            return query
-            select s.id from public.ai_automation_contact_states as s
-            where s.current_stage = 'queued' and s.due_at <= now()
-            order by s.due_at, s.id
-            limit p_limit
-            for no key update skip locked;
+            return query select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id);
         when 'eligible' then
-            v_ids := array(
-                select s.id from public.ai_automation_contact_states as s
-                where s.current_stage = 'eligible' and s.due_at <= now() and not public.is_page_paused(s.rule_id)
-                order by s.due_at, s.id
-                limit p_limit
-                for no key update skip locked
-            );
+            v_ids := array(select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id));
             perform public.lock_daily_usage(v_ids);
             return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
         when 'ready_to_send' then
@@ -1599,19 +2212,20 @@ begin
         end,
         lease_owner = p_worker,
         lease_token = gen_random_uuid(),
-        lease_expires_at = now() + make_interval(secs => p_lease_seconds)
+        lease_expires_at = now() + make_interval(secs => p_lease_seconds),
+        attempt_id = case when p_stage = 'ready_to_send' then gen_random_uuid() else s.attempt_id end,
+        attempt_started_at = case when p_stage = 'ready_to_send' then now() else s.attempt_started_at end
     where s.id = any(v_ids);
 
     if p_stage = 'ready_to_send' then
         insert into public.ai_automation_attempts (
-            user_id, state_id, rule_id, contact_id, page_id, run_id, follow_up, message, ai_model,
+            id, started_at, user_id, state_id, rule_id, contact_id, page_id, run_id, follow_up, message, ai_model,
             tokens_in, tokens_out, generation_time_ms, worker
         )
         select
-            s.user_id, s.id, s.rule_id, s.contact_id, r.page_id, s.run_id, s.follow_up_count + 1, s.generated_message, s.ai_model,
-            s.tokens_in, s.tokens_out, s.generation_time_ms, p_worker
+            s.attempt_id, s.attempt_started_at, s.user_id, s.id, s.rule_id, s.contact_id, s.page_id, s.run_id,
+            s.follow_up_count + 1, s.generated_message, s.ai_model, s.tokens_in, s.tokens_out, s.generation_time_ms, p_worker
         from public.ai_automation_contact_states as s
-        inner join public.ai_automation_rules as r on r.id = s.rule_id
         where s.id = any(v_ids);
     end if;
 
@@ -1626,8 +2240,9 @@ begin
     inner join public.contacts as c on c.id = s.contact_id
     inner join public.facebook_pages as p on p.id = r.page_id
     left join public.facebook_page_secrets as k on k.page_id = p.id
-    left join public.ai_automation_attempts as a
-        on a.state_id = s.id and a.follow_up = s.follow_up_count + 1 and a.outcome in ('sending', 'unknown')
+    left join lateral (
+        select s.attempt_id as id, s.attempt_started_at as started_at where s.current_stage = 'sending'
+    ) as a on true
     left join lateral (
         select jsonb_agg(jsonb_build_object('by', case m.direction when 'in' then 'contact' else 'page' end, 'text', m.body, 'at', m.said_at) order by m.said_at) as said
         from (
@@ -1654,12 +2269,21 @@ set search_path = ''
 as $$
 declare
     v_now timestamptz := now();
+    v_attempts uuid[];
+    v_oldest timestamptz;
 begin
-    perform 1
-    from public.ai_automation_contact_states as s
-    where s.id in (select (o.value ->> 'state_id')::bigint from jsonb_array_elements(p_outcomes) as o)
-    order by s.id
-    for no key update;
+    -- The tries are named, with the oldest day they can be of, so that no plan looks through the days.
+    select
+        array_agg(h.attempt_id) || array_agg(h.named_attempt_id),
+        least(min(h.attempt_started_at) filter (where h.current_stage = 'sending'), v_now - interval '2 days')
+    into v_attempts, v_oldest
+    from (
+        select s.attempt_id, s.attempt_started_at, s.current_stage, o.attempt_id as named_attempt_id
+        from jsonb_to_recordset(p_outcomes) as o (state_id bigint, attempt_id uuid)
+        inner join public.ai_automation_contact_states as s on s.id = o.state_id
+        order by s.id
+        for no key update of s
+    ) as h;
 
     return query
     with outcome as materialized (
@@ -1675,7 +2299,9 @@ begin
 
     checked as materialized (
         select
-            o.*, a.started_at, s.contact_id, s.user_id, s.rule_id, r.page_id, r.wait_minutes, s.generated_message as stored_message,
+            o.*, s.attempt_id as open_attempt_id, s.contact_id, s.user_id, s.page_id, r.wait_minutes,
+            s.generated_message as stored_message,
+            case when s.current_stage = 'sending' then s.attempt_started_at end as started_at,
             case
                 -- A contact that nobody holds has no token, so none must not equal none.
                 when (s.lease_token = o.lease_token and s.current_stage = o.from_stage) is not true then 'not_held'
@@ -1686,8 +2312,6 @@ begin
         left join public.ai_automation_contact_states as s on s.id = o.state_id
         left join public.ai_automation_rules as r on r.id = s.rule_id
         left join public.ai_automation_stage_moves as m on m.from_stage = o.from_stage and m.to_stage = o.to_stage
-        left join public.ai_automation_attempts as a
-            on a.state_id = s.id and a.follow_up = s.follow_up_count + 1 and a.outcome in ('sending', 'unknown')
     ),
 
     good as materialized (select c.* from checked as c where c.problem is null),
@@ -1735,7 +2359,9 @@ begin
             error_message = g.error_message,
             finished_at = case when g.to_stage <> 'sending' then v_now end
         from good as g
-        where g.from_stage = 'sending' and a.state_id = g.state_id and a.outcome in ('sending', 'unknown')
+        where
+            g.from_stage = 'sending' and a.id = g.open_attempt_id and a.outcome in ('sending', 'unknown')
+            and a.id = any(v_attempts) and a.started_at >= v_oldest
         returning a.id
     ),
 
@@ -1750,6 +2376,7 @@ begin
         where
             c.problem = 'not_held' and c.to_stage = 'sent' and a.id = c.attempt_id
             and a.state_id = c.state_id and a.facebook_message_id is null
+            and a.id = any(v_attempts) and a.started_at >= v_oldest
         returning a.id
     ),
 
@@ -1807,6 +2434,7 @@ $$;
 
 comment on function public.record_outcomes(jsonb) is
 'Writes the results of steps ([{state_id, lease_token, from_stage, to_stage, ...}]). A row whose lease is gone (not_held) or whose move is not in the graph (not_allowed) changes nothing and is reported. to_stage sending from sending keeps an unknown outcome waiting to be settled.';
+-- What happens to contacts that no step moves: their worker vanished, or their sequence is over.
 
 create or replace function public.reclaim_expired_leases()
 returns jsonb
@@ -1881,6 +2509,23 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+    v_over bigint[] := array(
+        select t.id
+        from public.ai_automation_contact_states as t
+        where t.current_stage = 'skipped' and t.reason_code in ('replied', 'opted_out', 'stopped', 'max_follow_ups_reached')
+        order by t.id
+        limit p_limit
+        for no key update skip locked
+    ) || array(
+        select t.id
+        from public.ai_automation_contact_states as t
+        where
+            t.current_stage = 'sent' and t.follow_up_count >= t.max_follow_ups
+            and t.last_sent_at < now() - interval '24 hours'
+        order by t.last_sent_at
+        limit p_limit
+        for no key update skip locked
+    );
     v_completed integer;
 begin
     update public.ai_automation_contact_states as s
@@ -1889,20 +2534,7 @@ begin
         reason_code = coalesce(s.reason_code, 'max_follow_ups_reached'),
         status_message = public.reason_text(coalesce(s.reason_code, 'max_follow_ups_reached')),
         next_check_at = null
-    from (
-        select t.id
-        from public.ai_automation_contact_states as t
-        where
-            (t.current_stage = 'skipped' and t.reason_code in ('replied', 'opted_out', 'stopped', 'max_follow_ups_reached'))
-            or (
-                t.current_stage = 'sent' and t.follow_up_count >= t.max_follow_ups
-                and t.last_sent_at < now() - interval '24 hours'
-            )
-        order by t.id
-        limit p_limit
-        for no key update skip locked
-    ) as over
-    where s.id = over.id;
+    where s.id = any(v_over);
     get diagnostics v_completed = row_count;
     return v_completed;
 end;
@@ -1944,6 +2576,208 @@ create or replace trigger end_sequences_on_reply
 after update on public.contacts
 referencing old table as old_contacts new table as new_contacts
 for each statement execute function public.end_sequences_on_reply();
+-- What keeps a database that runs for years as quick as on its first day.
+
+create or replace function public.remove_old_texts(p_text_hours integer, p_limit integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_states integer;
+    v_attempts integer;
+begin
+    update public.ai_automation_contact_states as s
+    set generated_message = null, error_message = null
+    from (
+        select t.id
+        from public.ai_automation_contact_states as t
+        where
+            (t.generated_message is not null or t.error_message is not null) and t.current_stage >= 'sent'
+            and t.stage_entered_at < now() - make_interval(hours => p_text_hours)
+        order by t.stage_entered_at
+        limit p_limit
+        for no key update skip locked
+    ) as old
+    where s.id = old.id;
+    get diagnostics v_states = row_count;
+
+    update public.ai_automation_attempts as a
+    set message = null, error_message = null
+    from (
+        select b.id, b.started_at
+        from public.ai_automation_attempts as b
+        where b.message is not null and b.started_at < now() - make_interval(hours => p_text_hours) and b.outcome <> 'sending'
+        order by b.started_at
+        limit p_limit
+    ) as old
+    where a.id = old.id and a.started_at = old.started_at;
+    get diagnostics v_attempts = row_count;
+    return v_states + v_attempts;
+end;
+$$;
+
+comment on function public.remove_old_texts(integer, integer) is
+'Removes generated messages and error texts p_text_hours after a contact ended, at most p_limit of each kind; codes, times and counts stay.';
+
+-- Sums up minutes that are a week old into hours, and hours of last quarter into days; what is summed up is removed.
+create or replace function public.sum_up_minutes(p_limit integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_minutes integer;
+begin
+    with old as (
+        select m.rule_id, m.minute, m.stage, m.bucket, m.shard
+        from public.ai_automation_rules as r
+        cross join lateral (
+            select k.rule_id, k.minute, k.stage, k.bucket, k.shard
+            from public.ai_automation_stage_minutes as k
+            where k.rule_id = r.id and k.minute < date_trunc('hour', now()) - interval '7 days'
+            limit p_limit
+        ) as m
+        limit p_limit
+    ),
+
+    gone as (
+        delete from public.ai_automation_stage_minutes as m
+        using old as o
+        where
+            m.rule_id = o.rule_id and m.minute = o.minute and m.stage = o.stage
+            and m.bucket = o.bucket and m.shard = o.shard
+        returning m.user_id, m.rule_id, m.stage, m.minute, m.bucket, m.entered, m.passed, m.passed_seconds
+    ),
+
+    summed as (
+        insert into public.ai_automation_stage_periods as p (
+            user_id, rule_id, stage, span, starts_at, bucket, entered, passed, passed_seconds
+        )
+        select
+            g.user_id, g.rule_id, g.stage, 'hour', date_trunc('hour', g.minute, 'UTC'), g.bucket,
+            sum(g.entered), sum(g.passed), sum(g.passed_seconds)
+        from gone as g
+        group by g.user_id, g.rule_id, g.stage, date_trunc('hour', g.minute, 'UTC'), g.bucket
+        on conflict (rule_id, span, starts_at, stage, bucket) do update
+            set
+                entered = p.entered + excluded.entered,
+                passed = p.passed + excluded.passed,
+                passed_seconds = p.passed_seconds + excluded.passed_seconds
+    )
+
+    select count(*) into v_minutes from gone;
+
+    with gone as (
+        delete from public.ai_automation_stage_periods as h
+        using public.ai_automation_rules as r
+        where h.rule_id = r.id and h.span = 'hour' and h.starts_at < date_trunc('day', now(), 'UTC') - interval '90 days'
+        returning h.user_id, h.rule_id, h.stage, h.starts_at, h.bucket, h.entered, h.passed, h.passed_seconds
+    )
+
+    insert into public.ai_automation_stage_periods as p (
+        user_id, rule_id, stage, span, starts_at, bucket, entered, passed, passed_seconds
+    )
+    select
+        g.user_id, g.rule_id, g.stage, 'day', date_trunc('day', g.starts_at, 'UTC'), g.bucket,
+        sum(g.entered), sum(g.passed), sum(g.passed_seconds)
+    from gone as g
+    group by g.user_id, g.rule_id, g.stage, date_trunc('day', g.starts_at, 'UTC'), g.bucket
+    on conflict (rule_id, span, starts_at, stage, bucket) do update
+        set
+            entered = p.entered + excluded.entered,
+            passed = p.passed + excluded.passed,
+            passed_seconds = p.passed_seconds + excluded.passed_seconds;
+    return v_minutes;
+end;
+$$;
+
+comment on function public.sum_up_minutes(integer) is
+'Rolls minutes older than 7 days into hours and hours older than 90 days into days, at most p_limit minutes; sums stay the same. Returns the minutes rolled.';
+
+create or replace function public.drop_history_days(p_before date)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_name text;
+    v_dropped integer := 0;
+begin
+    for v_name in
+        select c.relname
+        from pg_catalog.pg_inherits as i
+        inner join pg_catalog.pg_class as c on c.oid = i.inhrelid
+        where
+            i.inhparent in ('public.ai_automation_stage_events'::regclass, 'public.ai_automation_attempts'::regclass)
+            and c.relname ~ '_\d{8}$' and right(c.relname, 8) < to_char(p_before, 'YYYYMMDD')
+        order by c.relname
+    loop
+        execute format('drop table automation_history.%I', v_name);
+        v_dropped := v_dropped + 1;
+    end loop;
+    delete from public.ai_automation_stage_events as e where e.occurred_at < p_before::timestamp at time zone 'UTC';
+    delete from public.ai_automation_attempts as a where a.started_at < p_before::timestamp at time zone 'UTC';
+    return v_dropped;
+end;
+$$;
+
+comment on function public.drop_history_days(date) is
+'Drops the days of events and attempts before p_before (UTC), and older rows of the default partitions; returns how many days.';
+
+create or replace function public.maintain(
+    p_text_hours integer default 24, p_history_days integer default 30, p_message_days integer default 90
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+-- A lock that has to wait is left for the next minute: nobody else waits behind it for long.
+set lock_timeout = '2s'
+as $$
+declare
+    v_today date := (now() at time zone 'UTC')::date;
+    v_made integer;
+    v_dropped integer;
+    v_texts integer;
+    v_minutes integer;
+    v_messages integer;
+begin
+    if least(p_text_hours, p_history_days, p_message_days) < 1 then
+        raise exception 'Texts, history and messages are kept for at least an hour or a day.' using errcode = '22023';
+    end if;
+    if not pg_try_advisory_xact_lock(20261122, 100) then
+        return jsonb_build_object('busy', true);
+    end if;
+    v_texts := public.remove_old_texts(p_text_hours, 5000);
+    v_minutes := public.sum_up_minutes(20000);
+    delete from public.contact_messages as m
+    where m.id in (
+        select o.id from public.contact_messages as o
+        where o.said_at < now() - make_interval(days => p_message_days)
+        order by o.said_at
+        limit 5000
+    );
+    get diagnostics v_messages = row_count;
+    delete from public.ai_automation_stage_counts as k
+    using public.ai_automation_rules as r
+    where k.rule_id = r.id and k.quarter < public.monitor_since() - interval '1 hour';
+    delete from public.ai_automation_workers as w where w.beat_at < now() - interval '7 days';
+    begin
+        v_made := public.make_history_days(v_today, v_today + 14);
+        v_dropped := public.drop_history_days(v_today - p_history_days);
+    exception
+        when lock_not_available then null;
+    end;
+    return jsonb_build_object(
+        'days_made', v_made, 'days_dropped', v_dropped, 'texts_removed', v_texts, 'minutes_summed_up', v_minutes,
+        'messages_removed', v_messages
+    );
+end;
+$$;
+
+comment on function public.maintain(integer, integer, integer) is
+'Once a minute, by any worker: makes days of history ahead and drops old ones, removes texts p_text_hours after a contact ended and messages after p_message_days, sums up old minutes. Where another call is at it, it answers busy. What is in flight is never touched.';
 -- What a signed-in person may do. Each function checks that the thing belongs to the caller.
 
 create or replace function public.set_rule_enabled(p_rule_id uuid, p_enabled boolean)
@@ -2013,14 +2847,21 @@ security definer
 set search_path = ''
 as $$
 declare
+    v_failed bigint[];
+    v_attempts uuid[];
+    v_oldest timestamptz;
     v_changed integer;
 begin
+    select array_agg(s.id), array_agg(s.attempt_id), min(s.attempt_started_at) into v_failed, v_attempts, v_oldest
+    from public.ai_automation_contact_states as s
+    where s.id = any(p_state_ids) and s.user_id = (select auth.uid()) and s.current_stage = 'failed';
     update public.ai_automation_attempts as a
     set outcome = 'abandoned', finished_at = coalesce(a.finished_at, now())
-    from public.ai_automation_contact_states as s
-    where
-        s.id = any(p_state_ids) and s.user_id = (select auth.uid()) and s.current_stage = 'failed'
-        and a.state_id = s.id and a.outcome = 'unknown';
+    where a.id = any(v_attempts) and a.started_at >= v_oldest and a.outcome = 'unknown';
+    -- The day of an old try may be gone; what a person decided counts all the same.
+    delete from public.ai_automation_follow_ups as f
+    using public.ai_automation_contact_states as s
+    where s.id = any(v_failed) and f.state_id = s.id and f.follow_up = s.follow_up_count + 1 and not f.accepted;
     update public.ai_automation_contact_states as s
     set
         current_stage = 'queued',
@@ -2276,60 +3117,125 @@ select
 from public.ai_automation_contact_states as s
 inner join public.ai_automation_rules as r on r.id = s.rule_id
 inner join public.contacts as c on c.id = s.contact_id
-where public.is_in_flight(s.current_stage) or s.stage_entered_at > now() - interval '24 hours';
+where s.quarter >= (select public.monitor_since());
 
 comment on view public.active_automation_contacts is
-'What the monitor lists: every contact in flight, however old, and those that were sent to, failed, skipped or completed in the last 24 hours.';
+'What the monitor lists: every contact in flight, however old, and those that were sent to, failed, skipped or completed in the last 24 hours (see monitor_since).';
 
--- Grouped, not asked stage by stage: under row level security an index serves no comparison of enums, so that each of ten
--- questions would read the whole automation.
+create or replace function public.bucket_seconds(p_bucket smallint)
+returns double precision
+language sql
+immutable
+set search_path = ''
+as $$
+    select 0.01 * power(1.2::double precision, p_bucket - 0.5);
+$$;
+
+comment on function public.bucket_seconds(smallint) is 'The middle of a duration bucket of ai_automation_stage_minutes, within 10 % of every duration in it (from 10 ms up).';
+
 create or replace view public.automation_stage_summary
 with (security_invoker = on)
 as
-with there as (
-    select
-        s.rule_id,
-        s.current_stage as stage,
-        count(*) as contacts,
-        avg(extract(epoch from now() - s.stage_entered_at)) as average_seconds,
-        max(extract(epoch from now() - s.stage_entered_at)) as oldest_seconds
-    from public.ai_automation_contact_states as s
-    where public.is_in_flight(s.current_stage) or s.stage_entered_at > now() - interval '24 hours'
-    group by s.rule_id, s.current_stage
-),
-
-flow as (
-    select
-        k.rule_id,
-        k.stage,
-        sum(k.passed) as passed,
-        sum(k.passed_seconds) / nullif(sum(k.passed), 0) as mean_seconds,
-        sum(k.entered) filter (where k.minute = date_trunc('minute', now())) as entered_now,
-        sum(k.passed) filter (where k.minute = date_trunc('minute', now())) as passed_now
-    from public.ai_automation_stage_minutes as k
-    where k.minute > now() - interval '1 hour'
-    group by k.rule_id, k.stage
-)
-
 select
     r.user_id,
     r.id as rule_id,
-    g.stage,
-    g.position,
-    coalesce(n.contacts, 0) as contacts,
-    n.average_seconds,
-    n.oldest_seconds,
-    h.passed as passed_last_hour,
-    h.mean_seconds as mean_seconds_last_hour,
-    coalesce(h.entered_now, 0) as in_per_minute,
-    coalesce(h.passed_now, 0) as out_per_minute
+    c.stage,
+    c.position,
+    c.contacts,
+    c.average_seconds,
+    c.oldest_seconds,
+    c.passed_last_hour,
+    c.mean_seconds_last_hour,
+    c.in_per_minute,
+    c.out_per_minute,
+    c.p50_seconds,
+    c.p95_seconds
 from public.ai_automation_rules as r
-cross join unnest(enum_range(null::public.automation_stage)) with ordinality as g (stage, position)
-left join there as n on n.rule_id = r.id and n.stage = g.stage
-left join flow as h on h.rule_id = r.id and h.stage = g.stage;
+cross join lateral (
+    with flow as (
+        select
+            m.stage,
+            m.bucket,
+            sum(m.passed) as passed,
+            sum(m.passed_seconds) as passed_seconds,
+            sum(m.entered) filter (where m.minute = date_trunc('minute', now())) as entered_now,
+            sum(m.entered) filter (where m.minute = date_trunc('minute', now()) - interval '1 minute') as entered_before,
+            sum(m.passed) filter (where m.minute = date_trunc('minute', now())) as passed_now,
+            sum(m.passed) filter (where m.minute = date_trunc('minute', now()) - interval '1 minute') as passed_before
+        from public.ai_automation_stage_minutes as m
+        where m.rule_id = r.id and m.minute > now() - interval '1 hour'
+        group by m.stage, m.bucket
+    ),
+
+    ranked as (
+        select
+            f.*,
+            sum(f.passed) over (partition by f.stage order by f.bucket) as passed_upto,
+            sum(f.passed) over (partition by f.stage) as passed_total
+        from flow as f
+    ),
+
+    paced as (
+        select
+            k.stage,
+            sum(k.passed) as passed,
+            sum(k.passed_seconds) / nullif(sum(k.passed), 0) as mean_seconds,
+            -- The better of this minute and the one before, so that no rate drops to zero when a minute begins.
+            greatest(sum(k.entered_now), sum(k.entered_before)) as in_per_minute,
+            greatest(sum(k.passed_now), sum(k.passed_before)) as out_per_minute,
+            min(k.bucket) filter (where k.passed_total > 0 and k.passed_upto >= 0.5 * k.passed_total) as p50,
+            min(k.bucket) filter (where k.passed_total > 0 and k.passed_upto >= 0.95 * k.passed_total) as p95
+        from ranked as k
+        group by k.stage
+    ),
+
+    there as (
+        select n.stage, sum(n.contacts) as contacts, sum(n.entered_seconds) as entered_seconds
+        from public.ai_automation_stage_counts as n
+        where n.rule_id = r.id and n.quarter >= (select public.monitor_since())
+        group by n.stage
+    )
+
+    select
+        g.stage,
+        g.position,
+        coalesce(t.contacts, 0) as contacts,
+        case when t.contacts > 0 then greatest(extract(epoch from now()) - t.entered_seconds / t.contacts, 0) end as average_seconds,
+        extract(epoch from now() - o.stage_entered_at) as oldest_seconds,
+        p.passed as passed_last_hour,
+        p.mean_seconds as mean_seconds_last_hour,
+        coalesce(p.in_per_minute, 0) as in_per_minute,
+        coalesce(p.out_per_minute, 0) as out_per_minute,
+        public.bucket_seconds(p.p50) as p50_seconds,
+        public.bucket_seconds(p.p95) as p95_seconds
+    from (
+        values
+        ('queued'::public.automation_stage, 1::bigint, 6::smallint),
+        ('checking', 2, 5),
+        ('eligible', 3, 4),
+        ('generating', 4, 3),
+        ('ready_to_send', 5, 2),
+        ('sending', 6, 1),
+        ('sent', 7, 7),
+        ('failed', 8, 0),
+        ('skipped', 9, 8),
+        ('completed', 10, 9)
+    ) as g (stage, position, stage_rank)
+    left join there as t on t.stage = g.stage
+    left join paced as p on p.stage = g.stage
+    left join lateral (
+        select s.stage_entered_at
+        from public.ai_automation_contact_states as s
+        where
+            t.contacts > 0 and s.rule_id = r.id and s.stage_rank = g.stage_rank
+            and s.stage_entered_at >= case when g.stage_rank between 1 and 6 then '-infinity' else (select public.monitor_since()) end
+        order by s.stage_entered_at
+        limit 1
+    ) as o on true
+) as c;
 
 comment on view public.automation_stage_summary is
-'A row per rule and stage, all ten: how many are there, for how long on average and at most, how long those stayed that left in the last hour, and how many came and went in this minute.';
+'A row per rule and stage, all ten: how many are there, for how long on average and at most, how long those stayed that left in the last hour (mean, p50, p95 within 10 %), and how many come and go in a minute. Reads counts, not contacts.';
 
 create or replace view public.automation_live_stats
 with (security_invoker = on)
@@ -2352,37 +3258,29 @@ select
     n.completed,
     n.in_flight,
     n.total,
-    coalesce(d.sent_today, 0) as sent_today,
+    coalesce(d.sent, 0) as sent_today,
     r.daily_limit,
     l.requested_at as last_run_at,
     r.next_run_at
 from public.ai_automation_rules as r
 left join lateral (
     select
-        count(*) filter (where s.current_stage = 'queued') as queued,
-        count(*) filter (where s.current_stage = 'checking') as checking,
-        count(*) filter (where s.current_stage = 'eligible') as eligible,
-        count(*) filter (where s.current_stage = 'generating') as generating,
-        count(*) filter (where s.current_stage = 'ready_to_send') as ready_to_send,
-        count(*) filter (where s.current_stage = 'sending') as sending,
-        count(*) filter (where s.current_stage = 'sent') as sent,
-        count(*) filter (where s.current_stage = 'failed') as failed,
-        count(*) filter (where s.current_stage = 'skipped') as skipped,
-        count(*) filter (where s.current_stage = 'completed') as completed,
-        count(*) filter (where public.is_in_flight(s.current_stage)) as in_flight,
-        count(*) as total
-    from public.ai_automation_contact_states as s
-    where
-        s.rule_id = r.id
-        and (public.is_in_flight(s.current_stage) or s.stage_entered_at > now() - interval '24 hours')
+        coalesce(sum(k.contacts) filter (where k.stage = 'queued'), 0) as queued,
+        coalesce(sum(k.contacts) filter (where k.stage = 'checking'), 0) as checking,
+        coalesce(sum(k.contacts) filter (where k.stage = 'eligible'), 0) as eligible,
+        coalesce(sum(k.contacts) filter (where k.stage = 'generating'), 0) as generating,
+        coalesce(sum(k.contacts) filter (where k.stage = 'ready_to_send'), 0) as ready_to_send,
+        coalesce(sum(k.contacts) filter (where k.stage = 'sending'), 0) as sending,
+        coalesce(sum(k.contacts) filter (where k.stage = 'sent'), 0) as sent,
+        coalesce(sum(k.contacts) filter (where k.stage = 'failed'), 0) as failed,
+        coalesce(sum(k.contacts) filter (where k.stage = 'skipped'), 0) as skipped,
+        coalesce(sum(k.contacts) filter (where k.stage = 'completed'), 0) as completed,
+        coalesce(sum(k.contacts) filter (where k.stage <= 'sending'), 0) as in_flight,
+        coalesce(sum(k.contacts), 0) as total
+    from public.ai_automation_stage_counts as k
+    where k.rule_id = r.id and k.quarter >= (select public.monitor_since())
 ) as n on true
-left join lateral (
-    select sum(k.entered) as sent_today
-    from public.ai_automation_stage_minutes as k
-    where
-        k.rule_id = r.id and k.stage = 'sent'
-        and k.minute >= timezone(r.time_zone, timezone(r.time_zone, now())::date + time '00:00')
-) as d on true
+left join public.ai_automation_daily_usage as d on d.rule_id = r.id and d.day = timezone(r.time_zone, now())::date
 left join lateral (
     select u.requested_at
     from public.ai_automation_runs as u
@@ -2392,7 +3290,7 @@ left join lateral (
 ) as l on true;
 
 comment on view public.automation_live_stats is
-'A row per automation: contacts per stage (in flight, and finished within 24 hours), which add up to total, and what went out on the rule''s local day.';
+'A row per automation: contacts per stage (in flight, and finished within 24 hours), which add up to total, and what went out on the rule''s local day. Reads counts, not contacts.';
 
 create or replace view public.automation_candidates
 with (security_invoker = on)
@@ -2437,33 +3335,64 @@ language sql
 stable
 set search_path = ''
 as $$
-    with matching as materialized (
-        select a.*
+    with since as (
+        select g.stage_rank, case when g.stage_rank between 1 and 6 then '-infinity' else public.monitor_since() end as moment
+        from (
+            values
+            ('failed', 0::smallint), ('sending', 1), ('ready_to_send', 2), ('generating', 3), ('eligible', 4), ('checking', 5),
+            ('queued', 6), ('sent', 7), ('skipped', 8), ('completed', 9)
+        ) as g (stage, stage_rank)
+        where p_stage is null or g.stage = p_stage
+    ),
+
+    -- Stage by stage and each from its newest, so that a page is read in the order of an index.
+    unsearched as (
+        select k.id, k.stage_rank, k.stage_entered_at
+        from since as n
+        cross join lateral (
+            select s.id, s.stage_rank, s.stage_entered_at
+            from public.ai_automation_contact_states as s
+            where s.rule_id = p_rule_id and s.stage_rank = n.stage_rank and s.stage_entered_at >= n.moment
+            order by s.stage_entered_at desc, s.id
+            limit least(greatest(p_limit, 1), 100) + greatest(p_offset, 0)
+        ) as k
+        where nullif(btrim(p_search), '') is null
+    ),
+
+    searched as materialized (
+        select a.state_id as id, s.stage_rank, s.stage_entered_at
         from public.active_automation_contacts as a
+        inner join public.ai_automation_contact_states as s on s.id = a.state_id
         where
-            a.rule_id = p_rule_id
+            nullif(btrim(p_search), '') is not null
+            and a.rule_id = p_rule_id
             and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
-            and (
-                nullif(btrim(p_search), '') is null
-                or concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message)
-                ilike '%' || regexp_replace(btrim(p_search), '([\\%_])', '\\\1', 'g') || '%'
-            )
+            and concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message)
+            ilike '%' || regexp_replace(btrim(p_search), '([\\%_])', '\\\1', 'g') || '%'
     ),
 
     page as (
-        select m.*
-        from matching as m
-        order by
-            (m.current_stage = 'failed') desc,
-            public.is_in_flight(m.current_stage) desc,
-            case when public.is_in_flight(m.current_stage) then m.current_stage end desc,
-            m.stage_entered_at desc,
-            m.state_id
+        select l.id, l.stage_rank, l.stage_entered_at
+        from (
+            select u.id, u.stage_rank, u.stage_entered_at from unsearched as u
+            union all
+            select f.id, f.stage_rank, f.stage_entered_at from searched as f
+        ) as l
+        order by l.stage_rank, l.stage_entered_at desc, l.id
         limit least(greatest(p_limit, 1), 100) offset greatest(p_offset, 0)
     )
 
     select jsonb_build_object(
-        'matching', (select count(*) from matching),
+        'matching', case
+            when nullif(btrim(p_search), '') is not null then (select count(*) from searched)
+            else (
+                select coalesce(sum(c.contacts), 0)
+                from public.ai_automation_stage_counts as c
+                where
+                    c.rule_id = p_rule_id and c.quarter >= public.monitor_since()
+                    and (p_stage is null or c.stage = p_stage::public.automation_stage)
+            )
+        end,
         'contacts', coalesce((
             select jsonb_agg(jsonb_build_object(
                 'state_id', p.state_id, 'contact_id', p.contact_id, 'name', p.sender_name, 'stage', p.current_stage,
@@ -2472,13 +3401,31 @@ as $$
                 'message', p.generated_message, 'next_send_at', p.next_send_at, 'next_check_at', p.next_check_at,
                 'generation_time_ms', p.generation_time_ms, 'tokens', p.tokens, 'follow_up_count', p.follow_up_count,
                 'max_follow_ups', p.max_follow_ups, 'attempt', p.attempt, 'lost', p.lost
-            )) from page as p
+            ) order by l.stage_rank, l.stage_entered_at desc, l.id)
+            from page as l
+            inner join public.active_automation_contacts as p on p.state_id = l.id
         ), '[]'::jsonb)
     );
 $$;
 
 comment on function public.monitor_contacts(uuid, text, text, integer, integer) is
 'One page of the monitor''s list, failed first, then what is closest to being sent; matching is the true number behind it.';
+
+create or replace function public.monitor_reasons(p_rule_id uuid, p_stages public.automation_stage[])
+returns table (reason text, contacts bigint)
+language sql
+stable
+set search_path = ''
+as $$
+    select c.reason, sum(c.contacts)
+    from public.ai_automation_stage_counts as c
+    where c.rule_id = p_rule_id and c.quarter >= public.monitor_since() and c.stage = any(p_stages)
+    group by c.reason
+    having sum(c.contacts) > 0;
+$$;
+
+comment on function public.monitor_reasons(uuid, public.automation_stage[]) is
+'How many contacts on the monitor are in these stages, by reason.';
 
 create or replace function public.monitor_snapshot(
     p_rule_id uuid,
@@ -2510,7 +3457,8 @@ as $$
                 'stage', s.stage, 'contacts', s.contacts, 'average_seconds', round(s.average_seconds::numeric, 1),
                 'oldest_seconds', round(s.oldest_seconds::numeric, 1),
                 'mean_seconds_last_hour', round(s.mean_seconds_last_hour::numeric, 2),
-                'in_per_minute', s.in_per_minute, 'out_per_minute', s.out_per_minute
+                'in_per_minute', s.in_per_minute, 'out_per_minute', s.out_per_minute,
+                'p50_seconds', round(s.p50_seconds::numeric, 2), 'p95_seconds', round(s.p95_seconds::numeric, 2)
             ) order by s.position)
             from public.automation_stage_summary as s
             where s.rule_id = r.id
@@ -2520,23 +3468,39 @@ as $$
         'going_out_next', coalesce((
             select jsonb_agg(jsonb_build_object('name', n.sender_name, 'next_send_at', n.next_send_at) order by n.next_send_at)
             from (
-                select a.sender_name, a.next_send_at
-                from public.active_automation_contacts as a
-                where a.rule_id = r.id and a.current_stage = 'ready_to_send'
-                order by a.next_send_at
+                select c.sender_name, s.next_send_at
+                from public.ai_automation_contact_states as s
+                inner join public.contacts as c on c.id = s.contact_id
+                where s.rule_id = r.id and s.stage_rank = 2 and s.next_send_at is not null
+                order by s.next_send_at
                 limit 5
             ) as n
         ), '[]'::jsonb),
         'held_back', coalesce((
             select jsonb_agg(jsonb_build_object(
-                'reason_code', b.reason_code, 'contacts', b.contacts, 'next_check_at', b.next_check_at
-            ) order by b.contacts desc, b.reason_code)
-            from (
-                select a.reason_code, count(*) as contacts, min(a.next_check_at) as next_check_at
-                from public.active_automation_contacts as a
-                where a.rule_id = r.id and a.current_stage in ('skipped', 'completed')
-                group by a.reason_code
-            ) as b
+                'reason_code', nullif(b.reason, ''), 'contacts', b.contacts, 'next_check_at', k.next_check_at
+            ) order by b.contacts desc, b.reason)
+            from public.monitor_reasons(r.id, '{skipped,completed}') as b
+            left join lateral (
+                select s.next_check_at
+                from public.ai_automation_contact_states as s
+                where s.rule_id = r.id and s.end_reason = b.reason and s.next_check_at is not null
+                order by s.next_check_at
+                limit 1
+            ) as k on true
+        ), '[]'::jsonb),
+        'failures', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'error_code', b.reason, 'contacts', b.contacts, 'message', k.error_message, 'hint', k.error_hint
+            ) order by b.contacts desc, b.reason)
+            from public.monitor_reasons(r.id, '{failed}') as b
+            left join lateral (
+                select s.error_message, s.error_hint
+                from public.ai_automation_contact_states as s
+                where s.rule_id = r.id and s.stage_rank = 0 and s.end_reason = b.reason
+                order by s.stage_entered_at desc
+                limit 1
+            ) as k on true
         ), '[]'::jsonb),
         'last_run', (
             select jsonb_build_object(
@@ -2902,8 +3866,8 @@ begin
     foreach v_table in array array[
         'ai_automation_stage_moves', 'facebook_pages', 'facebook_page_secrets', 'contacts', 'contact_messages',
         'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
-        'ai_automation_attempts', 'ai_automation_stage_minutes', 'ai_automation_daily_usage', 'ai_automation_workers',
-        'ai_automation_audit'
+        'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
+        'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit'
     ] loop
         execute format('alter table public.%I enable row level security', v_table);
         execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
@@ -2925,7 +3889,10 @@ grant select on public.ai_automation_runs to authenticated;
 grant select on public.ai_automation_contact_states to authenticated;
 grant select on public.ai_automation_stage_events to authenticated;
 grant select on public.ai_automation_attempts to authenticated;
+grant select on public.ai_automation_follow_ups to authenticated;
+grant select on public.ai_automation_stage_counts to authenticated;
 grant select on public.ai_automation_stage_minutes to authenticated;
+grant select on public.ai_automation_stage_periods to authenticated;
 grant select on public.ai_automation_daily_usage to authenticated;
 grant select on public.ai_automation_audit to authenticated;
 grant select on public.facebook_pages to authenticated;
@@ -3001,6 +3968,15 @@ for select to authenticated using (user_id = (select auth.uid()));
 drop policy if exists "owners see their stage minutes" on public.ai_automation_stage_minutes;
 create policy "owners see their stage minutes" on public.ai_automation_stage_minutes
 for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their follow-ups" on public.ai_automation_follow_ups;
+create policy "owners see their follow-ups" on public.ai_automation_follow_ups
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their stage counts" on public.ai_automation_stage_counts;
+create policy "owners see their stage counts" on public.ai_automation_stage_counts
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their stage periods" on public.ai_automation_stage_periods;
+create policy "owners see their stage periods" on public.ai_automation_stage_periods
+for select to authenticated using (user_id = (select auth.uid()));
 drop policy if exists "owners see their daily usage" on public.ai_automation_daily_usage;
 create policy "owners see their daily usage" on public.ai_automation_daily_usage
 for select to authenticated using (user_id = (select auth.uid()));
@@ -3012,15 +3988,20 @@ for select to authenticated using (user_id = (select auth.uid()));
 revoke execute on function
 public.schema_version(),
 public.is_in_flight(public.automation_stage),
-public.stamp_contact_state(), public.stamp_contact(), public.stamp_rule(), public.record_stage_moves(), public.record_first_stage(),
-public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(),
+public.stamp_new_contact_state(), public.stamp_contact_state(), public.stamp_contact(), public.stamp_rule(),
+public.record_stage_moves(), public.record_first_stage(), public.keep_follow_ups(),
+public.tally_moves(), public.tally_arrivals(), public.tally_departures(), public.tally_runs(), public.tally_daily_usage(),
+public.make_history_days(date, date), public.drop_history_days(date), public.remove_old_texts(integer, integer),
+public.sum_up_minutes(integer), public.maintain(integer, integer, integer), public.recount_stages(),
+public.own_shard(), public.monitor_since(), public.bucket_seconds(smallint),
+public.judge_contacts(uuid[], uuid[], timestamptz),
 public.forget_deleted_contacts(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
 public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text), public.normalize_tags(text[]),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.is_page_paused(uuid), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
+public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
@@ -3028,6 +4009,7 @@ public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]), public
 public.approve_message(bigint, text), public.reject_message(bigint, text), public.save_page_token(uuid, text),
 public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
+public.monitor_reasons(uuid, public.automation_stage[]),
 public.dry_run(uuid)
 from public, anon, authenticated, service_role;
 
@@ -3035,7 +4017,8 @@ grant execute on function public.schema_version() to anon, authenticated, servic
 
 grant execute on function
 public.is_in_flight(public.automation_stage), public.reason_text(text), public.normalize_tags(text[]),
-public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz)
+public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz),
+public.judge_contacts(uuid[], uuid[], timestamptz), public.monitor_since(), public.bucket_seconds(smallint)
 to authenticated, service_role;
 
 grant execute on function
@@ -3043,16 +4026,18 @@ public.request_run(uuid), public.set_rule_enabled(uuid, boolean), public.cancel_
 public.retry_contacts(bigint[]), public.approve_message(bigint, text), public.reject_message(bigint, text),
 public.save_page_token(uuid, text), public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
-public.dry_run(uuid)
+public.monitor_reasons(uuid, public.automation_stage[]),
+public.dry_run(uuid), public.monitor_reasons(uuid, public.automation_stage[])
 to authenticated;
 
 grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.is_page_paused(uuid), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
+public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer)
+public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
+public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages()
 to service_role;
 
 notify pgrst, 'reload schema';

@@ -39,6 +39,11 @@ $$;
 -- so it is said for the role as a whole.
 alter default privileges revoke execute on functions from public;
 
+-- Days of history live here, out of the API's reach; they are read through their tables in public.
+create schema if not exists automation_history;
+revoke all on schema automation_history from public;
+comment on schema automation_history is 'The daily partitions of ai_automation_stage_events and ai_automation_attempts.';
+
 do $$
 begin
     if to_regtype('public.automation_stage') is null then
@@ -95,7 +100,7 @@ language sql
 immutable
 set search_path = ''
 as $$
-    select '1';
+    select '2';
 $$;
 
 comment on function public.schema_version() is

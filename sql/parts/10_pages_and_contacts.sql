@@ -72,6 +72,7 @@ create table if not exists public.contacts (
     updated_at timestamptz not null default now(),
     constraint contacts_pkey primary key (id),
     constraint contacts_owner_key unique (id, user_id),
+    constraint contacts_page_key unique (id, user_id, page_id),
     constraint contacts_once_per_page unique (page_id, sender_id),
     constraint contacts_page_fkey foreign key (page_id, user_id)
     references public.facebook_pages (id, user_id) on delete cascade,
@@ -121,6 +122,7 @@ create table if not exists public.contact_messages (
 
 create index if not exists contact_messages_conversation_idx on public.contact_messages (contact_id, said_at desc);
 create index if not exists contact_messages_owner_idx on public.contact_messages (user_id);
+create index if not exists contact_messages_age_idx on public.contact_messages (said_at);
 
 comment on table public.contact_messages is 'One message in or out: what the AI may refer to, and how a reply is noticed.';
 comment on column public.contact_messages.id is 'In the order of writing down; said_at is the order of talking.';

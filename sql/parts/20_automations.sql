@@ -28,6 +28,7 @@ create table if not exists public.ai_automation_rules (
     updated_at timestamptz not null default now(),
     constraint ai_automation_rules_pkey primary key (id),
     constraint ai_automation_rules_owner_key unique (id, user_id),
+    constraint ai_automation_rules_page_key unique (id, user_id, page_id),
     constraint ai_automation_rules_page_fkey foreign key (page_id, user_id)
     references public.facebook_pages (id, user_id) on delete cascade,
     constraint ai_automation_rules_name_fits check (length(name) between 1 and 120),

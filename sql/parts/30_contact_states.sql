@@ -1,13 +1,27 @@
--- Where every contact is, how it got there, and every try to send.
+-- Where every contact is.
 
 create table if not exists public.ai_automation_contact_states (
     id bigint generated always as identity,
     user_id uuid not null,
     rule_id uuid not null,
+    page_id uuid not null,
     contact_id uuid not null,
     run_id uuid,
     current_stage public.automation_stage not null default 'queued',
+    stage_rank smallint generated always as (
+        case current_stage
+            when 'failed' then 0 when 'sending' then 1 when 'ready_to_send' then 2 when 'generating' then 3
+            when 'eligible' then 4 when 'checking' then 5 when 'queued' then 6 when 'sent' then 7
+            when 'skipped' then 8 else 9
+        end
+    ) stored,
     stage_entered_at timestamptz not null default now(),
+    quarter timestamptz generated always as (
+        case
+            when current_stage <= 'sending' then timestamptz '9999-01-01 00:00:00+00'
+            else date_bin('15 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
+        end
+    ) stored,
     queued_at timestamptz not null default now(),
     due_at timestamptz not null default now(),
     next_send_at timestamptz,
@@ -17,6 +31,13 @@ create table if not exists public.ai_automation_contact_states (
     error_code text,
     error_message text,
     error_hint text,
+    end_reason text generated always as (
+        case
+            when current_stage = 'failed' then coalesce(error_code, '')
+            when current_stage in ('skipped', 'completed') then coalesce(reason_code, '')
+            else ''
+        end
+    ) stored,
     generated_message text,
     generation_time_ms integer,
     ai_model text,
@@ -30,6 +51,8 @@ create table if not exists public.ai_automation_contact_states (
     stopped_at timestamptz,
     approved_at timestamptz,
     quota_day date,
+    attempt_id uuid,
+    attempt_started_at timestamptz,
     lease_owner text,
     lease_token uuid,
     lease_expires_at timestamptz,
@@ -38,10 +61,10 @@ create table if not exists public.ai_automation_contact_states (
     constraint ai_automation_contact_states_pkey primary key (id),
     constraint ai_automation_contact_states_owner_key unique (id, user_id),
     constraint ai_automation_contact_states_once unique (rule_id, contact_id),
-    constraint ai_automation_contact_states_rule_fkey foreign key (rule_id, user_id)
-    references public.ai_automation_rules (id, user_id) on delete cascade,
-    constraint ai_automation_contact_states_contact_fkey foreign key (contact_id, user_id)
-    references public.contacts (id, user_id) on delete cascade,
+    constraint ai_automation_contact_states_rule_fkey foreign key (rule_id, user_id, page_id)
+    references public.ai_automation_rules (id, user_id, page_id) on delete cascade,
+    constraint ai_automation_contact_states_contact_fkey foreign key (contact_id, user_id, page_id)
+    references public.contacts (id, user_id, page_id) on delete cascade,
     constraint ai_automation_contact_states_run_fkey foreign key (run_id, user_id)
     references public.ai_automation_runs (id, user_id) on delete cascade,
     constraint contact_states_finished_is_not_leased check (
@@ -53,14 +76,24 @@ create table if not exists public.ai_automation_contact_states (
 )
 with (fillfactor = 70);
 
-create index if not exists idx_automation_states_rule on public.ai_automation_contact_states (rule_id, current_stage);
+create index if not exists idx_automation_states_rule
+on public.ai_automation_contact_states (rule_id, stage_rank, stage_entered_at desc, id);
 create index if not exists idx_automation_states_updated on public.ai_automation_contact_states (updated_at desc);
-create index if not exists ai_automation_contact_states_claim_idx on public.ai_automation_contact_states (current_stage, due_at, id)
+create index if not exists ai_automation_contact_states_claim_idx on public.ai_automation_contact_states (current_stage, page_id, due_at, id)
 where current_stage in ('queued', 'eligible', 'ready_to_send');
 create index if not exists ai_automation_contact_states_lease_idx on public.ai_automation_contact_states (lease_expires_at)
 where lease_expires_at is not null;
-create index if not exists ai_automation_contact_states_recheck_idx on public.ai_automation_contact_states (rule_id, next_check_at)
+create index if not exists ai_automation_contact_states_recheck_idx
+on public.ai_automation_contact_states (rule_id, end_reason, next_check_at)
 where next_check_at is not null;
+create index if not exists ai_automation_contact_states_going_out_idx on public.ai_automation_contact_states (rule_id, next_send_at)
+where next_send_at is not null;
+create index if not exists ai_automation_contact_states_texts_idx on public.ai_automation_contact_states (stage_entered_at)
+where (generated_message is not null or error_message is not null) and current_stage >= 'sent';
+create index if not exists ai_automation_contact_states_over_idx on public.ai_automation_contact_states (id)
+where current_stage = 'skipped' and reason_code in ('replied', 'opted_out', 'stopped', 'max_follow_ups_reached');
+create index if not exists ai_automation_contact_states_last_idx on public.ai_automation_contact_states (last_sent_at)
+where current_stage = 'sent' and follow_up_count >= max_follow_ups;
 create index if not exists ai_automation_contact_states_contact_idx on public.ai_automation_contact_states (contact_id);
 create index if not exists ai_automation_contact_states_run_idx on public.ai_automation_contact_states (run_id);
 create index if not exists ai_automation_contact_states_owner_idx on public.ai_automation_contact_states (user_id);
@@ -75,73 +108,20 @@ comment on column public.ai_automation_contact_states.attempt is 'Tries of the p
 comment on column public.ai_automation_contact_states.times_lost is 'How often a worker vanished while holding the contact.';
 comment on column public.ai_automation_contact_states.quota_day is 'The rule''s local day on which this contact holds a place in the daily limit.';
 comment on column public.ai_automation_contact_states.lease_token is 'Fencing token: only its holder may move the contact.';
-comment on index public.ai_automation_contact_states_claim_idx is 'Serves claim_contacts: the oldest due contacts of one waiting stage.';
+comment on column public.ai_automation_contact_states.page_id is 'The page of the rule and of the contact; filled in when it is not given.';
+comment on column public.ai_automation_contact_states.stage_rank is
+'The place of the stage in the monitor''s list, failed first. A number, because row level security lets no index compare enums.';
+comment on column public.ai_automation_contact_states.quarter is
+'The quarter of an hour in which a finished contact came to its stage, the year 9999 while it is in flight: shown on the monitor while not before monitor_since().';
+comment on column public.ai_automation_contact_states.end_reason is
+'Why the contact is failed (error_code), skipped or completed (reason_code); empty in the other stages.';
+comment on column public.ai_automation_contact_states.attempt_id is 'The latest try to send; with attempt_started_at it finds the row in one day of ai_automation_attempts.';
+comment on index public.idx_automation_states_rule is 'Serves the monitor: its list in order, and the oldest contact of a stage.';
+comment on index public.ai_automation_contact_states_claim_idx is
+'Serves claim_contacts: the oldest due contacts of one waiting stage, page by page.';
+comment on index public.ai_automation_contact_states_recheck_idx is 'Serves the monitor: when contacts that are held back are looked at again.';
+comment on index public.ai_automation_contact_states_going_out_idx is 'Serves the monitor: what goes out next.';
+comment on index public.ai_automation_contact_states_over_idx is 'Serves complete_finished_sequences: contacts that want no more.';
+comment on index public.ai_automation_contact_states_last_idx is 'Serves complete_finished_sequences: those who got every follow-up.';
+comment on index public.ai_automation_contact_states_texts_idx is 'Serves maintain: texts of sequences that are over.';
 comment on index public.ai_automation_contact_states_lease_idx is 'Serves reclaim_expired_leases and the settling of sends.';
-
-create table if not exists public.ai_automation_stage_events (
-    id bigint generated always as identity,
-    user_id uuid not null,
-    rule_id uuid not null,
-    contact_id uuid not null,
-    state_id bigint not null,
-    run_id uuid,
-    from_stage public.automation_stage,
-    to_stage public.automation_stage not null,
-    occurred_at timestamptz not null default now(),
-    seconds_in_stage double precision,
-    actor text not null,
-    reason_code text,
-    constraint ai_automation_stage_events_pkey primary key (id),
-    constraint ai_automation_stage_events_state_fkey foreign key (state_id, user_id)
-    references public.ai_automation_contact_states (id, user_id) on delete cascade
-);
-
-create index if not exists ai_automation_stage_events_timeline_idx on public.ai_automation_stage_events (state_id, id);
-create index if not exists ai_automation_stage_events_owner_idx on public.ai_automation_stage_events (user_id);
-
-comment on table public.ai_automation_stage_events is 'One change of stage; written by trigger only, never changed.';
-comment on column public.ai_automation_stage_events.actor is 'The worker, or the id of the signed-in person, or system.';
-comment on column public.ai_automation_stage_events.seconds_in_stage is 'How long the contact had been in from_stage.';
-
-create table if not exists public.ai_automation_attempts (
-    id uuid not null default gen_random_uuid(),
-    user_id uuid not null,
-    state_id bigint not null,
-    rule_id uuid not null,
-    contact_id uuid not null,
-    page_id uuid not null,
-    run_id uuid,
-    follow_up integer not null,
-    outcome text not null default 'sending',
-    message text,
-    ai_model text,
-    tokens_in integer,
-    tokens_out integer,
-    generation_time_ms integer,
-    facebook_message_id text,
-    error_code text,
-    error_message text,
-    worker text not null,
-    started_at timestamptz not null default now(),
-    finished_at timestamptz,
-    constraint ai_automation_attempts_pkey primary key (id),
-    constraint ai_automation_attempts_state_fkey foreign key (state_id, user_id)
-    references public.ai_automation_contact_states (id, user_id) on delete cascade,
-    constraint ai_automation_attempts_outcome_is_known check (
-        outcome in ('sending', 'sent', 'failed', 'retry', 'unknown', 'abandoned')
-    )
-);
-
-create unique index if not exists ai_automation_attempts_never_twice_idx
-on public.ai_automation_attempts (state_id, follow_up)
-where outcome in ('sending', 'sent', 'unknown');
-create index if not exists ai_automation_attempts_state_idx on public.ai_automation_attempts (state_id);
-create index if not exists ai_automation_attempts_page_rate_idx on public.ai_automation_attempts (page_id, started_at desc);
-create index if not exists ai_automation_attempts_owner_idx on public.ai_automation_attempts (user_id);
-
-comment on table public.ai_automation_attempts is
-'One try to send, written before Facebook is called; its id travels with the message as metadata.';
-comment on column public.ai_automation_attempts.outcome is
-'unknown: the message may have arrived, so it is never sent again by itself; abandoned: a person decided to send again.';
-comment on index public.ai_automation_attempts_never_twice_idx is
-'At most one try per follow-up that was, or may have been, accepted.';

@@ -1,41 +1,86 @@
 -- Counts, quotas, workers and who did what.
 
+create table if not exists public.ai_automation_stage_counts (
+    user_id uuid not null,
+    rule_id uuid not null,
+    quarter timestamptz not null,
+    stage public.automation_stage not null,
+    reason text not null,
+    shard smallint not null,
+    contacts integer not null default 0,
+    entered_seconds numeric not null default 0,
+    constraint ai_automation_stage_counts_pkey primary key (rule_id, quarter, stage, reason, shard),
+    constraint ai_automation_stage_counts_rule_fkey foreign key (rule_id, user_id)
+    references public.ai_automation_rules (id, user_id) on delete cascade
+)
+with (fillfactor = 50);
+
+comment on table public.ai_automation_stage_counts is
+'How many contacts are where, so that nobody counts them: kept by trigger, summed over shards by the views. Equal to a recount for every quarter since monitor_since().';
+comment on column public.ai_automation_stage_counts.quarter is
+'The quarter of an hour in which a finished contact came to its stage, so that it can leave the monitor after 24 hours; the year 9999 for contacts in flight.';
+comment on column public.ai_automation_stage_counts.reason is 'Why the contacts are there, as in end_reason.';
+comment on column public.ai_automation_stage_counts.shard is
+'Transactions that write at the same time use different shards, so that they do not wait for each other; one shard alone may be negative.';
+comment on column public.ai_automation_stage_counts.entered_seconds is
+'Sum of the moments they came (seconds since 1970): now minus the mean of these is how long they have been there on average.';
+
 create table if not exists public.ai_automation_stage_minutes (
     user_id uuid not null,
     rule_id uuid not null,
     stage public.automation_stage not null,
     minute timestamptz not null,
+    bucket smallint not null default 0,
+    shard smallint not null default 0,
     entered integer not null default 0,
     passed integer not null default 0,
     passed_seconds double precision not null default 0,
-    constraint ai_automation_stage_minutes_pkey primary key (rule_id, stage, minute),
+    constraint ai_automation_stage_minutes_pkey primary key (rule_id, minute, stage, bucket, shard),
     constraint ai_automation_stage_minutes_rule_fkey foreign key (rule_id, user_id)
     references public.ai_automation_rules (id, user_id) on delete cascade
-);
-
-create index if not exists ai_automation_stage_minutes_owner_idx on public.ai_automation_stage_minutes (user_id);
-create index if not exists ai_automation_stage_minutes_recent_idx on public.ai_automation_stage_minutes (rule_id, minute desc);
-comment on index public.ai_automation_stage_minutes_recent_idx is
-'Serves the monitor: the last hour, and today, of one automation, however long it has been running.';
+)
+with (fillfactor = 70);
 
 comment on table public.ai_automation_stage_minutes is
-'Per rule, stage and minute: how many came in, how many left, and how long those had stayed. Averages and rates read this.';
+'Per rule, stage and minute: how many came in, how many left, and how long those had stayed. Averages, percentiles and rates read this. Kept for 7 days, then summed up in ai_automation_stage_periods.';
+comment on column public.ai_automation_stage_minutes.bucket is
+'How long those that left had stayed: bucket b is up to 0.01 s * 1.2^b, so that any sum of rows still gives percentiles within 10 %; those that came in are in bucket 0.';
+
+create table if not exists public.ai_automation_stage_periods (
+    user_id uuid not null,
+    rule_id uuid not null,
+    stage public.automation_stage not null,
+    span text not null,
+    starts_at timestamptz not null,
+    bucket smallint not null,
+    entered bigint not null default 0,
+    passed bigint not null default 0,
+    passed_seconds double precision not null default 0,
+    constraint ai_automation_stage_periods_pkey primary key (rule_id, span, starts_at, stage, bucket),
+    constraint ai_automation_stage_periods_rule_fkey foreign key (rule_id, user_id)
+    references public.ai_automation_rules (id, user_id) on delete cascade,
+    constraint ai_automation_stage_periods_span_is_known check (span in ('hour', 'day'))
+);
+
+comment on table public.ai_automation_stage_periods is
+'Older minutes summed up: hours for 90 days, then days for good, so that totals never change when details go.';
+comment on column public.ai_automation_stage_periods.starts_at is 'Start of the hour or day (UTC).';
 
 create table if not exists public.ai_automation_daily_usage (
     user_id uuid not null,
     rule_id uuid not null,
     day date not null,
     reserved integer not null default 0,
+    sent integer not null default 0,
     constraint ai_automation_daily_usage_pkey primary key (rule_id, day),
     constraint ai_automation_daily_usage_rule_fkey foreign key (rule_id, user_id)
     references public.ai_automation_rules (id, user_id) on delete cascade,
-    constraint ai_automation_daily_usage_is_not_negative check (reserved >= 0)
+    constraint ai_automation_daily_usage_is_not_negative check (reserved >= 0 and sent >= 0)
 );
-
-create index if not exists ai_automation_daily_usage_owner_idx on public.ai_automation_daily_usage (user_id);
 
 comment on table public.ai_automation_daily_usage is
 'Places of the daily limit taken on a rule''s local day; taken when a contact passes the check, given back when it fails or is skipped.';
+comment on column public.ai_automation_daily_usage.sent is 'Messages that Facebook accepted on that day.';
 
 create table if not exists public.ai_automation_workers (
     name text not null,

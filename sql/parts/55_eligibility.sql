@@ -31,13 +31,9 @@ $$;
 comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
 
--- Planned for the contacts asked about each time: a generic plan would read the whole page for every claim.
-create or replace function public.contact_eligibility(
-    p_rule_id uuid,
-    p_contact_ids uuid[] default null,
-    p_now timestamptz default now()
-)
-returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
+-- Planned for the contacts asked about each time: a generic plan would read whole pages for every claim.
+create or replace function public.judge_contacts(p_rule_ids uuid[], p_contact_ids uuid[], p_now timestamptz)
+returns table (rule_id uuid, contact_id uuid, reason_code text, next_check_at timestamptz)
 language plpgsql
 stable
 set search_path = ''
@@ -45,47 +41,62 @@ set plan_cache_mode = 'force_custom_plan'
 as $$
 begin
     return query
-    with rule as (
-        select r.*, p.status as page_status, p.paused_until
+    with rule as materialized (
+        select
+            r.*, p.status as page_status, p.paused_until,
+            timezone(r.time_zone, p_now)::date as today,
+            timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at
         from public.ai_automation_rules as r
         inner join public.facebook_pages as p on p.id = r.page_id
-        where r.id = p_rule_id
+        where r.id = any(p_rule_ids)
+    ),
+
+    asked as materialized (
+        select q.rule_id, q.contact_id
+        from unnest(p_rule_ids, p_contact_ids) as q (rule_id, contact_id)
+        where p_contact_ids is not null
+        union all
+        select r.id, c.id
+        from rule as r
+        inner join public.contacts as c on c.page_id = r.page_id
+        where p_contact_ids is null
     ),
 
     -- Read once and by itself: after a large import, before statistics, a planner would look it up per contact.
     known as materialized (
         select
-            k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
+            k.rule_id, k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
         from public.ai_automation_contact_states as k
-        where k.rule_id = p_rule_id and (p_contact_ids is null or k.contact_id = any(p_contact_ids))
+        where k.rule_id = any(p_rule_ids) and (p_contact_ids is null or k.contact_id = any(p_contact_ids))
     ),
 
     candidate as (
         select
-            c.id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at,
+            q.rule_id, c.id, c.tags, c.opted_out_at, c.last_inbound_at,
+            greatest(c.last_inbound_at, c.last_outbound_at, s.last_sent_at) as last_said_at,
             coalesce(c.time_zone, r.time_zone) as zone,
-            s.last_sent_at, s.stopped_at, s.quota_day,
+            s.stopped_at, s.quota_day,
             coalesce(s.follow_up_count, 0) as follow_up_count,
             case
                 when s.last_sent_at is not null then s.last_sent_at
-                when public.is_in_flight(s.current_stage) then s.queued_at
+                when s.current_stage <= 'sending' then s.queued_at
             end as replies_count_from
-        from rule as r
-        inner join public.contacts as c on c.page_id = r.page_id
-        left join known as s on s.contact_id = c.id
-        where p_contact_ids is null or c.id = any(p_contact_ids)
+        from asked as q
+        inner join rule as r on r.id = q.rule_id
+        inner join public.contacts as c on c.id = q.contact_id and c.page_id = r.page_id
+        left join known as s on s.rule_id = q.rule_id and s.contact_id = q.contact_id
     ),
 
     clock as (
-        select z.zone, h.open_now, h.next_open_at
-        from (select distinct candidate.zone from candidate) as z
-        cross join rule as r
+        select z.rule_id, z.zone, h.open_now, h.next_open_at
+        from (select distinct n.rule_id, n.zone from candidate as n) as z
+        inner join rule as r on r.id = z.rule_id
         cross join lateral public.active_hours(r.active_days, r.active_from, r.active_until, z.zone, p_now) as h
     ),
 
     judged as (
         select
-            c.id, c.quota_day, c.last_inbound_at,
+            c.rule_id, c.id, c.quota_day, c.last_inbound_at,
             case
                 when not r.enabled then 'rule_disabled'
                 when r.page_status <> 'active' or r.paused_until > p_now then 'page_unavailable'
@@ -98,20 +109,20 @@ begin
                     then 'missing_tag'
                 when r.stop_on_reply and c.last_inbound_at > c.replies_count_from then 'replied'
                 when c.follow_up_count >= r.max_follow_ups then 'max_follow_ups_reached'
-                when greatest(c.last_inbound_at, c.last_outbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
+                when c.last_said_at + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
                 when c.last_inbound_at is null or c.last_inbound_at + interval '24 hours' <= p_now then 'window_closed'
                 when not r.run_24_7 and not h.open_now then 'outside_active_hours'
                 else 'ok'
             end as reason,
-            greatest(c.last_inbound_at, c.last_outbound_at, c.last_sent_at) + make_interval(mins => r.wait_minutes) as wait_ends_at,
+            c.last_said_at + make_interval(mins => r.wait_minutes) as wait_ends_at,
             h.next_open_at,
             case when r.page_status = 'active' then r.paused_until else p_now + interval '30 minutes' end as page_probe_at,
-            timezone(r.time_zone, p_now)::date as today,
-            timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at,
+            r.today,
+            r.tomorrow_at,
             r.daily_limit
         from candidate as c
-        cross join rule as r
-        inner join clock as h on h.zone = c.zone
+        inner join rule as r on r.id = c.rule_id
+        inner join clock as h on h.rule_id = c.rule_id and h.zone = c.zone
     ),
 
     -- Whose window closes first goes first; a contact that holds a place already needs no other.
@@ -119,7 +130,7 @@ begin
         select
             j.*,
             count(*) filter (where j.reason = 'ok' and j.quota_day is distinct from j.today) over (
-                order by j.last_inbound_at, j.id rows unbounded preceding
+                partition by j.rule_id order by j.last_inbound_at, j.id rows unbounded preceding
             ) as place
         from judged as j
     ),
@@ -130,17 +141,16 @@ begin
             case
                 when
                     k.reason = 'ok' and k.quota_day is distinct from k.today
-                    and k.place > k.daily_limit - coalesce((
-                        select u.reserved from public.ai_automation_daily_usage as u
-                        where u.rule_id = p_rule_id and u.day = k.today
-                    ), 0)
+                    and k.place > k.daily_limit - coalesce(u.reserved, 0)
                     then 'daily_limit_reached'
                 else k.reason
             end as final_reason
         from ranked as k
+        left join public.ai_automation_daily_usage as u on u.rule_id = k.rule_id and u.day = k.today
     )
 
     select
+        f.rule_id,
         f.id,
         f.final_reason,
         case f.final_reason
@@ -153,8 +163,28 @@ begin
 end;
 $$;
 
+comment on function public.judge_contacts(uuid[], uuid[], timestamptz) is
+'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer.';
+
+create or replace function public.contact_eligibility(
+    p_rule_id uuid,
+    p_contact_ids uuid[] default null,
+    p_now timestamptz default now()
+)
+returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+    select j.contact_id, j.reason_code, j.next_check_at
+    from public.judge_contacts(
+        case when p_contact_ids is null then array[p_rule_id] else array_fill(p_rule_id, array[cardinality(p_contact_ids)]) end,
+        p_contact_ids, p_now
+    ) as j;
+$$;
+
 comment on function public.contact_eligibility(uuid, uuid[], timestamptz) is
-'A reason per contact of the rule''s page, the first that applies: rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer.';
+'Who of a rule''s page, or of p_contact_ids, may be written to at p_now, and if not, why: judge_contacts for one rule.';
 
 create or replace function public.reason_text(p_reason text)
 returns text

@@ -104,7 +104,7 @@ begin
     end if;
     select count(*) into v_in_flight
     from public.ai_automation_contact_states as s
-    where s.rule_id = p_rule_id and public.is_in_flight(s.current_stage);
+    where s.rule_id = p_rule_id and s.current_stage <= 'sending';
     select count(*) into v_contacts from public.contacts as c where c.page_id = v_rule.page_id;
     v_result := public.enqueue_contacts(p_rule_id, 'manual', v_rule.user_id, false);
     insert into public.ai_automation_audit (user_id, rule_id, action, affected)

@@ -15,21 +15,15 @@ as $$
 
     select
         s.id,
-        case
-            when exists (
-                select 1 from public.ai_automation_attempts as a
-                where a.state_id = s.id and a.follow_up = s.follow_up_count + 1 and a.outcome in ('sending', 'sent', 'unknown')
-            ) then 'already_sent'
-            else e.reason_code
-        end,
+        case when f.state_id is not null then 'already_sent' else e.reason_code end,
         e.next_check_at
-    from (
-        select h.rule_id, array_agg(h.contact_id) as contact_ids
-        from held as h
-        group by h.rule_id
-    ) as g
-    cross join lateral public.contact_eligibility(g.rule_id, g.contact_ids) as e
-    inner join held as s on s.rule_id = g.rule_id and s.contact_id = e.contact_id;
+    from public.judge_contacts(
+        (select array_agg(h.rule_id order by h.id) from held as h),
+        (select array_agg(h.contact_id order by h.id) from held as h),
+        now()
+    ) as e
+    inner join held as s on s.rule_id = e.rule_id and s.contact_id = e.contact_id
+    left join public.ai_automation_follow_ups as f on f.state_id = s.id and f.follow_up = s.follow_up_count + 1;
 $$;
 
 comment on function public.recheck_before_send(bigint[]) is

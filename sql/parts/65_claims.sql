@@ -1,24 +1,72 @@
--- How contacts get into a worker's hands: one stage at a time, the oldest due first, each with a lease of its own.
+-- How contacts get into a worker's hands: one stage at a time, each with a lease of its own.
 
-create or replace function public.is_page_paused(p_rule_id uuid)
-returns boolean
-language sql
-stable
+-- Page by page, so that ten contacts of one page do not wait behind a hundred thousand of another; who wants less than
+-- its share leaves the rest to the others. Planned each time, because a generic plan cannot know the partial index.
+create or replace function public.pick_fairly(p_stage public.automation_stage, p_limit integer)
+returns setof bigint
+language plpgsql
 set search_path = ''
+set plan_cache_mode = 'force_custom_plan'
 as $$
-    select p.paused_until > now()
-    from public.ai_automation_rules as r
-    inner join public.facebook_pages as p on p.id = r.page_id
-    where r.id = p_rule_id and p.paused_until is not null
-    union all
-    select false
-    limit 1;
+declare
+    v_pages uuid[];
+    v_picked bigint[] := '{}';
+    v_new bigint[];
+    v_share integer;
+begin
+    with recursive page (id) as (
+        (
+            select s.page_id from public.ai_automation_contact_states as s
+            where s.current_stage = p_stage
+            order by s.page_id
+            limit 1
+        )
+        union all
+        select (
+            select s.page_id from public.ai_automation_contact_states as s
+            where s.current_stage = p_stage and s.page_id > page.id
+            order by s.page_id
+            limit 1
+        )
+        from page
+        where page.id is not null
+    )
+
+    select array_agg(p.id order by random()) into v_pages
+    from page
+    inner join public.facebook_pages as p on p.id = page.id
+    -- A message is not written for a page that Facebook asked to wait; the contacts stay where they are.
+    where p_stage <> 'eligible' or p.paused_until is null or p.paused_until <= now();
+
+    while cardinality(v_pages) > 0 and cardinality(v_picked) < p_limit loop
+        v_share := ceil((p_limit - cardinality(v_picked))::numeric / cardinality(v_pages));
+        select array_agg(k.id), array_agg(distinct k.page_id) filter (where k.place = v_share)
+        into v_new, v_pages
+        from (
+            select d.id, g.id as page_id, row_number() over (partition by g.id) as place
+            from unnest(v_pages) as g (id)
+            cross join lateral (
+                select s.id
+                from public.ai_automation_contact_states as s
+                where
+                    s.current_stage = p_stage and s.page_id = g.id and s.due_at <= now()
+                    and s.id <> all(v_picked)
+                order by s.due_at, s.id
+                limit v_share
+                for no key update skip locked
+            ) as d
+            limit p_limit - cardinality(v_picked)
+        ) as k;
+        v_picked := v_picked || v_new;
+    end loop;
+    return query select unnest(v_picked);
+end;
 $$;
 
-comment on function public.is_page_paused(uuid) is
-'Whether Facebook asked the rule''s page to wait. Contacts in flight then stay where they are; their message is not thrown away.';
+comment on function public.pick_fairly(public.automation_stage, integer) is
+'Locks due contacts of a stage, the same number from every page that has so many, the oldest of each first.';
 
--- Ready messages, oldest first, as many per page as its rate allows. The page row is the lock that several workers share.
+-- Ready messages, as many per page as its rate allows. The page row is the lock that several workers share.
 create or replace function public.pick_ready_to_send(p_limit integer)
 returns setof bigint
 language plpgsql
@@ -31,17 +79,17 @@ declare
     v_picked bigint[];
 begin
     for v_page in
-        select p.id, p.sends_per_minute
+        select p.id, p.sends_per_minute, row_number() over (order by random()) as place, count(*) over () as pages
         from public.facebook_pages as p
         where (p.paused_until is null or p.paused_until <= now()) and exists (
             select 1
             from public.ai_automation_contact_states as s
-            inner join public.ai_automation_rules as r on r.id = s.rule_id
-            where s.current_stage = 'ready_to_send' and s.due_at <= now() and r.page_id = p.id
+            where s.current_stage = 'ready_to_send' and s.page_id = p.id and s.due_at <= now()
         )
-        order by p.id
-        for no key update of p skip locked
+        order by place
     loop
+        perform 1 from public.facebook_pages as p where p.id = v_page.id for no key update skip locked;
+        continue when not found;
         select v_page.sends_per_minute - count(*) into v_room
         from public.ai_automation_attempts as a
         where a.page_id = v_page.id and a.started_at > now() - interval '1 minute';
@@ -49,12 +97,12 @@ begin
         from (
             select s.id
             from public.ai_automation_contact_states as s
-            inner join public.ai_automation_rules as r on r.id = s.rule_id and r.page_id = v_page.id
+            inner join public.ai_automation_rules as r on r.id = s.rule_id
             where
-                s.current_stage = 'ready_to_send' and s.due_at <= now()
+                s.current_stage = 'ready_to_send' and s.page_id = v_page.id and s.due_at <= now()
                 and (not r.review_before_send or s.approved_at is not null)
             order by s.due_at, s.id
-            limit least(greatest(v_room, 0), v_left)
+            limit least(greatest(v_room, 0), ceil(v_left::numeric / (v_page.pages - v_page.place + 1)))
             for no key update of s skip locked
         ) as picked;
         v_left := v_left - coalesce(cardinality(v_picked), 0);
@@ -63,7 +111,7 @@ begin
 end;
 $$;
 
-comment on function public.pick_ready_to_send(integer) is 'Locks due, written messages within each page''s rate.';
+comment on function public.pick_ready_to_send(integer) is 'Locks due, written messages within each page''s rate, sharing p_limit between the pages.';
 
 create or replace function public.recheck_reviews(p_limit integer)
 returns void
@@ -101,20 +149,9 @@ declare
 begin
     case p_stage
         when 'queued' then
-            return query
-            select s.id from public.ai_automation_contact_states as s
-            where s.current_stage = 'queued' and s.due_at <= now()
-            order by s.due_at, s.id
-            limit p_limit
-            for no key update skip locked;
+            return query select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id);
         when 'eligible' then
-            v_ids := array(
-                select s.id from public.ai_automation_contact_states as s
-                where s.current_stage = 'eligible' and s.due_at <= now() and not public.is_page_paused(s.rule_id)
-                order by s.due_at, s.id
-                limit p_limit
-                for no key update skip locked
-            );
+            v_ids := array(select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id));
             perform public.lock_daily_usage(v_ids);
             return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
         when 'ready_to_send' then
@@ -169,19 +206,20 @@ begin
         end,
         lease_owner = p_worker,
         lease_token = gen_random_uuid(),
-        lease_expires_at = now() + make_interval(secs => p_lease_seconds)
+        lease_expires_at = now() + make_interval(secs => p_lease_seconds),
+        attempt_id = case when p_stage = 'ready_to_send' then gen_random_uuid() else s.attempt_id end,
+        attempt_started_at = case when p_stage = 'ready_to_send' then now() else s.attempt_started_at end
     where s.id = any(v_ids);
 
     if p_stage = 'ready_to_send' then
         insert into public.ai_automation_attempts (
-            user_id, state_id, rule_id, contact_id, page_id, run_id, follow_up, message, ai_model,
+            id, started_at, user_id, state_id, rule_id, contact_id, page_id, run_id, follow_up, message, ai_model,
             tokens_in, tokens_out, generation_time_ms, worker
         )
         select
-            s.user_id, s.id, s.rule_id, s.contact_id, r.page_id, s.run_id, s.follow_up_count + 1, s.generated_message, s.ai_model,
-            s.tokens_in, s.tokens_out, s.generation_time_ms, p_worker
+            s.attempt_id, s.attempt_started_at, s.user_id, s.id, s.rule_id, s.contact_id, s.page_id, s.run_id,
+            s.follow_up_count + 1, s.generated_message, s.ai_model, s.tokens_in, s.tokens_out, s.generation_time_ms, p_worker
         from public.ai_automation_contact_states as s
-        inner join public.ai_automation_rules as r on r.id = s.rule_id
         where s.id = any(v_ids);
     end if;
 
@@ -196,8 +234,9 @@ begin
     inner join public.contacts as c on c.id = s.contact_id
     inner join public.facebook_pages as p on p.id = r.page_id
     left join public.facebook_page_secrets as k on k.page_id = p.id
-    left join public.ai_automation_attempts as a
-        on a.state_id = s.id and a.follow_up = s.follow_up_count + 1 and a.outcome in ('sending', 'unknown')
+    left join lateral (
+        select s.attempt_id as id, s.attempt_started_at as started_at where s.current_stage = 'sending'
+    ) as a on true
     left join lateral (
         select jsonb_agg(jsonb_build_object('by', case m.direction when 'in' then 'contact' else 'page' end, 'text', m.body, 'at', m.said_at) order by m.said_at) as said
         from (

@@ -7,12 +7,21 @@ set search_path = ''
 as $$
 declare
     v_now timestamptz := now();
+    v_attempts uuid[];
+    v_oldest timestamptz;
 begin
-    perform 1
-    from public.ai_automation_contact_states as s
-    where s.id in (select (o.value ->> 'state_id')::bigint from jsonb_array_elements(p_outcomes) as o)
-    order by s.id
-    for no key update;
+    -- The tries are named, with the oldest day they can be of, so that no plan looks through the days.
+    select
+        array_agg(h.attempt_id) || array_agg(h.named_attempt_id),
+        least(min(h.attempt_started_at) filter (where h.current_stage = 'sending'), v_now - interval '2 days')
+    into v_attempts, v_oldest
+    from (
+        select s.attempt_id, s.attempt_started_at, s.current_stage, o.attempt_id as named_attempt_id
+        from jsonb_to_recordset(p_outcomes) as o (state_id bigint, attempt_id uuid)
+        inner join public.ai_automation_contact_states as s on s.id = o.state_id
+        order by s.id
+        for no key update of s
+    ) as h;
 
     return query
     with outcome as materialized (
@@ -28,7 +37,9 @@ begin
 
     checked as materialized (
         select
-            o.*, a.started_at, s.contact_id, s.user_id, s.rule_id, r.page_id, r.wait_minutes, s.generated_message as stored_message,
+            o.*, s.attempt_id as open_attempt_id, s.contact_id, s.user_id, s.page_id, r.wait_minutes,
+            s.generated_message as stored_message,
+            case when s.current_stage = 'sending' then s.attempt_started_at end as started_at,
             case
                 -- A contact that nobody holds has no token, so none must not equal none.
                 when (s.lease_token = o.lease_token and s.current_stage = o.from_stage) is not true then 'not_held'
@@ -39,8 +50,6 @@ begin
         left join public.ai_automation_contact_states as s on s.id = o.state_id
         left join public.ai_automation_rules as r on r.id = s.rule_id
         left join public.ai_automation_stage_moves as m on m.from_stage = o.from_stage and m.to_stage = o.to_stage
-        left join public.ai_automation_attempts as a
-            on a.state_id = s.id and a.follow_up = s.follow_up_count + 1 and a.outcome in ('sending', 'unknown')
     ),
 
     good as materialized (select c.* from checked as c where c.problem is null),
@@ -88,7 +97,9 @@ begin
             error_message = g.error_message,
             finished_at = case when g.to_stage <> 'sending' then v_now end
         from good as g
-        where g.from_stage = 'sending' and a.state_id = g.state_id and a.outcome in ('sending', 'unknown')
+        where
+            g.from_stage = 'sending' and a.id = g.open_attempt_id and a.outcome in ('sending', 'unknown')
+            and a.id = any(v_attempts) and a.started_at >= v_oldest
         returning a.id
     ),
 
@@ -103,6 +114,7 @@ begin
         where
             c.problem = 'not_held' and c.to_stage = 'sent' and a.id = c.attempt_id
             and a.state_id = c.state_id and a.facebook_message_id is null
+            and a.id = any(v_attempts) and a.started_at >= v_oldest
         returning a.id
     ),
 
@@ -160,140 +172,3 @@ $$;
 
 comment on function public.record_outcomes(jsonb) is
 'Writes the results of steps ([{state_id, lease_token, from_stage, to_stage, ...}]). A row whose lease is gone (not_held) or whose move is not in the graph (not_allowed) changes nothing and is reported. to_stage sending from sending keeps an unknown outcome waiting to be settled.';
-
-create or replace function public.reclaim_expired_leases()
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_reclaimed integer;
-begin
-    update public.ai_automation_contact_states as s
-    set
-        current_stage = case
-            when s.current_stage = 'checking' then 'queued'
-            when s.times_lost >= 2 then 'failed'
-            else 'eligible'
-        end::public.automation_stage,
-        times_lost = s.times_lost + 1,
-        due_at = now(),
-        status_message = 'Taken back from a worker that stopped answering',
-        error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
-        error_message = case
-            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Three workers stopped while writing to this contact.'
-        end,
-        error_hint = case
-            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Look at the worker''s log, then retry the contact.'
-        end,
-        quota_day = case when s.current_stage = 'generating' and s.times_lost >= 2 then null else s.quota_day end
-    from (
-        select t.id
-        from public.ai_automation_contact_states as t
-        where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
-        order by t.id
-        for no key update skip locked
-    ) as expired
-    where s.id = expired.id;
-    get diagnostics v_reclaimed = row_count;
-    return jsonb_build_object('reclaimed', v_reclaimed);
-end;
-$$;
-
-comment on function public.reclaim_expired_leases() is
-'Takes contacts back from workers that stopped answering. A contact in sending is not moved: it must be settled, never sent again by itself.';
-
-create or replace function public.beat(
-    p_worker text, p_version text, p_doing text, p_held bigint[], p_lease_seconds integer, p_stopping boolean default false
-)
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_held integer;
-begin
-    insert into public.ai_automation_workers as w (name, version, doing, stopped_at)
-    values (p_worker, p_version, p_doing, case when p_stopping then now() end)
-    on conflict (name) do update
-        set version = excluded.version, doing = excluded.doing, beat_at = now(), stopped_at = excluded.stopped_at;
-    update public.ai_automation_contact_states as s
-    set lease_expires_at = now() + make_interval(secs => p_lease_seconds)
-    where s.id = any(p_held) and s.lease_owner = p_worker and s.lease_expires_at > now();
-    get diagnostics v_held = row_count;
-    return jsonb_build_object('held', v_held);
-end;
-$$;
-
-comment on function public.beat(text, text, text, bigint[], integer, boolean) is
-'A worker says that it lives: its row is renewed, and so are the leases of p_held. An expired lease is not revived, and a claim whose answer was lost runs out.';
-
-create or replace function public.complete_finished_sequences(p_limit integer default 500)
-returns integer
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_completed integer;
-begin
-    update public.ai_automation_contact_states as s
-    set
-        current_stage = 'completed',
-        reason_code = coalesce(s.reason_code, 'max_follow_ups_reached'),
-        status_message = public.reason_text(coalesce(s.reason_code, 'max_follow_ups_reached')),
-        next_check_at = null
-    from (
-        select t.id
-        from public.ai_automation_contact_states as t
-        where
-            (t.current_stage = 'skipped' and t.reason_code in ('replied', 'opted_out', 'stopped', 'max_follow_ups_reached'))
-            or (
-                t.current_stage = 'sent' and t.follow_up_count >= t.max_follow_ups
-                and t.last_sent_at < now() - interval '24 hours'
-            )
-        order by t.id
-        limit p_limit
-        for no key update skip locked
-    ) as over
-    where s.id = over.id;
-    get diagnostics v_completed = row_count;
-    return v_completed;
-end;
-$$;
-
-comment on function public.complete_finished_sequences(integer) is
-'Ends sequences that are over: replied, opted out, stopped, or every follow-up sent and the reply window gone. Returns how many.';
-
--- Owners may change their contacts but not states, so this runs with the rights of its maker; so does the one for deletes.
-create or replace function public.end_sequences_on_reply()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-    update public.ai_automation_contact_states as s
-    set
-        current_stage = 'completed',
-        reason_code = case when n.opted_out_at is not null then 'opted_out' else 'replied' end,
-        status_message = public.reason_text(case when n.opted_out_at is not null then 'opted_out' else 'replied' end),
-        next_check_at = null
-    from new_contacts as n
-    inner join old_contacts as o on o.id = n.id
-    cross join public.ai_automation_rules as r
-    where
-        s.contact_id = n.id and r.id = s.rule_id and s.current_stage = 'sent'
-        and (
-            (n.opted_out_at is not null and o.opted_out_at is null)
-            or (r.stop_on_reply and n.last_inbound_at > s.last_sent_at and n.last_inbound_at is distinct from o.last_inbound_at)
-        );
-    return null;
-end;
-$$;
-
-comment on function public.end_sequences_on_reply() is 'A contact who replies or opts out gets no further follow-up: sent becomes completed at once.';
-
-create or replace trigger end_sequences_on_reply
-after update on public.contacts
-referencing old table as old_contacts new table as new_contacts
-for each statement execute function public.end_sequences_on_reply();

@@ -67,14 +67,21 @@ security definer
 set search_path = ''
 as $$
 declare
+    v_failed bigint[];
+    v_attempts uuid[];
+    v_oldest timestamptz;
     v_changed integer;
 begin
+    select array_agg(s.id), array_agg(s.attempt_id), min(s.attempt_started_at) into v_failed, v_attempts, v_oldest
+    from public.ai_automation_contact_states as s
+    where s.id = any(p_state_ids) and s.user_id = (select auth.uid()) and s.current_stage = 'failed';
     update public.ai_automation_attempts as a
     set outcome = 'abandoned', finished_at = coalesce(a.finished_at, now())
-    from public.ai_automation_contact_states as s
-    where
-        s.id = any(p_state_ids) and s.user_id = (select auth.uid()) and s.current_stage = 'failed'
-        and a.state_id = s.id and a.outcome = 'unknown';
+    where a.id = any(v_attempts) and a.started_at >= v_oldest and a.outcome = 'unknown';
+    -- The day of an old try may be gone; what a person decided counts all the same.
+    delete from public.ai_automation_follow_ups as f
+    using public.ai_automation_contact_states as s
+    where s.id = any(v_failed) and f.state_id = s.id and f.follow_up = s.follow_up_count + 1 and not f.accepted;
     update public.ai_automation_contact_states as s
     set
         current_stage = 'queued',

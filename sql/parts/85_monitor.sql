@@ -24,33 +24,64 @@ language sql
 stable
 set search_path = ''
 as $$
-    with matching as materialized (
-        select a.*
+    with since as (
+        select g.stage_rank, case when g.stage_rank between 1 and 6 then '-infinity' else public.monitor_since() end as moment
+        from (
+            values
+            ('failed', 0::smallint), ('sending', 1), ('ready_to_send', 2), ('generating', 3), ('eligible', 4), ('checking', 5),
+            ('queued', 6), ('sent', 7), ('skipped', 8), ('completed', 9)
+        ) as g (stage, stage_rank)
+        where p_stage is null or g.stage = p_stage
+    ),
+
+    -- Stage by stage and each from its newest, so that a page is read in the order of an index.
+    unsearched as (
+        select k.id, k.stage_rank, k.stage_entered_at
+        from since as n
+        cross join lateral (
+            select s.id, s.stage_rank, s.stage_entered_at
+            from public.ai_automation_contact_states as s
+            where s.rule_id = p_rule_id and s.stage_rank = n.stage_rank and s.stage_entered_at >= n.moment
+            order by s.stage_entered_at desc, s.id
+            limit least(greatest(p_limit, 1), 100) + greatest(p_offset, 0)
+        ) as k
+        where nullif(btrim(p_search), '') is null
+    ),
+
+    searched as materialized (
+        select a.state_id as id, s.stage_rank, s.stage_entered_at
         from public.active_automation_contacts as a
+        inner join public.ai_automation_contact_states as s on s.id = a.state_id
         where
-            a.rule_id = p_rule_id
+            nullif(btrim(p_search), '') is not null
+            and a.rule_id = p_rule_id
             and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
-            and (
-                nullif(btrim(p_search), '') is null
-                or concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message)
-                ilike '%' || regexp_replace(btrim(p_search), '([\\%_])', '\\\1', 'g') || '%'
-            )
+            and concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message)
+            ilike '%' || regexp_replace(btrim(p_search), '([\\%_])', '\\\1', 'g') || '%'
     ),
 
     page as (
-        select m.*
-        from matching as m
-        order by
-            (m.current_stage = 'failed') desc,
-            public.is_in_flight(m.current_stage) desc,
-            case when public.is_in_flight(m.current_stage) then m.current_stage end desc,
-            m.stage_entered_at desc,
-            m.state_id
+        select l.id, l.stage_rank, l.stage_entered_at
+        from (
+            select u.id, u.stage_rank, u.stage_entered_at from unsearched as u
+            union all
+            select f.id, f.stage_rank, f.stage_entered_at from searched as f
+        ) as l
+        order by l.stage_rank, l.stage_entered_at desc, l.id
         limit least(greatest(p_limit, 1), 100) offset greatest(p_offset, 0)
     )
 
     select jsonb_build_object(
-        'matching', (select count(*) from matching),
+        'matching', case
+            when nullif(btrim(p_search), '') is not null then (select count(*) from searched)
+            else (
+                select coalesce(sum(c.contacts), 0)
+                from public.ai_automation_stage_counts as c
+                where
+                    c.rule_id = p_rule_id and c.quarter >= public.monitor_since()
+                    and (p_stage is null or c.stage = p_stage::public.automation_stage)
+            )
+        end,
         'contacts', coalesce((
             select jsonb_agg(jsonb_build_object(
                 'state_id', p.state_id, 'contact_id', p.contact_id, 'name', p.sender_name, 'stage', p.current_stage,
@@ -59,13 +90,31 @@ as $$
                 'message', p.generated_message, 'next_send_at', p.next_send_at, 'next_check_at', p.next_check_at,
                 'generation_time_ms', p.generation_time_ms, 'tokens', p.tokens, 'follow_up_count', p.follow_up_count,
                 'max_follow_ups', p.max_follow_ups, 'attempt', p.attempt, 'lost', p.lost
-            )) from page as p
+            ) order by l.stage_rank, l.stage_entered_at desc, l.id)
+            from page as l
+            inner join public.active_automation_contacts as p on p.state_id = l.id
         ), '[]'::jsonb)
     );
 $$;
 
 comment on function public.monitor_contacts(uuid, text, text, integer, integer) is
 'One page of the monitor''s list, failed first, then what is closest to being sent; matching is the true number behind it.';
+
+create or replace function public.monitor_reasons(p_rule_id uuid, p_stages public.automation_stage[])
+returns table (reason text, contacts bigint)
+language sql
+stable
+set search_path = ''
+as $$
+    select c.reason, sum(c.contacts)
+    from public.ai_automation_stage_counts as c
+    where c.rule_id = p_rule_id and c.quarter >= public.monitor_since() and c.stage = any(p_stages)
+    group by c.reason
+    having sum(c.contacts) > 0;
+$$;
+
+comment on function public.monitor_reasons(uuid, public.automation_stage[]) is
+'How many contacts on the monitor are in these stages, by reason.';
 
 create or replace function public.monitor_snapshot(
     p_rule_id uuid,
@@ -97,7 +146,8 @@ as $$
                 'stage', s.stage, 'contacts', s.contacts, 'average_seconds', round(s.average_seconds::numeric, 1),
                 'oldest_seconds', round(s.oldest_seconds::numeric, 1),
                 'mean_seconds_last_hour', round(s.mean_seconds_last_hour::numeric, 2),
-                'in_per_minute', s.in_per_minute, 'out_per_minute', s.out_per_minute
+                'in_per_minute', s.in_per_minute, 'out_per_minute', s.out_per_minute,
+                'p50_seconds', round(s.p50_seconds::numeric, 2), 'p95_seconds', round(s.p95_seconds::numeric, 2)
             ) order by s.position)
             from public.automation_stage_summary as s
             where s.rule_id = r.id
@@ -107,23 +157,39 @@ as $$
         'going_out_next', coalesce((
             select jsonb_agg(jsonb_build_object('name', n.sender_name, 'next_send_at', n.next_send_at) order by n.next_send_at)
             from (
-                select a.sender_name, a.next_send_at
-                from public.active_automation_contacts as a
-                where a.rule_id = r.id and a.current_stage = 'ready_to_send'
-                order by a.next_send_at
+                select c.sender_name, s.next_send_at
+                from public.ai_automation_contact_states as s
+                inner join public.contacts as c on c.id = s.contact_id
+                where s.rule_id = r.id and s.stage_rank = 2 and s.next_send_at is not null
+                order by s.next_send_at
                 limit 5
             ) as n
         ), '[]'::jsonb),
         'held_back', coalesce((
             select jsonb_agg(jsonb_build_object(
-                'reason_code', b.reason_code, 'contacts', b.contacts, 'next_check_at', b.next_check_at
-            ) order by b.contacts desc, b.reason_code)
-            from (
-                select a.reason_code, count(*) as contacts, min(a.next_check_at) as next_check_at
-                from public.active_automation_contacts as a
-                where a.rule_id = r.id and a.current_stage in ('skipped', 'completed')
-                group by a.reason_code
-            ) as b
+                'reason_code', nullif(b.reason, ''), 'contacts', b.contacts, 'next_check_at', k.next_check_at
+            ) order by b.contacts desc, b.reason)
+            from public.monitor_reasons(r.id, '{skipped,completed}') as b
+            left join lateral (
+                select s.next_check_at
+                from public.ai_automation_contact_states as s
+                where s.rule_id = r.id and s.end_reason = b.reason and s.next_check_at is not null
+                order by s.next_check_at
+                limit 1
+            ) as k on true
+        ), '[]'::jsonb),
+        'failures', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'error_code', b.reason, 'contacts', b.contacts, 'message', k.error_message, 'hint', k.error_hint
+            ) order by b.contacts desc, b.reason)
+            from public.monitor_reasons(r.id, '{failed}') as b
+            left join lateral (
+                select s.error_message, s.error_hint
+                from public.ai_automation_contact_states as s
+                where s.rule_id = r.id and s.stage_rank = 0 and s.end_reason = b.reason
+                order by s.stage_entered_at desc
+                limit 1
+            ) as k on true
         ), '[]'::jsonb),
         'last_run', (
             select jsonb_build_object(

@@ -9,8 +9,8 @@ begin
     foreach v_table in array array[
         'ai_automation_stage_moves', 'facebook_pages', 'facebook_page_secrets', 'contacts', 'contact_messages',
         'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
-        'ai_automation_attempts', 'ai_automation_stage_minutes', 'ai_automation_daily_usage', 'ai_automation_workers',
-        'ai_automation_audit'
+        'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
+        'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit'
     ] loop
         execute format('alter table public.%I enable row level security', v_table);
         execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
@@ -32,7 +32,10 @@ grant select on public.ai_automation_runs to authenticated;
 grant select on public.ai_automation_contact_states to authenticated;
 grant select on public.ai_automation_stage_events to authenticated;
 grant select on public.ai_automation_attempts to authenticated;
+grant select on public.ai_automation_follow_ups to authenticated;
+grant select on public.ai_automation_stage_counts to authenticated;
 grant select on public.ai_automation_stage_minutes to authenticated;
+grant select on public.ai_automation_stage_periods to authenticated;
 grant select on public.ai_automation_daily_usage to authenticated;
 grant select on public.ai_automation_audit to authenticated;
 grant select on public.facebook_pages to authenticated;
@@ -108,6 +111,15 @@ for select to authenticated using (user_id = (select auth.uid()));
 drop policy if exists "owners see their stage minutes" on public.ai_automation_stage_minutes;
 create policy "owners see their stage minutes" on public.ai_automation_stage_minutes
 for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their follow-ups" on public.ai_automation_follow_ups;
+create policy "owners see their follow-ups" on public.ai_automation_follow_ups
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their stage counts" on public.ai_automation_stage_counts;
+create policy "owners see their stage counts" on public.ai_automation_stage_counts
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their stage periods" on public.ai_automation_stage_periods;
+create policy "owners see their stage periods" on public.ai_automation_stage_periods
+for select to authenticated using (user_id = (select auth.uid()));
 drop policy if exists "owners see their daily usage" on public.ai_automation_daily_usage;
 create policy "owners see their daily usage" on public.ai_automation_daily_usage
 for select to authenticated using (user_id = (select auth.uid()));
@@ -119,15 +131,20 @@ for select to authenticated using (user_id = (select auth.uid()));
 revoke execute on function
 public.schema_version(),
 public.is_in_flight(public.automation_stage),
-public.stamp_contact_state(), public.stamp_contact(), public.stamp_rule(), public.record_stage_moves(), public.record_first_stage(),
-public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(),
+public.stamp_new_contact_state(), public.stamp_contact_state(), public.stamp_contact(), public.stamp_rule(),
+public.record_stage_moves(), public.record_first_stage(), public.keep_follow_ups(),
+public.tally_moves(), public.tally_arrivals(), public.tally_departures(), public.tally_runs(), public.tally_daily_usage(),
+public.make_history_days(date, date), public.drop_history_days(date), public.remove_old_texts(integer, integer),
+public.sum_up_minutes(integer), public.maintain(integer, integer, integer), public.recount_stages(),
+public.own_shard(), public.monitor_since(), public.bucket_seconds(smallint),
+public.judge_contacts(uuid[], uuid[], timestamptz),
 public.forget_deleted_contacts(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
 public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text), public.normalize_tags(text[]),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.is_page_paused(uuid), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
+public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
@@ -135,6 +152,7 @@ public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]), public
 public.approve_message(bigint, text), public.reject_message(bigint, text), public.save_page_token(uuid, text),
 public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
+public.monitor_reasons(uuid, public.automation_stage[]),
 public.dry_run(uuid)
 from public, anon, authenticated, service_role;
 
@@ -142,7 +160,8 @@ grant execute on function public.schema_version() to anon, authenticated, servic
 
 grant execute on function
 public.is_in_flight(public.automation_stage), public.reason_text(text), public.normalize_tags(text[]),
-public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz)
+public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz),
+public.judge_contacts(uuid[], uuid[], timestamptz), public.monitor_since(), public.bucket_seconds(smallint)
 to authenticated, service_role;
 
 grant execute on function
@@ -150,16 +169,18 @@ public.request_run(uuid), public.set_rule_enabled(uuid, boolean), public.cancel_
 public.retry_contacts(bigint[]), public.approve_message(bigint, text), public.reject_message(bigint, text),
 public.save_page_token(uuid, text), public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
-public.dry_run(uuid)
+public.monitor_reasons(uuid, public.automation_stage[]),
+public.dry_run(uuid), public.monitor_reasons(uuid, public.automation_stage[])
 to authenticated;
 
 grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.is_page_paused(uuid), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
+public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer)
+public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
+public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages()
 to service_role;
 
 notify pgrst, 'reload schema';

@@ -139,6 +139,13 @@ def belongings_of(world, person):
         p_lease_seconds=9,
     )
     bulk = call_as(world, person, "preview_bulk", p_rule_id=rule["id"], p_action="retry")
+    minutes = {"stage": "sent", "span": "day", "starts_at": ago(days=100), "bucket": 1}
+    world.insert(
+        "public.ai_automation_stage_periods",
+        user_id=person["id"],
+        rule_id=rule["id"],
+        **minutes,
+    )
     return {
         "bulk": bulk["id"],
         "page": str(page["id"]),

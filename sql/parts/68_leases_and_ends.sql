@@ -1,0 +1,142 @@
+-- What happens to contacts that no step moves: their worker vanished, or their sequence is over.
+
+create or replace function public.reclaim_expired_leases()
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_reclaimed integer;
+begin
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = case
+            when s.current_stage = 'checking' then 'queued'
+            when s.times_lost >= 2 then 'failed'
+            else 'eligible'
+        end::public.automation_stage,
+        times_lost = s.times_lost + 1,
+        due_at = now(),
+        status_message = 'Taken back from a worker that stopped answering',
+        error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
+        error_message = case
+            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Three workers stopped while writing to this contact.'
+        end,
+        error_hint = case
+            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Look at the worker''s log, then retry the contact.'
+        end,
+        quota_day = case when s.current_stage = 'generating' and s.times_lost >= 2 then null else s.quota_day end
+    from (
+        select t.id
+        from public.ai_automation_contact_states as t
+        where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
+        order by t.id
+        for no key update skip locked
+    ) as expired
+    where s.id = expired.id;
+    get diagnostics v_reclaimed = row_count;
+    return jsonb_build_object('reclaimed', v_reclaimed);
+end;
+$$;
+
+comment on function public.reclaim_expired_leases() is
+'Takes contacts back from workers that stopped answering. A contact in sending is not moved: it must be settled, never sent again by itself.';
+
+create or replace function public.beat(
+    p_worker text, p_version text, p_doing text, p_held bigint[], p_lease_seconds integer, p_stopping boolean default false
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_held integer;
+begin
+    insert into public.ai_automation_workers as w (name, version, doing, stopped_at)
+    values (p_worker, p_version, p_doing, case when p_stopping then now() end)
+    on conflict (name) do update
+        set version = excluded.version, doing = excluded.doing, beat_at = now(), stopped_at = excluded.stopped_at;
+    update public.ai_automation_contact_states as s
+    set lease_expires_at = now() + make_interval(secs => p_lease_seconds)
+    where s.id = any(p_held) and s.lease_owner = p_worker and s.lease_expires_at > now();
+    get diagnostics v_held = row_count;
+    return jsonb_build_object('held', v_held);
+end;
+$$;
+
+comment on function public.beat(text, text, text, bigint[], integer, boolean) is
+'A worker says that it lives: its row is renewed, and so are the leases of p_held. An expired lease is not revived, and a claim whose answer was lost runs out.';
+
+create or replace function public.complete_finished_sequences(p_limit integer default 500)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_over bigint[] := array(
+        select t.id
+        from public.ai_automation_contact_states as t
+        where t.current_stage = 'skipped' and t.reason_code in ('replied', 'opted_out', 'stopped', 'max_follow_ups_reached')
+        order by t.id
+        limit p_limit
+        for no key update skip locked
+    ) || array(
+        select t.id
+        from public.ai_automation_contact_states as t
+        where
+            t.current_stage = 'sent' and t.follow_up_count >= t.max_follow_ups
+            and t.last_sent_at < now() - interval '24 hours'
+        order by t.last_sent_at
+        limit p_limit
+        for no key update skip locked
+    );
+    v_completed integer;
+begin
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = 'completed',
+        reason_code = coalesce(s.reason_code, 'max_follow_ups_reached'),
+        status_message = public.reason_text(coalesce(s.reason_code, 'max_follow_ups_reached')),
+        next_check_at = null
+    where s.id = any(v_over);
+    get diagnostics v_completed = row_count;
+    return v_completed;
+end;
+$$;
+
+comment on function public.complete_finished_sequences(integer) is
+'Ends sequences that are over: replied, opted out, stopped, or every follow-up sent and the reply window gone. Returns how many.';
+
+-- Owners may change their contacts but not states, so this runs with the rights of its maker; so does the one for deletes.
+create or replace function public.end_sequences_on_reply()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_contact_states as s
+    set
+        current_stage = 'completed',
+        reason_code = case when n.opted_out_at is not null then 'opted_out' else 'replied' end,
+        status_message = public.reason_text(case when n.opted_out_at is not null then 'opted_out' else 'replied' end),
+        next_check_at = null
+    from new_contacts as n
+    inner join old_contacts as o on o.id = n.id
+    cross join public.ai_automation_rules as r
+    where
+        s.contact_id = n.id and r.id = s.rule_id and s.current_stage = 'sent'
+        and (
+            (n.opted_out_at is not null and o.opted_out_at is null)
+            or (r.stop_on_reply and n.last_inbound_at > s.last_sent_at and n.last_inbound_at is distinct from o.last_inbound_at)
+        );
+    return null;
+end;
+$$;
+
+comment on function public.end_sequences_on_reply() is 'A contact who replies or opts out gets no further follow-up: sent becomes completed at once.';
+
+create or replace trigger end_sequences_on_reply
+after update on public.contacts
+referencing old table as old_contacts new table as new_contacts
+for each statement execute function public.end_sequences_on_reply();
