@@ -21,7 +21,7 @@ from pipeline.recorder import Recorder
 from pipeline.scheduler import schedule
 from pipeline.settings import Settings, SettingsError, read_settings
 from pipeline.store import Store
-from pipeline.turns import Turns
+from pipeline.turns import Retention, Turns
 from pipeline.vault import Vault
 
 log = logging.getLogger("stagelight.worker")
@@ -51,7 +51,9 @@ async def work(settings: Settings, vault: Vault) -> int:
         store = Store(service_client(settings, database), name)
         recorder = Recorder(store)
         google = GoogleAi(settings)
-        turns = Turns(store, recorder, google, Facebook(settings, graph), vault)
+        keep = Retention(settings.text_retention_hours, settings.history_retention_days)
+        facebook = Facebook(settings, graph)
+        turns = Turns(store, recorder, google, facebook, vault, retention=keep)
         turns.version = VERSION
         writing_down = asyncio.create_task(recorder.run())
         scheduler = schedule(turns)

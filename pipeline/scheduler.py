@@ -20,6 +20,7 @@ SECONDS_BETWEEN = {
     "send": 0.5,
     "settle": 3.0,
     "beat": 5.0,
+    "maintain": 60.0,
 }
 LONGEST_PAUSE_SECONDS = 10.0
 

@@ -36,6 +36,8 @@ class Settings:
     facebook_verify_token: str = field(default="", repr=False)
     token_encryption_key: str = field(default="", repr=False)
     session_secret: str = field(default="", repr=False)
+    text_retention_hours: int = 24
+    history_retention_days: int = 30
     send_mode: str = "sandbox"
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = 8050
@@ -81,6 +83,14 @@ ALIASES = {
 }
 
 
+# Setting -> the most it may be, and what it looks like.
+WHOLE_NUMBERS = {
+    "dashboard_port": (65535, "a port number, like 8050"),
+    "text_retention_hours": (8760, "a number of hours, like 24"),
+    "history_retention_days": (3650, "a number of days, like 30"),
+}
+
+
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from `environ`, or from `.env` under the process environment.
 
@@ -113,8 +123,9 @@ def _dotenv() -> dict[str, str]:
 
 
 def _convert(name: str, text: str) -> object:
-    if name == "dashboard_port":
-        if not text.isdigit() or not 0 < int(text) < 65536:
-            raise SettingsError(f"DASHBOARD_PORT is {text!r}; it must be a port number, like 8050.")
+    if name in WHOLE_NUMBERS:
+        most, example = WHOLE_NUMBERS[name]
+        if not text.isdigit() or not 0 < int(text) <= most:
+            raise SettingsError(f"{name.upper()} is {text!r}; it must be {example}.")
         return int(text)
     return Path(text) if name == "stagelight_home" else text

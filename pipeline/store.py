@@ -57,6 +57,12 @@ class Store:
         """Ends sequences that are over."""
         return int(await self._call("complete_finished_sequences"))
 
+    async def maintain(self, text_hours: int, history_days: int) -> Row:
+        """Makes and drops days of history, removes old texts, sums up old minutes; says what."""
+        return dict(
+            await self._call("maintain", p_text_hours=text_hours, p_history_days=history_days)
+        )
+
     async def beat(
         self, version: str, doing: str, held: Sequence[int], *, stopping: bool = False
     ) -> int:

@@ -35,6 +35,14 @@ class Capacity:
     settling: int = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long texts (hours after the end) and details of history (days) are kept."""
+
+    text_hours: int = 24
+    history_days: int = 30
+
+
 class Lane:
     """Contacts of one stage in hand, each a task of its own, so that a slow one delays no other."""
 
@@ -89,10 +97,12 @@ class Turns:
         messenger: Messenger,
         vault: Vault,
         capacity: Capacity | None = None,
+        retention: Retention | None = None,
     ) -> None:
         room = capacity or Capacity()
         self._store = store
         self._recorder = recorder
+        self._retention = retention or Retention()
         self._stopping = False
         self._checking = asyncio.Lock()
         self.version = ""
@@ -147,6 +157,12 @@ class Turns:
         await self._store.beat(self.version, self.doing(), held)
         if reclaimed := await self._store.reclaim():
             log.warning("reclaimed", extra={"contacts": reclaimed})
+
+    async def maintain(self) -> None:
+        """Keeps the database in order: days of history, old texts, old minutes."""
+        done = await self._store.maintain(self._retention.text_hours, self._retention.history_days)
+        if any(done.values()):
+            log.info("maintain", extra=done)
 
     def doing(self) -> str:
         """What is in hand, in words for /system."""

@@ -67,8 +67,22 @@ select
     c.p50_seconds,
     c.p95_seconds
 from public.ai_automation_rules as r
-cross join lateral (
-    with flow as (
+cross join lateral ( -- noqa: ST05
+    with place (stage, position, stage_rank) as (
+        values
+        ('queued'::public.automation_stage, 1::bigint, 6::smallint),
+        ('checking', 2, 5),
+        ('eligible', 3, 4),
+        ('generating', 4, 3),
+        ('ready_to_send', 5, 2),
+        ('sending', 6, 1),
+        ('sent', 7, 7),
+        ('failed', 8, 0),
+        ('skipped', 9, 8),
+        ('completed', 10, 9)
+    ),
+
+    flow as (
         select
             m.stage,
             m.bucket,
@@ -106,7 +120,10 @@ cross join lateral (
     ),
 
     there as (
-        select n.stage, sum(n.contacts) as contacts, sum(n.entered_seconds) as entered_seconds
+        select
+            n.stage,
+            sum(n.contacts) as contacts,
+            sum(n.entered_seconds) as entered_seconds
         from public.ai_automation_stage_counts as n
         where n.rule_id = r.id and n.quarter >= (select public.monitor_since())
         group by n.stage
@@ -124,19 +141,7 @@ cross join lateral (
         coalesce(p.out_per_minute, 0) as out_per_minute,
         public.bucket_seconds(p.p50) as p50_seconds,
         public.bucket_seconds(p.p95) as p95_seconds
-    from (
-        values
-        ('queued'::public.automation_stage, 1::bigint, 6::smallint),
-        ('checking', 2, 5),
-        ('eligible', 3, 4),
-        ('generating', 4, 3),
-        ('ready_to_send', 5, 2),
-        ('sending', 6, 1),
-        ('sent', 7, 7),
-        ('failed', 8, 0),
-        ('skipped', 9, 8),
-        ('completed', 10, 9)
-    ) as g (stage, position, stage_rank)
+    from place as g
     left join there as t on t.stage = g.stage
     left join paced as p on p.stage = g.stage
     left join lateral (

@@ -113,7 +113,29 @@ def check_cards(world: World, rule: Row, states: list[Row]) -> None:
     assert [(row["stage"], row["contacts"]) for row in summary] == list(expected.items())
     assert {stage: stats[stage] for stage in expected} == expected
     assert stats["total"] == len(states)
+    check_counts(world, rule)
     assert stats["in_flight"] == sum(there[stage] for stage in IN_FLIGHT)
+
+
+COUNTED = """
+select stage::text, quarter, reason, sum(contacts) as contacts, sum(entered_seconds) as seconds
+from public.ai_automation_stage_counts where rule_id = %s and quarter >= public.monitor_since()
+group by stage, quarter, reason having sum(contacts) <> 0 or sum(entered_seconds) <> 0
+order by stage, quarter, reason
+"""
+RECOUNTED = """
+select
+    current_stage::text as stage, quarter, end_reason as reason, count(*) as contacts,
+    sum(extract(epoch from stage_entered_at)) as seconds
+from public.ai_automation_contact_states
+where rule_id = %s and quarter >= public.monitor_since()
+group by current_stage, quarter, end_reason order by current_stage::text, quarter, end_reason
+"""
+
+
+def check_counts(world: World, rule: Row) -> None:
+    """What the triggers kept is what counting again gives: contacts, reasons, entry times."""
+    assert world.rows(COUNTED, rule["id"]) == world.rows(RECOUNTED, rule["id"])
 
 
 def check_histories(world: World, rule: Row, states: list[Row]) -> None:

@@ -78,7 +78,11 @@ FOR_OWNERS = {
     "dry_run": {"p_rule_id": "{rule}"},
     "import_contacts": {"p_page_id": "{page}", "p_contacts": [{"sender_id": "1"}]},
     "is_in_flight": {"p_stage": "queued"},
-    "judge_contacts": {"p_rule_ids": ["{rule}"], "p_contact_ids": None, "p_now": "2026-06-01T00:00:00Z"},
+    "judge_contacts": {
+        "p_rule_ids": ["{rule}"],
+        "p_contact_ids": None,
+        "p_now": "2026-06-01T00:00:00Z",
+    },
     "monitor_contacts": {
         "p_rule_id": "{rule}",
         "p_stage": None,

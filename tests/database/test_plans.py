@@ -8,10 +8,11 @@ from tests.database.acting import Worker, call, call_as
 
 STATES = "ai_automation_contact_states"
 EVENTS = "ai_automation_stage_events"
+ATTEMPTS = "ai_automation_attempts"
 CLAIM_INDEX = "ai_automation_contact_states_claim_idx"
-CARDS_INDEX = "idx_automation_states_rule"
 LEASE_INDEX = "ai_automation_contact_states_lease_idx"
 RULES, CONTACTS_PER_RULE, WAITING_PER_RULE = 5, 3000, 60
+ALL = 1.1 * CONTACTS_PER_RULE
 
 FILL = """
 with added as (
@@ -61,9 +62,12 @@ class Readings:
         self._after = self._read()
 
     def _read(self):
+        # The days of a partitioned table count as the table.
         tables = self._world.rows(
-            "select relname, seq_scan, coalesce(idx_scan, 0) as idx_scan,"
-            " seq_tup_read + coalesce(idx_tup_fetch, 0) as rows from pg_stat_xact_user_tables"
+            r"select regexp_replace(relname, '_(\d{8}|default)$', '') as relname,"
+            " sum(seq_scan) as seq_scan, sum(coalesce(idx_scan, 0)) as idx_scan,"
+            " sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) as rows"
+            " from pg_stat_xact_user_tables group by 1"
         )
         indexes = self._world.rows(
             "select c.relname, pg_stat_get_xact_numscans(c.oid) as scans from pg_class as c"
@@ -165,22 +169,37 @@ def test_looking_for_expired_leases_reads_nobody_elses_contacts(busy, reading):
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "states"),
     [
-        "select * from public.automation_live_stats where rule_id = %s",
-        "select * from public.automation_stage_summary where rule_id = %s",
-        "select * from public.active_automation_contacts where rule_id = %s",
+        ("select * from public.automation_live_stats where rule_id = %s", 0),
+        ("select * from public.automation_stage_summary where rule_id = %s", 20),
+        (
+            "select * from public.active_automation_contacts where rule_id = %s",
+            1.1 * CONTACTS_PER_RULE,
+        ),
     ],
     ids=["live stats", "stage summary", "active contacts"],
 )
-def test_a_card_reads_its_own_automation_by_index(busy, reading, query):
+def test_a_card_reads_counts_and_no_contacts_but_the_oldest(busy, reading, query, states):
     with reading() as read:
         assert busy.rows(query, busy.rules[0]["id"])
 
-    assert read(CARDS_INDEX, "scans") > 0
     assert read(STATES, "seq_scan") == 0
-    assert read(STATES, "rows") <= 1.1 * CONTACTS_PER_RULE
-    assert (read(EVENTS, "seq_scan"), read(EVENTS, "idx_scan")) == (0, 0)
+    assert read(STATES, "rows") <= states
+    assert_no_history_was_read(read)
+
+
+def test_reading_a_day_of_history_would_be_noticed(busy, reading):
+    with reading() as read:
+        busy.rows("select count(*) from public.ai_automation_stage_events")
+
+    with pytest.raises(AssertionError):
+        assert_no_history_was_read(read)
+
+
+def assert_no_history_was_read(read):
+    for table in (EVENTS, ATTEMPTS):
+        assert (read(table, "seq_scan"), read(table, "idx_scan")) == (0, 0)
 
 
 @pytest.mark.parametrize("ask", [{}, {"p_stage": "queued"}, {"p_search": "contact 7"}])
@@ -192,6 +211,8 @@ def test_the_monitor_reads_its_own_automation_and_no_history(busy, reading, ask)
 
     assert snapshot["totals"]["in_flight"] == 3 * WAITING_PER_RULE
     assert read(STATES, "seq_scan") == 0
-    assert read(STATES, "rows") <= 6 * CONTACTS_PER_RULE
+    if "p_search" not in ask:
+        assert read(STATES, "rows") <= 600
+        assert read("contacts", "rows") <= 110
     assert read("ai_automation_stage_minutes", "rows") < 100
-    assert (read(EVENTS, "seq_scan"), read(EVENTS, "idx_scan")) == (0, 0)
+    assert_no_history_was_read(read)
