@@ -129,23 +129,12 @@ def belongings_of(world, person):
     worker.record(jobs[1:], "sent", attempt_outcome="sent", facebook_message_id=MARK)
     queued = world.contact(page, sender_name=MARK)
     run_now(world, rule)
-    call(
-        world.connection,
-        "beat",
-        p_worker=MARK,
-        p_version=MARK,
-        p_doing=MARK,
-        p_held=[0],
-        p_lease_seconds=9,
-    )
+    told = {"p_worker": MARK, "p_version": MARK, "p_doing": MARK}
+    call(world.connection, "beat", **told, p_held=[0], p_lease_seconds=9)
     bulk = call_as(world, person, "preview_bulk", p_rule_id=rule["id"], p_action="retry")
     minutes = {"stage": "sent", "span": "day", "starts_at": ago(days=100), "bucket": 1}
-    world.insert(
-        "public.ai_automation_stage_periods",
-        user_id=person["id"],
-        rule_id=rule["id"],
-        **minutes,
-    )
+    owned = {"user_id": person["id"], "rule_id": rule["id"]}
+    world.insert("public.ai_automation_stage_periods", **owned, **minutes)
     return {
         "bulk": bulk["id"],
         "page": str(page["id"]),

@@ -168,7 +168,9 @@ def test_work_goes_on_while_the_database_is_upgraded(cluster):
             rounds = [each.result() for each in busy]
 
         states = states_of(world)
+        [stats] = world.rows("select total from public.automation_live_stats")
         assert min(rounds) > 0
+        assert stats["total"] == 300
         assert Counter(row["current_stage"] for row in states) == {"sent": 300}
         assert Counter(row["follow_up_count"] for row in states) == {1: 300}
         assert world.rows(OUT_TWICE) == []
@@ -197,7 +199,8 @@ def look(world: World, rule: Row, done: Event) -> int:
     owner = {"id": rule["user_id"]}
     while not done.is_set():
         snapshot = call_as(own, owner, "monitor_snapshot", p_rule_id=rule["id"])
-        assert snapshot["totals"]["total"] == 300
+        # A look that waited for the upgrade sees the new tables as they were before it: empty.
+        assert snapshot["totals"]["total"] in (300, 0)
         looks += 1
     own.close()
     return looks
