@@ -97,7 +97,7 @@ REFERENCES = """
     inner join pg_class as c on c.oid = k.conrelid
     inner join pg_class as p on p.oid = k.confrelid
     inner join pg_attribute as a
-        on a.attrelid = k.conrelid and a.attnum = any(k.conkey) and a.attname <> 'user_id'
+        on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
     where k.contype = 'f' and k.connamespace = 'public'::regnamespace and k.conparentid = 0
         and k.confrelid <> 'auth.users'::regclass
     order by k.conname
