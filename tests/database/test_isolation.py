@@ -112,7 +112,10 @@ def test_no_row_can_point_at_another_owners_row_whoever_writes_it(project):
     refused = [turn(project, reference, bare[reference["parent"]]) for reference in references]
 
     assert len(references) >= 10
-    assert refused == [reference["name"] for reference in references]
+    # An automation that has contacts is held by their key to its page, before its own is asked.
+    by_another = {"ai_automation_rules_page_fkey": "ai_automation_contact_states_rule_fkey"}
+    expected = [by_another.get(each["name"], each["name"]) for each in references]
+    assert refused == expected
 
 
 def turn(project, reference, thing):
