@@ -112,8 +112,12 @@ def test_no_row_can_point_at_another_owners_row_whoever_writes_it(project):
     refused = [turn(project, reference, bare[reference["parent"]]) for reference in references]
 
     assert len(references) >= 10
-    # An automation that has contacts is held by their key to its page, before its own is asked.
-    by_another = {"ai_automation_rules_page_fkey": "ai_automation_contact_states_rule_fkey"}
+    # What contacts' states point at is held by their keys to its page, before its own is asked.
+    states = "ai_automation_contact_states"
+    by_another = {
+        "ai_automation_rules_page_fkey": f"{states}_rule_fkey",
+        "contacts_page_fkey": f"{states}_contact_fkey",
+    }
     expected = [by_another.get(each["name"], each["name"]) for each in references]
     assert refused == expected
 
