@@ -1518,7 +1518,12 @@ comment on function public.active_hours(smallint[], time, time, text, timestampt
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
 
 -- Planned for the contacts asked about each time: a generic plan would read whole pages for every claim.
-create or replace function public.judge_contacts(p_rule_ids uuid[], p_contact_ids uuid[], p_now timestamptz)
+create or replace function public.judge_contacts(
+    p_rule_ids uuid[],
+    p_contact_ids uuid[],
+    p_now timestamptz,
+    p_as_typed public.ai_automation_rules default null
+)
 returns table (rule_id uuid, contact_id uuid, reason_code text, next_check_at timestamptz)
 language plpgsql
 stable
@@ -1532,9 +1537,12 @@ begin
             r.*, p.status as page_status, p.paused_until,
             timezone(r.time_zone, p_now)::date as today,
             timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at
-        from public.ai_automation_rules as r
+        from (
+            select k.* from public.ai_automation_rules as k where k.id = any(p_rule_ids) and p_as_typed.id is null
+            union all
+            select p_as_typed.* where p_as_typed.id is not null
+        ) as r
         inner join public.facebook_pages as p on p.id = r.page_id
-        where r.id = any(p_rule_ids)
     ),
 
     asked as materialized (
@@ -1649,8 +1657,8 @@ begin
 end;
 $$;
 
-comment on function public.judge_contacts(uuid[], uuid[], timestamptz) is
-'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer.';
+comment on function public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules) is
+'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer. p_as_typed stands in for the rule of its id, saved or not.';
 
 create or replace function public.contact_eligibility(
     p_rule_id uuid,
@@ -1671,6 +1679,24 @@ $$;
 
 comment on function public.contact_eligibility(uuid, uuid[], timestamptz) is
 'Who of a rule''s page, or of p_contact_ids, may be written to at p_now, and if not, why: judge_contacts for one rule.';
+
+create or replace function public.as_if_on(p_rule public.ai_automation_rules)
+returns public.ai_automation_rules
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+    p_rule.id := coalesce(p_rule.id, '00000000-0000-0000-0000-000000000000');
+    p_rule.enabled := true;
+    p_rule.include_tags := public.normalize_tags(p_rule.include_tags);
+    p_rule.exclude_tags := public.normalize_tags(p_rule.exclude_tags);
+    return p_rule;
+end;
+$$;
+
+comment on function public.as_if_on(public.ai_automation_rules) is
+'The automation as it would be judged if it were saved and on, for judge_contacts.';
 
 create or replace function public.reason_text(p_reason text)
 returns text
@@ -1702,8 +1728,37 @@ $$;
 comment on function public.reason_text(text) is 'The sentence a person reads for a reason code.';
 -- How contacts get into a run: by the schedule, or because a person pressed the button.
 
--- Queues the contacts of one rule. p_due_only takes those whose time has come; otherwise all that are not in flight,
--- not waiting for their next follow-up and not over are checked again.
+-- p_due_only takes those whose time has come; otherwise all that are not in flight, not waiting for their next follow-up
+-- and not over are checked again.
+create or replace function public.contacts_to_queue(p_rule_id uuid, p_due_only boolean)
+returns table (contact_id uuid, last_inbound_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+    select c.id, c.last_inbound_at
+    from public.ai_automation_rules as r
+    inner join public.contacts as c on c.page_id = r.page_id
+    left join public.ai_automation_contact_states as s on s.rule_id = r.id and s.contact_id = c.id
+    where
+        r.id = p_rule_id
+        and (
+            r.include_tags = '{}'
+            or case r.include_mode when 'all' then c.tags @> r.include_tags else c.tags && r.include_tags end
+        )
+        and (
+            s.id is null
+            or (s.current_stage in ('sent', 'skipped') and s.next_check_at <= now())
+            or (
+                s.current_stage = 'skipped'
+                and (not p_due_only or greatest(c.updated_at, r.updated_at) > s.stage_entered_at)
+            )
+        );
+$$;
+
+comment on function public.contacts_to_queue(uuid, boolean) is
+'Whom a run of this automation would queue now: the one place that decides, for the schedule, for Run now and for the number in its question.';
+
 create or replace function public.enqueue_contacts(p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean)
 returns jsonb
 language plpgsql
@@ -1719,32 +1774,12 @@ begin
     values (v_rule.user_id, v_rule.id, p_source, p_requested_by)
     returning id into v_run_id;
 
-    with matching as (
-        select c.id, c.last_inbound_at
-        from public.contacts as c
-        left join public.ai_automation_contact_states as s on s.rule_id = v_rule.id and s.contact_id = c.id
-        where
-            c.page_id = v_rule.page_id
-            and (
-                v_rule.include_tags = '{}'
-                or case v_rule.include_mode when 'all' then c.tags @> v_rule.include_tags else c.tags && v_rule.include_tags end
-            )
-            and (
-                s.id is null
-                or (s.current_stage in ('sent', 'skipped') and s.next_check_at <= now())
-                or (
-                    s.current_stage = 'skipped'
-                    and (not p_due_only or greatest(c.updated_at, v_rule.updated_at) > s.stage_entered_at)
-                )
-            )
-    )
-
     insert into public.ai_automation_contact_states as s (
         user_id, rule_id, contact_id, run_id, max_follow_ups, status_message
     )
-    select v_rule.user_id, v_rule.id, m.id, v_run_id, v_rule.max_follow_ups, 'In queue'
-    from matching as m
-    order by m.last_inbound_at, m.id
+    select v_rule.user_id, v_rule.id, m.contact_id, v_run_id, v_rule.max_follow_ups, 'In queue'
+    from public.contacts_to_queue(v_rule.id, p_due_only) as m
+    order by m.last_inbound_at, m.contact_id
     on conflict (rule_id, contact_id) do update
         set
             run_id = excluded.run_id,
@@ -1797,7 +1832,7 @@ declare
 begin
     select r.* into v_rule
     from public.ai_automation_rules as r
-    where r.id = p_rule_id and r.user_id = (select auth.uid());
+    where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null;
     if not found then
         raise exception 'This automation does not exist.' using errcode = 'P0002';
     end if;
@@ -2763,6 +2798,8 @@ begin
     using public.ai_automation_rules as r
     where k.rule_id = r.id and k.quarter < public.monitor_since() - interval '1 hour';
     delete from public.ai_automation_workers as w where w.beat_at < now() - interval '7 days';
+    perform public.remove_deleted_rules();
+    perform public.forget_previews();
     begin
         v_made := public.make_history_days(v_today, v_today + 14);
         v_dropped := public.drop_history_days(v_today - p_history_days);
@@ -2777,7 +2814,7 @@ end;
 $$;
 
 comment on function public.maintain(integer, integer, integer) is
-'Once a minute, by any worker: makes days of history ahead and drops old ones, removes texts p_text_hours after a contact ended and messages after p_message_days, sums up old minutes. Where another call is at it, it answers busy. What is in flight is never touched.';
+'Once a minute, by any worker: makes days of history ahead and drops old ones, removes texts p_text_hours after a contact ended, messages after p_message_days and what was deleted, sums up old minutes. Where another call is at it, it answers busy. What is in flight is never touched.';
 -- What a signed-in person may do. Each function checks that the thing belongs to the caller.
 
 create or replace function public.set_rule_enabled(p_rule_id uuid, p_enabled boolean)
@@ -2792,7 +2829,7 @@ begin
         enabled = p_enabled,
         next_run_at = case when p_enabled then now() + make_interval(mins => r.run_every_minutes) end,
         updated_at = now()
-    where r.id = p_rule_id and r.user_id = (select auth.uid());
+    where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null;
     if not found then
         raise exception 'This automation does not exist.' using errcode = 'P0002';
     end if;
@@ -2960,6 +2997,500 @@ end;
 $$;
 
 comment on function public.save_page_token(uuid, text) is 'Stores a token that the app has already encrypted, and lets the page send again.';
+-- Automations as their owner keeps them: deleting with a way back, and what one would do before it does it.
+
+alter table public.ai_automation_rules add column if not exists deleted_at timestamptz;
+alter table public.ai_automation_rules add column if not exists enabled_when_deleted boolean;
+alter table public.ai_automation_rules
+drop constraint if exists ai_automation_rules_deleted_is_off,
+add constraint ai_automation_rules_deleted_is_off check (deleted_at is null or not enabled);
+
+create index if not exists ai_automation_rules_deleted_idx on public.ai_automation_rules (deleted_at) where deleted_at is not null;
+
+comment on column public.ai_automation_rules.deleted_at is
+'Deleted by its owner at this moment: seen by nobody, off, and removed for good a minute later unless restore_rule takes it back.';
+comment on column public.ai_automation_rules.enabled_when_deleted is 'Whether it was on when it was deleted, so that taking it back is all that is needed.';
+comment on index public.ai_automation_rules_deleted_idx is 'Serves remove_deleted_rules.';
+
+-- Restrictive: whatever else lets an owner see an automation, a deleted one stays out of sight, and so out of every view.
+drop policy if exists "nobody sees a deleted automation" on public.ai_automation_rules;
+create policy "nobody sees a deleted automation" on public.ai_automation_rules
+as restrictive for select to authenticated using (deleted_at is null);
+
+create or replace function public.delete_rule(p_rule_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_rule public.ai_automation_rules;
+begin
+    update public.ai_automation_rules as r
+    set deleted_at = now(), enabled_when_deleted = r.enabled, enabled = false
+    where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null
+    returning r.* into v_rule;
+    if not found then
+        raise exception 'This automation does not exist.' using errcode = 'P0002';
+    end if;
+    insert into public.ai_automation_audit (user_id, rule_id, action) values (v_rule.user_id, p_rule_id, 'delete_rule');
+    return jsonb_build_object('name', v_rule.name, 'deleted_at', v_rule.deleted_at);
+end;
+$$;
+
+comment on function public.delete_rule(uuid) is
+'Deletes the caller''s automation: it is off and out of sight at once, and restore_rule takes it back for a minute. Then it goes for good, with its history.';
+
+-- What the worker put aside meanwhile, because the automation was off, is queued again.
+create or replace function public.restore_rule(p_rule_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_rule public.ai_automation_rules;
+    v_queued integer := 0;
+begin
+    select r.* into v_rule
+    from public.ai_automation_rules as r
+    where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is not null
+    for no key update;
+    if not found then
+        raise exception 'It is too late to undo: the automation is gone.' using errcode = 'P0002';
+    end if;
+    update public.ai_automation_rules as r
+    set deleted_at = null, enabled = v_rule.enabled_when_deleted, enabled_when_deleted = null
+    where r.id = p_rule_id;
+    if v_rule.enabled_when_deleted then
+        update public.ai_automation_contact_states as s
+        set
+            current_stage = 'queued', queued_at = now(), due_at = now(), status_message = 'In queue again',
+            reason_code = null, next_check_at = null, generated_message = null, approved_at = null, attempt = 0
+        where
+            s.rule_id = p_rule_id and s.current_stage = 'skipped' and s.reason_code = 'rule_disabled'
+            and s.stage_entered_at >= v_rule.deleted_at;
+        get diagnostics v_queued = row_count;
+    end if;
+    insert into public.ai_automation_audit (user_id, rule_id, action, affected)
+    values (v_rule.user_id, p_rule_id, 'restore_rule', v_queued);
+    return jsonb_build_object('name', v_rule.name, 'enabled', v_rule.enabled_when_deleted, 'queued', v_queued);
+end;
+$$;
+
+comment on function public.restore_rule(uuid) is
+'Takes a deletion back, on or off as the automation was; contacts that were put aside meanwhile are queued again.';
+
+-- Contacts first and in portions, so that no call takes long however large the automation was.
+create or replace function public.remove_deleted_rules(p_limit integer default 5000)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids bigint[];
+begin
+    select array_agg(going.id) into v_ids
+    from (
+        select s.id
+        from public.ai_automation_rules as r
+        inner join public.ai_automation_contact_states as s on s.rule_id = r.id
+        where r.deleted_at < now() - interval '1 minute'
+        order by s.id
+        limit p_limit
+        for update of s skip locked
+    ) as going;
+    delete from public.ai_automation_contact_states as s where s.id = any(v_ids);
+    delete from public.ai_automation_rules as r
+    where
+        r.deleted_at < now() - interval '1 minute'
+        and not exists (select 1 from public.ai_automation_contact_states as s where s.rule_id = r.id);
+    return coalesce(cardinality(v_ids), 0);
+end;
+$$;
+
+comment on function public.remove_deleted_rules(integer) is
+'Called by maintain: removes automations deleted more than a minute ago, up to p_limit of their contacts'' states at a time; says how many went.';
+
+create or replace function public.deletion_preview(p_rule_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'name', r.name,
+        'contacts', n.contacts,
+        'in_flight', n.in_flight,
+        'runs', u.runs,
+        'sent', u.sent
+    )
+    from public.ai_automation_rules as r
+    cross join lateral (
+        select count(*) as contacts, count(*) filter (where public.is_in_flight(s.current_stage)) as in_flight
+        from public.ai_automation_contact_states as s
+        where s.rule_id = r.id
+    ) as n
+    cross join lateral (
+        select count(*) as runs, coalesce(sum(k.sent), 0) as sent
+        from public.ai_automation_runs as k
+        where k.rule_id = r.id
+    ) as u
+    where r.id = p_rule_id;
+$$;
+
+comment on function public.deletion_preview(uuid) is
+'What goes when this automation is deleted: contacts on the way, contacts with progress, runs and messages in its history; null when it is not the caller''s.';
+
+create or replace function public.run_preview(p_rule_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'name', r.name,
+        'enabled', r.enabled,
+        'queue', q.contacts,
+        'would_send', q.would_send,
+        'in_flight', (
+            select count(*)
+            from public.ai_automation_contact_states as s
+            where s.rule_id = r.id and public.is_in_flight(s.current_stage)
+        )
+    )
+    from public.ai_automation_rules as r
+    cross join lateral (
+        select count(*) as contacts, count(*) filter (where e.reason_code = 'ok') as would_send
+        from public.contacts_to_queue(r.id, false) as k
+        inner join public.judge_contacts(array[r.id], null, now(), public.as_if_on(r)) as e on e.contact_id = k.contact_id
+    ) as q
+    where r.id = p_rule_id;
+$$;
+
+comment on function public.run_preview(uuid) is
+'How many contacts request_run would queue now, and how many of them would get a message; null when the automation is not the caller''s.';
+
+create or replace function public.preview_rule(
+    p_rule jsonb,
+    p_reason text default null,
+    p_search text default null,
+    p_limit integer default 25,
+    p_offset integer default 0
+)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_rule public.ai_automation_rules;
+    v_enabled boolean;
+    v_answer jsonb;
+begin
+    if p_rule ->> 'id' is not null then
+        select r.* into v_rule from public.ai_automation_rules as r where r.id = (p_rule ->> 'id')::uuid;
+        if not found then
+            raise exception 'This automation does not exist.' using errcode = 'P0002';
+        end if;
+    end if;
+    v_enabled := coalesce(v_rule.enabled, false);
+    v_rule := public.as_if_on(jsonb_populate_record(v_rule, p_rule));
+
+    with judged as materialized (
+        select e.contact_id, e.reason_code, e.next_check_at, c.sender_name, c.sender_id
+        from public.judge_contacts(array[v_rule.id], null, now(), v_rule) as e
+        inner join public.contacts as c on c.id = e.contact_id
+    ),
+
+    reasons as (
+        select j.reason_code, count(*) as contacts, min(j.next_check_at) as next_check_at
+        from judged as j
+        group by j.reason_code
+    ),
+
+    found as (
+        select j.*
+        from judged as j
+        where
+            (p_reason is null or j.reason_code = p_reason)
+            and (
+                nullif(btrim(p_search), '') is null
+                or j.sender_name ilike '%' || regexp_replace(btrim(p_search), '([\\%_])', '\\\1', 'g') || '%'
+            )
+    ),
+
+    listed as (
+        select f.*
+        from found as f
+        order by (f.reason_code = 'ok') desc, f.reason_code, lower(f.sender_name), f.contact_id
+        limit least(greatest(p_limit, 0), 100) offset greatest(p_offset, 0)
+    )
+
+    select jsonb_build_object(
+        'enabled', v_enabled,
+        'contacts', (select coalesce(sum(n.contacts), 0) from reasons as n),
+        'would_send', (select coalesce(sum(n.contacts) filter (where n.reason_code = 'ok'), 0) from reasons as n),
+        'reasons', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                'reason_code', n.reason_code, 'reason', public.reason_text(n.reason_code), 'contacts', n.contacts,
+                'next_check_at', n.next_check_at
+            ) order by n.contacts desc, n.reason_code), '[]'::jsonb)
+            from reasons as n
+        ),
+        'matching', (select count(*) from found),
+        'people', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                'contact_id', l.contact_id, 'name', l.sender_name, 'sender_id', l.sender_id,
+                'reason_code', l.reason_code, 'next_check_at', l.next_check_at
+            ) order by (l.reason_code = 'ok') desc, l.reason_code, lower(l.sender_name), l.contact_id), '[]'::jsonb)
+            from listed as l
+        )
+    ) into v_answer;
+    return v_answer;
+end;
+$$;
+
+comment on function public.preview_rule(jsonb, text, text, integer, integer) is
+'What an automation would do now if it were on: how many of the page''s contacts would get a message, how many not and why, and one page of names. p_rule holds settings as they were typed, over those of the saved automation p_rule.id if given; nothing is written.';
+
+create or replace function public.dry_run(p_rule_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select public.preview_rule(jsonb_build_object('id', p_rule_id), p_limit => 0) - 'people' - 'matching';
+$$;
+
+comment on function public.dry_run(uuid) is
+'Who would get a message now, and why the others would not, as if the automation were on; enabled says whether it is. Writes nothing.';
+
+revoke execute on function
+public.as_if_on(public.ai_automation_rules),
+public.contacts_to_queue(uuid, boolean), public.delete_rule(uuid), public.restore_rule(uuid), public.remove_deleted_rules(integer),
+public.deletion_preview(uuid), public.run_preview(uuid), public.preview_rule(jsonb, text, text, integer, integer)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.as_if_on(public.ai_automation_rules),
+public.contacts_to_queue(uuid, boolean)
+to authenticated, service_role;
+grant execute on function
+public.delete_rule(uuid), public.restore_rule(uuid), public.deletion_preview(uuid), public.run_preview(uuid),
+public.preview_rule(jsonb, text, text, integer, integer)
+to authenticated;
+grant execute on function public.remove_deleted_rules(integer) to service_role;
+-- What the form of an automation asks for: a page's tags, and test messages, which a worker writes and nobody is sent
+-- (docs/decisions/0016).
+
+create table if not exists public.ai_automation_previews (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null,
+    page_id uuid not null,
+    contact_id uuid not null,
+    rule_id uuid,
+    prompt text not null,
+    language text not null,
+    model text not null,
+    max_follow_ups integer not null default 1,
+    asked_at timestamptz not null default now(),
+    taken_at timestamptz,
+    worker text,
+    finished_at timestamptz,
+    message text,
+    ai_model text,
+    tokens_in integer,
+    tokens_out integer,
+    generation_time_ms integer,
+    error_message text,
+    error_hint text,
+    constraint ai_automation_previews_pkey primary key (id),
+    constraint ai_automation_previews_page_fkey foreign key (page_id, user_id)
+    references public.facebook_pages (id, user_id) on delete cascade,
+    constraint ai_automation_previews_contact_fkey foreign key (contact_id, user_id)
+    references public.contacts (id, user_id) on delete cascade,
+    constraint ai_automation_previews_fit check (
+        length(prompt) <= 8000 and length(language) <= 200 and length(model) <= 200
+    )
+);
+
+create index if not exists ai_automation_previews_page_idx on public.ai_automation_previews (page_id);
+create index if not exists ai_automation_previews_contact_idx on public.ai_automation_previews (contact_id);
+create index if not exists ai_automation_previews_owner_idx on public.ai_automation_previews (user_id, asked_at desc);
+create index if not exists ai_automation_previews_open_idx on public.ai_automation_previews (asked_at) where taken_at is null;
+create index if not exists ai_automation_previews_age_idx on public.ai_automation_previews (asked_at);
+
+comment on table public.ai_automation_previews is
+'A test message: asked for on the form, written by a worker with the real AI, never sent. Kept for an hour.';
+comment on column public.ai_automation_previews.taken_at is 'When a worker took it up. Nobody tries twice: the person asks again.';
+comment on column public.ai_automation_previews.error_message is 'Why there is no message, in words for the person.';
+comment on index public.ai_automation_previews_owner_idx is 'Serves the limit of test messages per person.';
+comment on index public.ai_automation_previews_open_idx is 'Serves claim_previews.';
+comment on index public.ai_automation_previews_age_idx is 'Serves forget_previews.';
+
+alter table public.ai_automation_previews enable row level security;
+revoke all on public.ai_automation_previews from public, anon, authenticated, service_role;
+grant select on public.ai_automation_previews to authenticated;
+grant select, insert, update, delete on public.ai_automation_previews to service_role;
+
+drop policy if exists "owners see their test messages" on public.ai_automation_previews;
+create policy "owners see their test messages" on public.ai_automation_previews
+for select to authenticated using (user_id = (select auth.uid()));
+
+create or replace function public.request_preview(p_contact_id uuid, p_rule jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_contact public.contacts;
+    v_id uuid;
+begin
+    select c.* into v_contact from public.contacts as c where c.id = p_contact_id and c.user_id = (select auth.uid());
+    if not found then
+        raise exception 'This contact does not exist.' using errcode = 'P0002';
+    end if;
+    if v_contact.opted_out_at is not null then
+        raise exception 'This contact asked not to be written to.' using errcode = 'P0001', hint = 'Choose another one.';
+    end if;
+    if length(p_rule ->> 'prompt') > 8000 or length(p_rule ->> 'language') > 200 or length(p_rule ->> 'model') > 200 then
+        raise exception 'The prompt, the language or the model is too long.' using errcode = '22023';
+    end if;
+    if (
+        select count(*) from public.ai_automation_previews as v
+        where v.user_id = v_contact.user_id and v.asked_at > now() - interval '10 minutes'
+    ) >= 20 then
+        raise exception '20 test messages in ten minutes are the limit.' using errcode = 'P0001', hint = 'Wait a few minutes.';
+    end if;
+    insert into public.ai_automation_previews (user_id, page_id, contact_id, rule_id, prompt, language, model, max_follow_ups)
+    values (
+        v_contact.user_id, v_contact.page_id, v_contact.id, (p_rule ->> 'id')::uuid, coalesce(p_rule ->> 'prompt', ''),
+        coalesce(p_rule ->> 'language', ''), coalesce(p_rule ->> 'model', ''), coalesce((p_rule ->> 'max_follow_ups')::int, 1)
+    )
+    returning id into v_id;
+    return jsonb_build_object('id', v_id);
+end;
+$$;
+
+comment on function public.request_preview(uuid, jsonb) is
+'Asks a worker to write what these settings (prompt, language, model) would say to one contact of the caller; the answer comes in ai_automation_previews. Nothing is sent.';
+
+create or replace function public.claim_previews(p_worker text, p_limit integer)
+returns table (
+    preview_id uuid, rule_id uuid, prompt text, language text, model text, contact_name text, page_name text,
+    follow_up_count integer, max_follow_ups integer, history jsonb
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+begin
+    select array_agg(open.id) into v_ids
+    from (
+        select v.id
+        from public.ai_automation_previews as v
+        where v.taken_at is null and v.asked_at > now() - interval '1 minute'
+        order by v.asked_at
+        limit p_limit
+        for update skip locked
+    ) as open;
+    if v_ids is null then
+        return;
+    end if;
+    update public.ai_automation_previews as v set taken_at = now(), worker = p_worker where v.id = any(v_ids);
+    return query
+    select
+        v.id, v.rule_id, v.prompt, v.language, v.model, c.sender_name, p.name,
+        coalesce(s.follow_up_count, 0), v.max_follow_ups, coalesce(h.said, '[]'::jsonb)
+    from public.ai_automation_previews as v
+    inner join public.contacts as c on c.id = v.contact_id
+    inner join public.facebook_pages as p on p.id = v.page_id
+    left join public.ai_automation_contact_states as s
+        on s.rule_id = v.rule_id and s.contact_id = v.contact_id and s.user_id = v.user_id
+    left join lateral (
+        select jsonb_agg(jsonb_build_object('by', case m.direction when 'in' then 'contact' else 'page' end, 'text', m.body, 'at', m.said_at) order by m.said_at) as said
+        from (
+            select n.direction, n.body, n.said_at
+            from public.contact_messages as n
+            where n.contact_id = c.id
+            order by n.said_at desc
+            limit 20
+        ) as m
+    ) as h on true
+    where v.id = any(v_ids);
+end;
+$$;
+
+comment on function public.claim_previews(text, integer) is
+'Hands test messages that wait to one worker, each once; one that waited for more than a minute is given up.';
+
+create or replace function public.finish_preview(p_id uuid, p_worker text, p_result jsonb)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_previews as v
+    set
+        finished_at = now(),
+        message = p_result ->> 'generated_message',
+        ai_model = p_result ->> 'ai_model',
+        tokens_in = (p_result ->> 'tokens_in')::int,
+        tokens_out = (p_result ->> 'tokens_out')::int,
+        generation_time_ms = (p_result ->> 'generation_time_ms')::int,
+        error_message = p_result ->> 'error_message',
+        error_hint = p_result ->> 'error_hint'
+    where v.id = p_id and v.worker = p_worker and v.finished_at is null;
+    return found;
+end;
+$$;
+
+comment on function public.finish_preview(uuid, text, jsonb) is
+'Writes down what became of a test message; false when this worker does not hold it any more.';
+
+create or replace function public.forget_previews()
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_gone integer;
+begin
+    delete from public.ai_automation_previews as v where v.asked_at < now() - interval '1 hour';
+    get diagnostics v_gone = row_count;
+    return v_gone;
+end;
+$$;
+
+comment on function public.forget_previews() is 'Called by maintain: test messages are gone after an hour.';
+
+create or replace function public.page_tags(p_page_id uuid)
+returns table (tag text, contacts bigint)
+language sql
+stable
+set search_path = ''
+as $$
+    select t.tag, count(*) as contacts
+    from public.contacts as c
+    cross join unnest(c.tags) as t (tag)
+    where c.page_id = p_page_id
+    group by t.tag
+    order by count(*) desc, t.tag
+    limit 200;
+$$;
+
+comment on function public.page_tags(uuid) is 'The tags of the page''s contacts with how many have each, the most used first, 200 at most.';
+
+revoke execute on function
+public.request_preview(uuid, jsonb), public.claim_previews(text, integer), public.finish_preview(uuid, text, jsonb),
+public.forget_previews(), public.page_tags(uuid)
+from public, anon, authenticated, service_role;
+grant execute on function public.request_preview(uuid, jsonb), public.page_tags(uuid) to authenticated;
+grant execute on function
+public.claim_previews(text, integer), public.finish_preview(uuid, text, jsonb), public.forget_previews()
+to service_role;
 -- Contacts from a file: each row is checked by itself; a bad one is reported by its line, the others go in.
 
 create or replace function public.moment_or_null(p_text text)
@@ -3527,29 +4058,6 @@ $$;
 
 comment on function public.monitor_snapshot(uuid, text, text, integer, integer) is
 'Everything the monitor of one automation shows, of one moment; null when the automation does not exist or is not the caller''s.';
-
-create or replace function public.dry_run(p_rule_id uuid)
-returns jsonb
-language sql
-stable
-set search_path = ''
-as $$
-    select jsonb_build_object(
-        'contacts', coalesce(sum(n.contacts), 0),
-        'would_send', coalesce(sum(n.contacts) filter (where n.reason_code = 'ok'), 0),
-        'reasons', coalesce(jsonb_agg(jsonb_build_object(
-            'reason_code', n.reason_code, 'reason', public.reason_text(n.reason_code), 'contacts', n.contacts,
-            'next_check_at', n.next_check_at
-        ) order by n.contacts desc), '[]'::jsonb)
-    )
-    from (
-        select e.reason_code, count(*) as contacts, min(e.next_check_at) as next_check_at
-        from public.contact_eligibility(p_rule_id) as e
-        group by e.reason_code
-    ) as n;
-$$;
-
-comment on function public.dry_run(uuid) is 'Who would get a message now, and why the others would not; writes nothing.';
 -- What happened to one contact of an automation: stages, tries, messages.
 
 create or replace function public.contact_timeline(p_state_id bigint)
@@ -3999,7 +4507,7 @@ public.tally_moves(), public.tally_arrivals(), public.tally_departures(), public
 public.make_history_days(date, date), public.drop_history_days(date), public.remove_old_texts(integer, integer),
 public.sum_up_minutes(integer), public.maintain(integer, integer, integer), public.recount_stages(),
 public.own_shard(), public.monitor_since(), public.bucket_seconds(smallint),
-public.judge_contacts(uuid[], uuid[], timestamptz),
+public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules),
 public.forget_deleted_contacts(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
 public.contact_eligibility(uuid, uuid[], timestamptz),
@@ -4023,7 +4531,7 @@ grant execute on function public.schema_version() to anon, authenticated, servic
 grant execute on function
 public.is_in_flight(public.automation_stage), public.reason_text(text), public.normalize_tags(text[]),
 public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz),
-public.judge_contacts(uuid[], uuid[], timestamptz), public.monitor_since(), public.bucket_seconds(smallint)
+public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules), public.monitor_since(), public.bucket_seconds(smallint)
 to authenticated, service_role;
 
 grant execute on function

@@ -32,7 +32,12 @@ comment on function public.active_hours(smallint[], time, time, text, timestampt
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
 
 -- Planned for the contacts asked about each time: a generic plan would read whole pages for every claim.
-create or replace function public.judge_contacts(p_rule_ids uuid[], p_contact_ids uuid[], p_now timestamptz)
+create or replace function public.judge_contacts(
+    p_rule_ids uuid[],
+    p_contact_ids uuid[],
+    p_now timestamptz,
+    p_as_typed public.ai_automation_rules default null
+)
 returns table (rule_id uuid, contact_id uuid, reason_code text, next_check_at timestamptz)
 language plpgsql
 stable
@@ -46,9 +51,12 @@ begin
             r.*, p.status as page_status, p.paused_until,
             timezone(r.time_zone, p_now)::date as today,
             timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at
-        from public.ai_automation_rules as r
+        from (
+            select k.* from public.ai_automation_rules as k where k.id = any(p_rule_ids) and p_as_typed.id is null
+            union all
+            select p_as_typed.* where p_as_typed.id is not null
+        ) as r
         inner join public.facebook_pages as p on p.id = r.page_id
-        where r.id = any(p_rule_ids)
     ),
 
     asked as materialized (
@@ -163,8 +171,8 @@ begin
 end;
 $$;
 
-comment on function public.judge_contacts(uuid[], uuid[], timestamptz) is
-'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer.';
+comment on function public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules) is
+'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer. p_as_typed stands in for the rule of its id, saved or not.';
 
 create or replace function public.contact_eligibility(
     p_rule_id uuid,
@@ -185,6 +193,24 @@ $$;
 
 comment on function public.contact_eligibility(uuid, uuid[], timestamptz) is
 'Who of a rule''s page, or of p_contact_ids, may be written to at p_now, and if not, why: judge_contacts for one rule.';
+
+create or replace function public.as_if_on(p_rule public.ai_automation_rules)
+returns public.ai_automation_rules
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+    p_rule.id := coalesce(p_rule.id, '00000000-0000-0000-0000-000000000000');
+    p_rule.enabled := true;
+    p_rule.include_tags := public.normalize_tags(p_rule.include_tags);
+    p_rule.exclude_tags := public.normalize_tags(p_rule.exclude_tags);
+    return p_rule;
+end;
+$$;
+
+comment on function public.as_if_on(public.ai_automation_rules) is
+'The automation as it would be judged if it were saved and on, for judge_contacts.';
 
 create or replace function public.reason_text(p_reason text)
 returns text

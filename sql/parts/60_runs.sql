@@ -1,7 +1,36 @@
 -- How contacts get into a run: by the schedule, or because a person pressed the button.
 
--- Queues the contacts of one rule. p_due_only takes those whose time has come; otherwise all that are not in flight,
--- not waiting for their next follow-up and not over are checked again.
+-- p_due_only takes those whose time has come; otherwise all that are not in flight, not waiting for their next follow-up
+-- and not over are checked again.
+create or replace function public.contacts_to_queue(p_rule_id uuid, p_due_only boolean)
+returns table (contact_id uuid, last_inbound_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+    select c.id, c.last_inbound_at
+    from public.ai_automation_rules as r
+    inner join public.contacts as c on c.page_id = r.page_id
+    left join public.ai_automation_contact_states as s on s.rule_id = r.id and s.contact_id = c.id
+    where
+        r.id = p_rule_id
+        and (
+            r.include_tags = '{}'
+            or case r.include_mode when 'all' then c.tags @> r.include_tags else c.tags && r.include_tags end
+        )
+        and (
+            s.id is null
+            or (s.current_stage in ('sent', 'skipped') and s.next_check_at <= now())
+            or (
+                s.current_stage = 'skipped'
+                and (not p_due_only or greatest(c.updated_at, r.updated_at) > s.stage_entered_at)
+            )
+        );
+$$;
+
+comment on function public.contacts_to_queue(uuid, boolean) is
+'Whom a run of this automation would queue now: the one place that decides, for the schedule, for Run now and for the number in its question.';
+
 create or replace function public.enqueue_contacts(p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean)
 returns jsonb
 language plpgsql
@@ -17,32 +46,12 @@ begin
     values (v_rule.user_id, v_rule.id, p_source, p_requested_by)
     returning id into v_run_id;
 
-    with matching as (
-        select c.id, c.last_inbound_at
-        from public.contacts as c
-        left join public.ai_automation_contact_states as s on s.rule_id = v_rule.id and s.contact_id = c.id
-        where
-            c.page_id = v_rule.page_id
-            and (
-                v_rule.include_tags = '{}'
-                or case v_rule.include_mode when 'all' then c.tags @> v_rule.include_tags else c.tags && v_rule.include_tags end
-            )
-            and (
-                s.id is null
-                or (s.current_stage in ('sent', 'skipped') and s.next_check_at <= now())
-                or (
-                    s.current_stage = 'skipped'
-                    and (not p_due_only or greatest(c.updated_at, v_rule.updated_at) > s.stage_entered_at)
-                )
-            )
-    )
-
     insert into public.ai_automation_contact_states as s (
         user_id, rule_id, contact_id, run_id, max_follow_ups, status_message
     )
-    select v_rule.user_id, v_rule.id, m.id, v_run_id, v_rule.max_follow_ups, 'In queue'
-    from matching as m
-    order by m.last_inbound_at, m.id
+    select v_rule.user_id, v_rule.id, m.contact_id, v_run_id, v_rule.max_follow_ups, 'In queue'
+    from public.contacts_to_queue(v_rule.id, p_due_only) as m
+    order by m.last_inbound_at, m.contact_id
     on conflict (rule_id, contact_id) do update
         set
             run_id = excluded.run_id,
@@ -95,7 +104,7 @@ declare
 begin
     select r.* into v_rule
     from public.ai_automation_rules as r
-    where r.id = p_rule_id and r.user_id = (select auth.uid());
+    where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null;
     if not found then
         raise exception 'This automation does not exist.' using errcode = 'P0002';
     end if;

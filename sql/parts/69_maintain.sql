@@ -185,6 +185,8 @@ begin
     using public.ai_automation_rules as r
     where k.rule_id = r.id and k.quarter < public.monitor_since() - interval '1 hour';
     delete from public.ai_automation_workers as w where w.beat_at < now() - interval '7 days';
+    perform public.remove_deleted_rules();
+    perform public.forget_previews();
     begin
         v_made := public.make_history_days(v_today, v_today + 14);
         v_dropped := public.drop_history_days(v_today - p_history_days);
@@ -199,4 +201,4 @@ end;
 $$;
 
 comment on function public.maintain(integer, integer, integer) is
-'Once a minute, by any worker: makes days of history ahead and drops old ones, removes texts p_text_hours after a contact ended and messages after p_message_days, sums up old minutes. Where another call is at it, it answers busy. What is in flight is never touched.';
+'Once a minute, by any worker: makes days of history ahead and drops old ones, removes texts p_text_hours after a contact ended, messages after p_message_days and what was deleted, sums up old minutes. Where another call is at it, it answers busy. What is in flight is never touched.';

@@ -12,7 +12,7 @@ begin
         enabled = p_enabled,
         next_run_at = case when p_enabled then now() + make_interval(mins => r.run_every_minutes) end,
         updated_at = now()
-    where r.id = p_rule_id and r.user_id = (select auth.uid());
+    where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null;
     if not found then
         raise exception 'This automation does not exist.' using errcode = 'P0002';
     end if;

@@ -211,26 +211,3 @@ $$;
 
 comment on function public.monitor_snapshot(uuid, text, text, integer, integer) is
 'Everything the monitor of one automation shows, of one moment; null when the automation does not exist or is not the caller''s.';
-
-create or replace function public.dry_run(p_rule_id uuid)
-returns jsonb
-language sql
-stable
-set search_path = ''
-as $$
-    select jsonb_build_object(
-        'contacts', coalesce(sum(n.contacts), 0),
-        'would_send', coalesce(sum(n.contacts) filter (where n.reason_code = 'ok'), 0),
-        'reasons', coalesce(jsonb_agg(jsonb_build_object(
-            'reason_code', n.reason_code, 'reason', public.reason_text(n.reason_code), 'contacts', n.contacts,
-            'next_check_at', n.next_check_at
-        ) order by n.contacts desc), '[]'::jsonb)
-    )
-    from (
-        select e.reason_code, count(*) as contacts, min(e.next_check_at) as next_check_at
-        from public.contact_eligibility(p_rule_id) as e
-        group by e.reason_code
-    ) as n;
-$$;
-
-comment on function public.dry_run(uuid) is 'Who would get a message now, and why the others would not; writes nothing.';

@@ -137,7 +137,7 @@ public.tally_moves(), public.tally_arrivals(), public.tally_departures(), public
 public.make_history_days(date, date), public.drop_history_days(date), public.remove_old_texts(integer, integer),
 public.sum_up_minutes(integer), public.maintain(integer, integer, integer), public.recount_stages(),
 public.own_shard(), public.monitor_since(), public.bucket_seconds(smallint),
-public.judge_contacts(uuid[], uuid[], timestamptz),
+public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules),
 public.forget_deleted_contacts(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
 public.contact_eligibility(uuid, uuid[], timestamptz),
@@ -161,7 +161,7 @@ grant execute on function public.schema_version() to anon, authenticated, servic
 grant execute on function
 public.is_in_flight(public.automation_stage), public.reason_text(text), public.normalize_tags(text[]),
 public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz),
-public.judge_contacts(uuid[], uuid[], timestamptz), public.monitor_since(), public.bucket_seconds(smallint)
+public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules), public.monitor_since(), public.bucket_seconds(smallint)
 to authenticated, service_role;
 
 grant execute on function

@@ -36,6 +36,8 @@ RULES = {
         cross join unnest(array[qual, with_check]) as w (words)
         where schemaname = 'public' and w.words <> '(user_id = ( SELECT auth.uid() AS uid))'
             and (tablename, w.words) <> ('ai_automation_stage_moves', 'true')
+            -- A restrictive policy lets nobody in; it only keeps more out.
+            and permissive = 'PERMISSIVE'
     """,
     "every row of an owner names her": """
         select a.attrelid::regclass::text as hole from pg_attribute as a

@@ -138,12 +138,19 @@ def belongings_of(world, person):
     return {
         "bulk": bulk["id"],
         "page": str(page["id"]),
+        "preview": str(preview_for(world, sent)["id"]),
         "rule": str(rule["id"]),
         "contact": str(sent["id"]),
         "failed": state_of(world, failing),
         "ready": state_of(world, ready),
         "queued": state_of(world, queued),
     }
+
+
+def preview_for(world, contact):
+    owner = {name: contact[name] for name in ("user_id", "page_id")}
+    asked = {"contact_id": contact["id"], "prompt": MARK, "language": "", "model": ""}
+    return world.insert("public.ai_automation_previews", **owner, **asked)
 
 
 def state_of(world, contact):
