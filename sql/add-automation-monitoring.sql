@@ -3845,6 +3845,38 @@ inner join public.contacts as c on c.id = e.contact_id;
 
 comment on view public.automation_candidates is
 'Every contact of a rule''s page with the reason it would or would not be written to now. Read it for one rule at a time.';
+
+create or replace view public.automation_history
+with (security_invoker = on)
+as
+select
+    a.id as attempt_id,
+    a.user_id,
+    a.rule_id,
+    r.name as rule_name,
+    a.page_id,
+    a.contact_id,
+    c.sender_name,
+    a.state_id,
+    a.run_id,
+    a.follow_up,
+    a.outcome,
+    a.message,
+    a.error_code,
+    a.error_message,
+    a.facebook_message_id,
+    a.ai_model,
+    a.tokens_in,
+    a.tokens_out,
+    a.generation_time_ms,
+    a.started_at,
+    a.finished_at
+from public.ai_automation_attempts as a
+inner join public.ai_automation_rules as r on r.id = a.rule_id
+inner join public.contacts as c on c.id = a.contact_id;
+
+comment on view public.automation_history is
+'Every try to send, with names, for as long as its day is kept. Ask for a span of started_at: only its days are read.';
 -- The live monitor in one round trip: cards, list and side panels of one moment.
 
 create or replace function public.worker_health()
@@ -4423,9 +4455,9 @@ grant insert (
 ) on public.ai_automation_rules to authenticated;
 
 revoke all on public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats,
-public.automation_candidates from public, anon, authenticated, service_role;
+public.automation_candidates, public.automation_history from public, anon, authenticated, service_role;
 grant select on public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats,
-public.automation_candidates to authenticated, service_role;
+public.automation_candidates, public.automation_history to authenticated, service_role;
 
 drop policy if exists "everybody signed in may read the stage graph" on public.ai_automation_stage_moves;
 create policy "everybody signed in may read the stage graph" on public.ai_automation_stage_moves

@@ -230,3 +230,35 @@ inner join public.contacts as c on c.id = e.contact_id;
 
 comment on view public.automation_candidates is
 'Every contact of a rule''s page with the reason it would or would not be written to now. Read it for one rule at a time.';
+
+create or replace view public.automation_history
+with (security_invoker = on)
+as
+select
+    a.id as attempt_id,
+    a.user_id,
+    a.rule_id,
+    r.name as rule_name,
+    a.page_id,
+    a.contact_id,
+    c.sender_name,
+    a.state_id,
+    a.run_id,
+    a.follow_up,
+    a.outcome,
+    a.message,
+    a.error_code,
+    a.error_message,
+    a.facebook_message_id,
+    a.ai_model,
+    a.tokens_in,
+    a.tokens_out,
+    a.generation_time_ms,
+    a.started_at,
+    a.finished_at
+from public.ai_automation_attempts as a
+inner join public.ai_automation_rules as r on r.id = a.rule_id
+inner join public.contacts as c on c.id = a.contact_id;
+
+comment on view public.automation_history is
+'Every try to send, with names, for as long as its day is kept. Ask for a span of started_at: only its days are read.';

@@ -53,9 +53,9 @@ grant insert (
 ) on public.ai_automation_rules to authenticated;
 
 revoke all on public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats,
-public.automation_candidates from public, anon, authenticated, service_role;
+public.automation_candidates, public.automation_history from public, anon, authenticated, service_role;
 grant select on public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats,
-public.automation_candidates to authenticated, service_role;
+public.automation_candidates, public.automation_history to authenticated, service_role;
 
 drop policy if exists "everybody signed in may read the stage graph" on public.ai_automation_stage_moves;
 create policy "everybody signed in may read the stage graph" on public.ai_automation_stage_moves

@@ -21,6 +21,7 @@ TABLES = {
     "ai_automation_stage_periods": ("select",),
     "ai_automation_workers": (),
     "automation_candidates": ("select",),
+    "automation_history": ("select",),
     "automation_live_stats": ("select",),
     "automation_stage_summary": ("select",),
     "contact_messages": ("select",),
