@@ -4,7 +4,7 @@ from bench._cluster import as_superuser, as_worker
 from bench._plans import findings, plans_of
 from bench._reading import line_of_plans
 from bench._timing import Line, line_of_times, timed
-from bench._working import CLAIM, claim
+from bench._working import CLAIM, Job, claim, decide
 from local.postgres import Postgres
 
 LIMIT = 200
@@ -46,23 +46,34 @@ def measure_claims(postgres: Postgres, database: str, repetitions: int) -> list[
     waiting = _waiting(postgres, database)
     newcomers = _newcomers_served(postgres, database)
     plans = plans_of(postgres, database, "service_role", CLAIM, ["queued", LIMIT])
+    steps: dict[str, list[float]] = {
+        "queued": [],
+        "decided": [],
+        "eligible": [],
+        "ready_to_send": [],
+    }
     with as_worker(postgres, database) as worker:
-        times = [timed(lambda: claim(worker, "queued", LIMIT)) for _ in range(repetitions + 2)]
-        others = {
-            stage: [timed(lambda: claim(worker, stage, LIMIT)) for _ in range(5)]  # noqa: B023
-            for stage in ("eligible", "ready_to_send")
-        }
+        for _ in range(repetitions + 2):
+            jobs: list[Job] = []
+            steps["queued"].append(timed(lambda: jobs.extend(claim(worker, "queued", LIMIT))))  # noqa: B023
+            steps["decided"].append(timed(lambda: decide(worker, jobs)))  # noqa: B023
+            for stage in ("eligible", "ready_to_send"):
+                steps[stage].append(timed(lambda: claim(worker, stage, LIMIT)))  # noqa: B023
+    times = {step: taken[2:] for step, taken in steps.items()}
+    found = f"{newcomers} of {NEWCOMERS}"
     return [
-        line_of_times(f"claim of {LIMIT} with {waiting:,} queued", times[2:], AT_MOST),
+        line_of_times(f"claim of {LIMIT} with {waiting:,} queued", times["queued"], AT_MOST),
         line_of_plans(findings(plans)),
         Line(
-            f"  a new tenant's {NEWCOMERS} contacts in the first claim",
-            str(newcomers),
+            "  of a new tenant's contacts in the first claim",
+            found,
             "",
-            str(NEWCOMERS),
+            "all",
             newcomers == NEWCOMERS,
         ),
-        *(line_of_times(f"claim of {LIMIT} {stage}", taken) for stage, taken in others.items()),
+        line_of_times("deciding about them, of all pages at once", times["decided"]),
+        line_of_times(f"claim of {LIMIT} eligible, of all pages", times["eligible"]),
+        line_of_times(f"claim of {LIMIT} ready to send, of all pages", times["ready_to_send"]),
     ]
 
 

@@ -7,6 +7,7 @@ from psycopg.types.json import Jsonb
 
 from bench._cluster import Connection
 
+Job = tuple[Any, ...]
 BATCH = 100
 CALLS = 6
 CLAIM = "select * from public.claim_contacts(%s, 'worker-1', %s, 30)"
@@ -18,7 +19,7 @@ MESSAGE = "Hello, it was lovely to have you here last week. Was the cake as good
 def take_through(connection: Connection) -> None:
     """Takes BATCH queued contacts to sent; RuntimeError when one of them stays behind."""
     held = claim(connection, "queued", BATCH)
-    moved = [_ask(connection, DECIDE, [_fence(job) for job in held])]
+    moved = [decide(connection, held)]
     writing = claim(connection, "eligible", BATCH)
     written = [_result(job, "ready_to_send", generated_message=MESSAGE) for job in writing]
     moved.append(_ask(connection, RECORD, written))
@@ -35,16 +36,21 @@ def take_through(connection: Connection) -> None:
         )
 
 
-def claim(connection: Connection, stage: str, limit: int) -> list[tuple[Any, ...]]:
+def claim(connection: Connection, stage: str, limit: int) -> list[Job]:
     """What claim_contacts hands out; the first three columns are state, token and stage."""
     return connection.execute(CLAIM, [stage, limit]).fetchall()
 
 
-def _fence(job: tuple[Any, ...]) -> dict[str, object]:
+def decide(connection: Connection, jobs: list[Job]) -> list[bool]:
+    """Lets the rules decide about claimed contacts."""
+    return _ask(connection, DECIDE, [_fence(job) for job in jobs])
+
+
+def _fence(job: Job) -> dict[str, object]:
     return {"state_id": job[0], "lease_token": str(job[1])}
 
 
-def _result(job: tuple[Any, ...], to: str, **said: str) -> dict[str, object]:
+def _result(job: Job, to: str, **said: str) -> dict[str, object]:
     return {**_fence(job), "from_stage": job[2], "to_stage": to, **said}
 
 

@@ -19,12 +19,12 @@ from (
 
 -- Where every contact is. Of a hundred of one automation four are in flight, and a fifth of the others finished today.
 insert into public.ai_automation_contact_states (
-    user_id, rule_id, contact_id, run_id, current_stage, stage_entered_at, queued_at, due_at, next_send_at,
+    user_id, rule_id, page_id, contact_id, run_id, current_stage, stage_entered_at, queued_at, due_at, next_send_at,
     next_check_at, status_message, reason_code, error_code, error_message, error_hint, generated_message, ai_model,
     tokens_in, tokens_out, generation_time_ms, follow_up_count, max_follow_ups, last_sent_at, lease_owner, lease_token, lease_expires_at
 )
 select
-    c.user_id, md5('rule ' || g.page)::uuid, c.id, md5('run ' || g.page || ' 0')::uuid, k.stage, m.entered_at, m.entered_at,
+    c.user_id, md5('rule ' || g.page)::uuid, c.page_id, c.id, md5('run ' || g.page || ' 0')::uuid, k.stage, m.entered_at, m.entered_at,
     case when g.page = 101 then now() - interval '2 days' else m.entered_at end,
     case when k.stage in ('ready_to_send', 'sending') then now() end,
     case when k.stage in ('sent', 'skipped') then now() + interval '5 hours' end,
@@ -70,6 +70,8 @@ insert into public.contact_messages (user_id, contact_id, direction, body, faceb
 select s.user_id, s.contact_id, 'in', 'Do you still have the one with the cherries?', 'm_' || s.id, s.queued_at - interval '3 hours'
 from public.ai_automation_contact_states as s
 where s.current_stage <= 'sending';
+
+select public.recount_stages();
 
 update public.ai_automation_runs as r
 set total = n.contacts

@@ -27,3 +27,8 @@ inner join public.ai_automation_rules as r on r.id = s.rule_id
 where
     s.last_sent_at is not null and s.follow_up_count > 0
     and s.id % current_setting('bench.parts')::int = current_setting('bench.part')::int;
+
+insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
+select a.state_id, a.follow_up, a.user_id, a.id, true
+from public.ai_automation_attempts as a
+where a.state_id % current_setting('bench.parts')::int = current_setting('bench.part')::int;

@@ -14,7 +14,7 @@ ROWS = (
     "monitor of one automation, 100 cards",
     "dry run of one automation",
     "claim of 200 with",
-    "a new tenant's 10 contacts in the first claim",
+    "of a new tenant's contacts in the first claim",
     "bookkeeping, batches of 100 over 1 automation",
 )
 
