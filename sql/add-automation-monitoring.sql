@@ -340,6 +340,7 @@ comment on column public.contact_messages.facebook_message_id is 'Facebook''s id
 comment on column public.contact_messages.said_at is 'When it was said, not when we heard of it.';
 comment on index public.contact_messages_conversation_idx is 'Serves claim_contacts: the last messages of one contact.';
 comment on index public.contact_messages_owner_idx is 'Serves row level security and the deletion of a person.';
+comment on index public.contact_messages_age_idx is 'Serves maintain: messages that are older than they may become.';
 -- What is automated: rules and their runs.
 
 create table if not exists public.ai_automation_rules (
@@ -597,6 +598,43 @@ comment on index public.ai_automation_contact_states_over_idx is 'Serves complet
 comment on index public.ai_automation_contact_states_last_idx is 'Serves complete_finished_sequences: those who got every follow-up.';
 comment on index public.ai_automation_contact_states_texts_idx is 'Serves maintain: texts of sequences that are over.';
 comment on index public.ai_automation_contact_states_lease_idx is 'Serves reclaim_expired_leases and the settling of sends.';
+comment on column public.ai_automation_contact_states.id is 'What the API calls state_id.';
+comment on column public.ai_automation_contact_states.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_contact_states.rule_id is 'The automation.';
+comment on column public.ai_automation_contact_states.contact_id is 'The contact; once per automation.';
+comment on column public.ai_automation_contact_states.run_id is 'The run that queued it last; it counts there until it leaves the flight.';
+comment on column public.ai_automation_contact_states.current_stage is 'Changed along ai_automation_stage_moves only, whoever tries.';
+comment on column public.ai_automation_contact_states.stage_entered_at is 'When it came to its stage; set by trigger.';
+comment on column public.ai_automation_contact_states.queued_at is
+'When it was last queued; a reply after this moment stops a first follow-up.';
+comment on column public.ai_automation_contact_states.status_message is
+'What a reader is told beside the stage: words only, nothing parses them.';
+comment on column public.ai_automation_contact_states.error_code is
+'Why the last try failed, as in pipeline/steps/verdicts.py; empty once a try succeeds.';
+comment on column public.ai_automation_contact_states.error_message is 'The same in words, without secrets; removed by maintain.';
+comment on column public.ai_automation_contact_states.error_hint is 'What a person can do about it.';
+comment on column public.ai_automation_contact_states.generated_message is
+'What the AI wrote, or a person in its place; removed by maintain after the sequence has ended.';
+comment on column public.ai_automation_contact_states.generation_time_ms is
+'How long the AI took, in milliseconds, all its drafts together.';
+comment on column public.ai_automation_contact_states.ai_model is 'The model that wrote the message.';
+comment on column public.ai_automation_contact_states.tokens_in is 'Tokens of the prompt, all drafts together.';
+comment on column public.ai_automation_contact_states.tokens_out is 'Tokens of the answer, all drafts together.';
+comment on column public.ai_automation_contact_states.max_follow_ups is 'As the automation had it when the contact was last queued.';
+comment on column public.ai_automation_contact_states.last_sent_at is 'When the latest accepted message was handed to Facebook.';
+comment on column public.ai_automation_contact_states.stopped_at is 'When a person cancelled it; empty again after a retry.';
+comment on column public.ai_automation_contact_states.approved_at is
+'When a person let the message go out; it waits without, where the automation asks for review.';
+comment on column public.ai_automation_contact_states.attempt_started_at is 'When that try began.';
+comment on column public.ai_automation_contact_states.lease_owner is 'The worker that holds it.';
+comment on column public.ai_automation_contact_states.lease_expires_at is
+'Until when; later it may be taken back, or settled where a send may be under way.';
+comment on column public.ai_automation_contact_states.created_at is 'When it first came into the automation.';
+comment on column public.ai_automation_contact_states.updated_at is 'When anything here last changed; set by trigger.';
+comment on index public.ai_automation_contact_states_contact_idx is 'Serves the deletion of a contact, and what a reply ends.';
+comment on index public.ai_automation_contact_states_run_idx is 'Serves the deletion of a run.';
+comment on index public.ai_automation_contact_states_owner_idx is 'Serves row level security: what one person sees of all automations.';
+comment on index public.idx_automation_states_updated is 'Serves readers that ask what changed lately.';
 -- How every contact got where it is, and every try to send: two tables of daily partitions (UTC), made ahead and dropped
 -- by maintain, and the ledger that outlives them.
 
@@ -624,6 +662,16 @@ create index if not exists ai_automation_stage_events_timeline_idx on public.ai_
 comment on table public.ai_automation_stage_events is
 'One change of stage; written by trigger only, never changed, dropped by the day.';
 comment on column public.ai_automation_stage_events.actor is 'The worker, or the id of the signed-in person, or system.';
+comment on column public.ai_automation_stage_events.id is 'In the order of writing down.';
+comment on column public.ai_automation_stage_events.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_stage_events.rule_id is 'The automation.';
+comment on column public.ai_automation_stage_events.contact_id is 'The contact.';
+comment on column public.ai_automation_stage_events.state_id is 'Whose stage changed.';
+comment on column public.ai_automation_stage_events.run_id is 'The run it was in.';
+comment on column public.ai_automation_stage_events.from_stage is 'Empty for the first event of a contact.';
+comment on column public.ai_automation_stage_events.to_stage is 'Where it came to.';
+comment on column public.ai_automation_stage_events.occurred_at is 'When; the day decides the partition.';
+comment on column public.ai_automation_stage_events.reason_code is 'Why it was skipped or completed.';
 comment on column public.ai_automation_stage_events.seconds_in_stage is 'How long the contact had been in from_stage.';
 comment on index public.ai_automation_stage_events_timeline_idx is 'Serves the timeline of one contact.';
 
@@ -667,6 +715,26 @@ comment on table public.ai_automation_attempts is
 comment on column public.ai_automation_attempts.outcome is
 'unknown: the message may have arrived, so it is never sent again by itself; abandoned: a person decided to send again.';
 comment on index public.ai_automation_attempts_page_rate_idx is 'Serves the sending rate of a page: its tries of the last minute.';
+comment on index public.ai_automation_attempts_state_idx is 'Serves the timeline and the settling of one contact.';
+comment on column public.ai_automation_attempts.id is 'Travels with the message as metadata, so that Facebook''s echo can be told apart.';
+comment on column public.ai_automation_attempts.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_attempts.state_id is 'Who is written to, in which automation.';
+comment on column public.ai_automation_attempts.rule_id is 'The automation.';
+comment on column public.ai_automation_attempts.contact_id is 'The contact.';
+comment on column public.ai_automation_attempts.page_id is 'The page it is sent from; its rate counts these.';
+comment on column public.ai_automation_attempts.run_id is 'The run it belongs to.';
+comment on column public.ai_automation_attempts.follow_up is 'Which message of the sequence, from 1.';
+comment on column public.ai_automation_attempts.message is 'The words; removed by maintain.';
+comment on column public.ai_automation_attempts.ai_model is 'The model that wrote them.';
+comment on column public.ai_automation_attempts.tokens_in is 'Tokens of the prompt, all drafts together.';
+comment on column public.ai_automation_attempts.tokens_out is 'Tokens of the answer, all drafts together.';
+comment on column public.ai_automation_attempts.generation_time_ms is 'How long the AI took, in milliseconds.';
+comment on column public.ai_automation_attempts.facebook_message_id is 'Facebook''s id once it is known.';
+comment on column public.ai_automation_attempts.error_code is 'Why it failed, as in pipeline/steps/verdicts.py.';
+comment on column public.ai_automation_attempts.error_message is 'The same in words, without secrets; removed by maintain.';
+comment on column public.ai_automation_attempts.worker is 'Who tried.';
+comment on column public.ai_automation_attempts.started_at is 'Before Facebook is called; the day decides the partition.';
+comment on column public.ai_automation_attempts.finished_at is 'When the outcome was known; empty while it is not.';
 comment on index public.ai_automation_attempts_owner_idx is 'Serves the history page: a person''s tries, newest first.';
 comment on index public.ai_automation_attempts_texts_idx is 'Serves maintain: texts that are older than they may become.';
 
@@ -685,6 +753,9 @@ create table if not exists public.ai_automation_follow_ups (
 comment on table public.ai_automation_follow_ups is
 'A follow-up that Facebook accepted or may have accepted: at most one try per contact and number, however long ago. Kept by trigger from ai_automation_attempts, and not forgotten when their days are dropped.';
 comment on column public.ai_automation_follow_ups.attempt_id is 'The try that is, or may be, the message.';
+comment on column public.ai_automation_follow_ups.state_id is 'Who was written to, in which automation.';
+comment on column public.ai_automation_follow_ups.follow_up is 'Which message of the sequence, from 1.';
+comment on column public.ai_automation_follow_ups.user_id is 'The owner of the automation.';
 comment on column public.ai_automation_follow_ups.accepted is 'Facebook said that it took the message; false while it is under way, or nobody knows.';
 
 create or replace function public.keep_follow_ups()
@@ -924,6 +995,43 @@ create table if not exists public.ai_automation_audit (
 create index if not exists ai_automation_audit_owner_idx on public.ai_automation_audit (user_id, occurred_at desc);
 
 comment on table public.ai_automation_audit is 'One action of a signed-in person: who, what, when, how many contacts.';
+comment on column public.ai_automation_stage_counts.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_stage_counts.rule_id is 'The automation.';
+comment on column public.ai_automation_stage_counts.stage is 'The stage they are in.';
+comment on column public.ai_automation_stage_counts.contacts is 'How many, in this shard.';
+comment on column public.ai_automation_stage_minutes.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_stage_minutes.rule_id is 'The automation.';
+comment on column public.ai_automation_stage_minutes.stage is 'The stage they came to or left.';
+comment on column public.ai_automation_stage_minutes.minute is 'The minute (UTC) in which they did.';
+comment on column public.ai_automation_stage_minutes.shard is 'As in ai_automation_stage_counts.';
+comment on column public.ai_automation_stage_minutes.entered is 'How many came.';
+comment on column public.ai_automation_stage_minutes.passed is 'How many left.';
+comment on column public.ai_automation_stage_minutes.passed_seconds is 'How long those that left had stayed, together.';
+comment on column public.ai_automation_stage_periods.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_stage_periods.rule_id is 'The automation.';
+comment on column public.ai_automation_stage_periods.stage is 'The stage they came to or left.';
+comment on column public.ai_automation_stage_periods.span is 'hour or day.';
+comment on column public.ai_automation_stage_periods.bucket is 'As in ai_automation_stage_minutes.';
+comment on column public.ai_automation_stage_periods.entered is 'How many came.';
+comment on column public.ai_automation_stage_periods.passed is 'How many left.';
+comment on column public.ai_automation_stage_periods.passed_seconds is 'How long those that left had stayed, together.';
+comment on column public.ai_automation_daily_usage.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_daily_usage.rule_id is 'The automation.';
+comment on column public.ai_automation_daily_usage.day is 'A day of the automation''s time_zone.';
+comment on column public.ai_automation_daily_usage.reserved is 'Places taken; never more than daily_limit was when they were taken.';
+comment on column public.ai_automation_workers.name is 'Host, process and a random part; a restarted worker is another one.';
+comment on column public.ai_automation_workers.version is 'What it runs.';
+comment on column public.ai_automation_workers.doing is 'What it did at the last beat, in words.';
+comment on column public.ai_automation_workers.started_at is 'When it was first heard of.';
+comment on column public.ai_automation_workers.beat_at is 'When it was last heard of; alive means within 15 s.';
+comment on column public.ai_automation_workers.stopped_at is 'When it said goodbye; empty for one that runs, or was killed.';
+comment on column public.ai_automation_audit.id is 'In the order of doing.';
+comment on column public.ai_automation_audit.user_id is 'Who did it.';
+comment on column public.ai_automation_audit.rule_id is 'To which automation, where it was one.';
+comment on column public.ai_automation_audit.action is 'What was done, such as request_run or switch_off.';
+comment on column public.ai_automation_audit.affected is 'How many contacts it changed.';
+comment on column public.ai_automation_audit.occurred_at is 'When.';
+comment on index public.ai_automation_audit_owner_idx is 'Serves what one person did, newest first, and the deletion of a person.';
 -- What is kept true of contacts and automations at every write: tags in one spelling, and when a change last mattered.
 
 create or replace function public.normalize_tags(p_tags text[])
@@ -3324,6 +3432,26 @@ comment on table public.ai_automation_previews is
 'A test message: asked for on the form, written by a worker with the real AI, never sent. Kept for an hour.';
 comment on column public.ai_automation_previews.taken_at is 'When a worker took it up. Nobody tries twice: the person asks again.';
 comment on column public.ai_automation_previews.error_message is 'Why there is no message, in words for the person.';
+comment on column public.ai_automation_previews.id is 'request_preview returns it.';
+comment on column public.ai_automation_previews.user_id is 'Who asked; the owner of the page.';
+comment on column public.ai_automation_previews.page_id is 'The page of the contact.';
+comment on column public.ai_automation_previews.contact_id is 'To whom it would go.';
+comment on column public.ai_automation_previews.rule_id is 'The automation on the form; empty for a new one.';
+comment on column public.ai_automation_previews.prompt is 'As it stood on the form.';
+comment on column public.ai_automation_previews.language is 'As it stood on the form.';
+comment on column public.ai_automation_previews.model is 'As it stood on the form.';
+comment on column public.ai_automation_previews.max_follow_ups is 'As it stood on the form.';
+comment on column public.ai_automation_previews.asked_at is 'When it was asked for; after a minute without a worker it is given up.';
+comment on column public.ai_automation_previews.worker is 'Who took it up.';
+comment on column public.ai_automation_previews.finished_at is 'When the message or the error was written down.';
+comment on column public.ai_automation_previews.message is 'What the AI wrote.';
+comment on column public.ai_automation_previews.ai_model is 'The model that wrote it.';
+comment on column public.ai_automation_previews.tokens_in is 'Tokens of the prompt.';
+comment on column public.ai_automation_previews.tokens_out is 'Tokens of the answer.';
+comment on column public.ai_automation_previews.generation_time_ms is 'How long the AI took, in milliseconds.';
+comment on column public.ai_automation_previews.error_hint is 'What the person can do about it.';
+comment on index public.ai_automation_previews_page_idx is 'Serves the deletion of a page.';
+comment on index public.ai_automation_previews_contact_idx is 'Serves the deletion of a contact.';
 comment on index public.ai_automation_previews_owner_idx is 'Serves the limit of test messages per person.';
 comment on index public.ai_automation_previews_open_idx is 'Serves claim_previews.';
 comment on index public.ai_automation_previews_age_idx is 'Serves forget_previews.';
@@ -3365,8 +3493,9 @@ begin
     end if;
     insert into public.ai_automation_previews (user_id, page_id, contact_id, rule_id, prompt, language, model, max_follow_ups)
     values (
-        v_contact.user_id, v_contact.page_id, v_contact.id, (p_rule ->> 'id')::uuid, coalesce(p_rule ->> 'prompt', ''),
-        coalesce(p_rule ->> 'language', ''), coalesce(p_rule ->> 'model', ''), coalesce((p_rule ->> 'max_follow_ups')::int, 1)
+        v_contact.user_id, v_contact.page_id, v_contact.id,
+        (select r.id from public.ai_automation_rules as r where r.id = (p_rule ->> 'id')::uuid and r.user_id = v_contact.user_id),
+        coalesce(p_rule ->> 'prompt', ''), coalesce(p_rule ->> 'language', ''), coalesce(p_rule ->> 'model', ''), coalesce((p_rule ->> 'max_follow_ups')::int, 1)
     )
     returning id into v_id;
     return jsonb_build_object('id', v_id);
@@ -3877,6 +4006,52 @@ inner join public.contacts as c on c.id = a.contact_id;
 
 comment on view public.automation_history is
 'Every try to send, with names, for as long as its day is kept. Ask for a span of started_at: only its days are read.';
+-- What the columns of the views mean, where the column they come from does not say it.
+
+comment on column public.active_automation_contacts.state_id is 'Names the contact in this automation to every function.';
+comment on column public.active_automation_contacts.rule_name is 'What the owner calls the automation.';
+comment on column public.active_automation_contacts.seconds_in_stage is 'How long it has been in its stage.';
+comment on column public.active_automation_contacts.tokens is 'Of prompt and answer together.';
+comment on column public.active_automation_contacts.seconds_until_send is 'Until the message goes out; 0 once it is due.';
+comment on column public.active_automation_contacts.lost is
+'The worker that holds it has stopped answering; it is taken up again by itself.';
+comment on column public.automation_stage_summary.rule_id is 'The automation; ask for one.';
+comment on column public.automation_stage_summary.stage is 'Each of the ten, also when nobody is there.';
+comment on column public.automation_stage_summary.position is '1 to 10, as the cards stand.';
+comment on column public.automation_stage_summary.contacts is 'On the monitor now.';
+comment on column public.automation_stage_summary.average_seconds is 'How long those have been there, on average; empty when nobody is.';
+comment on column public.automation_stage_summary.oldest_seconds is 'How long the one that came first has been there.';
+comment on column public.automation_stage_summary.passed_last_hour is 'How many left it within an hour.';
+comment on column public.automation_stage_summary.mean_seconds_last_hour is 'How long those had stayed.';
+comment on column public.automation_stage_summary.in_per_minute is
+'How many came in this minute or in the one before, whichever were more.';
+comment on column public.automation_stage_summary.out_per_minute is
+'How many left in this minute or in the one before, whichever were more.';
+comment on column public.automation_stage_summary.p50_seconds is 'Half of those that left had stayed no longer, within 10 %.';
+comment on column public.automation_stage_summary.p95_seconds is '95 of 100 of those that left had stayed no longer, within 10 %.';
+comment on column public.automation_live_stats.rule_id is 'The automation.';
+comment on column public.automation_live_stats.rule_name is 'What the owner calls it.';
+comment on column public.automation_live_stats.queued is 'Contacts on the monitor in this stage.';
+comment on column public.automation_live_stats.checking is 'Contacts on the monitor in this stage.';
+comment on column public.automation_live_stats.eligible is 'Contacts on the monitor in this stage.';
+comment on column public.automation_live_stats.generating is 'Contacts on the monitor in this stage.';
+comment on column public.automation_live_stats.ready_to_send is 'Contacts on the monitor in this stage.';
+comment on column public.automation_live_stats.sending is 'Contacts on the monitor in this stage.';
+comment on column public.automation_live_stats.sent is 'Contacts on the monitor in this stage.';
+comment on column public.automation_live_stats.failed is 'Contacts on the monitor in this stage.';
+comment on column public.automation_live_stats.skipped is 'Contacts on the monitor in this stage.';
+comment on column public.automation_live_stats.completed is 'Contacts on the monitor in this stage.';
+comment on column public.automation_live_stats.in_flight is 'queued to sending together.';
+comment on column public.automation_live_stats.total is 'All ten together.';
+comment on column public.automation_live_stats.sent_today is 'Messages accepted on the automation''s local day.';
+comment on column public.automation_live_stats.last_run_at is 'When contacts were last queued.';
+comment on column public.automation_candidates.rule_id is 'The automation; ask for one.';
+comment on column public.automation_candidates.contact_id is 'Every contact of its page, tagged or not.';
+comment on column public.automation_candidates.reason_code is 'ok, or the first reason not to write, as judge_contacts says it.';
+comment on column public.automation_candidates.reason is 'The same in words.';
+comment on column public.automation_candidates.next_check_at is 'When time alone may change the answer.';
+comment on column public.automation_history.attempt_id is 'The try.';
+comment on column public.automation_history.rule_name is 'What the owner calls the automation.';
 -- The live monitor in one round trip: cards, list and side panels of one moment.
 
 create or replace function public.worker_health()
@@ -4197,6 +4372,14 @@ comment on column public.ai_automation_bulk_actions.state_ids is 'The contacts t
 comment on column public.ai_automation_bulk_actions.done is 'How many of state_ids were taken up, in their order.';
 comment on column public.ai_automation_bulk_actions.changed is 'Those of done that had not moved on by themselves meanwhile.';
 comment on column public.ai_automation_bulk_actions.ended_at is 'When the last was done, or a person stopped it.';
+comment on column public.ai_automation_bulk_actions.id is 'preview_bulk returns it.';
+comment on column public.ai_automation_bulk_actions.user_id is 'Who pressed; the owner of the automation.';
+comment on column public.ai_automation_bulk_actions.rule_id is 'The automation.';
+comment on column public.ai_automation_bulk_actions.action is 'retry or cancel.';
+comment on column public.ai_automation_bulk_actions.total is 'How many the preview counted.';
+comment on column public.ai_automation_bulk_actions.created_at is 'When they were counted.';
+comment on index public.ai_automation_bulk_actions_owner_idx is 'Serves row level security: what one person did to many.';
+comment on index public.ai_automation_bulk_actions_rule_idx is 'Serves the deletion of an automation, and its previews that have run out.';
 
 alter table public.ai_automation_bulk_actions enable row level security;
 revoke all on public.ai_automation_bulk_actions from public, anon, authenticated, service_role;

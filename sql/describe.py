@@ -37,11 +37,16 @@ WHO = (
 )
 
 
-def describe(connection: psycopg.Connection[Any]) -> str:
-    """The page for the database at the other end, which must be fresh: objects stand as made."""
+def read_catalogue(connection: psycopg.Connection[Any]) -> dict[str, Any]:
+    """What a fresh database says of its objects, in the order of the parts."""
     with connection.transaction():
         connection.execute("set local search_path = public; set local timezone = 'UTC'")
         [[catalogue]] = connection.execute(QUERY.read_bytes()).fetchall()
+    return dict(catalogue)
+
+
+def describe(catalogue: dict[str, Any]) -> str:
+    """The page."""
     return "".join(f"{line}\n" for line in page(catalogue))
 
 
@@ -118,7 +123,8 @@ def default(column: dict[str, Any]) -> str:
     """What the column holds when nothing is given."""
     if column["default"] is None:
         return ""
-    return f"always `{column['default']}`" if column["generated"] else f"`{column['default']}`"
+    words = " ".join(column["default"].split())
+    return f"always `{words}`" if column["generated"] else f"`{words}`"
 
 
 def row(*cells: str) -> str:
@@ -135,7 +141,7 @@ def main() -> None:
             bootstrap(postgres)
             migrate(postgres.dsn())
             with psycopg.connect(postgres.dsn()) as connection:
-                PAGE.write_text(describe(connection))
+                PAGE.write_text(describe(read_catalogue(connection)))
         finally:
             postgres.stop()
 

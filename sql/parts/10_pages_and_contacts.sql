@@ -134,3 +134,4 @@ comment on column public.contact_messages.facebook_message_id is 'Facebook''s id
 comment on column public.contact_messages.said_at is 'When it was said, not when we heard of it.';
 comment on index public.contact_messages_conversation_idx is 'Serves claim_contacts: the last messages of one contact.';
 comment on index public.contact_messages_owner_idx is 'Serves row level security and the deletion of a person.';
+comment on index public.contact_messages_age_idx is 'Serves maintain: messages that are older than they may become.';

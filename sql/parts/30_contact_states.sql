@@ -125,3 +125,40 @@ comment on index public.ai_automation_contact_states_over_idx is 'Serves complet
 comment on index public.ai_automation_contact_states_last_idx is 'Serves complete_finished_sequences: those who got every follow-up.';
 comment on index public.ai_automation_contact_states_texts_idx is 'Serves maintain: texts of sequences that are over.';
 comment on index public.ai_automation_contact_states_lease_idx is 'Serves reclaim_expired_leases and the settling of sends.';
+comment on column public.ai_automation_contact_states.id is 'What the API calls state_id.';
+comment on column public.ai_automation_contact_states.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_contact_states.rule_id is 'The automation.';
+comment on column public.ai_automation_contact_states.contact_id is 'The contact; once per automation.';
+comment on column public.ai_automation_contact_states.run_id is 'The run that queued it last; it counts there until it leaves the flight.';
+comment on column public.ai_automation_contact_states.current_stage is 'Changed along ai_automation_stage_moves only, whoever tries.';
+comment on column public.ai_automation_contact_states.stage_entered_at is 'When it came to its stage; set by trigger.';
+comment on column public.ai_automation_contact_states.queued_at is
+'When it was last queued; a reply after this moment stops a first follow-up.';
+comment on column public.ai_automation_contact_states.status_message is
+'What a reader is told beside the stage: words only, nothing parses them.';
+comment on column public.ai_automation_contact_states.error_code is
+'Why the last try failed, as in pipeline/steps/verdicts.py; empty once a try succeeds.';
+comment on column public.ai_automation_contact_states.error_message is 'The same in words, without secrets; removed by maintain.';
+comment on column public.ai_automation_contact_states.error_hint is 'What a person can do about it.';
+comment on column public.ai_automation_contact_states.generated_message is
+'What the AI wrote, or a person in its place; removed by maintain after the sequence has ended.';
+comment on column public.ai_automation_contact_states.generation_time_ms is
+'How long the AI took, in milliseconds, all its drafts together.';
+comment on column public.ai_automation_contact_states.ai_model is 'The model that wrote the message.';
+comment on column public.ai_automation_contact_states.tokens_in is 'Tokens of the prompt, all drafts together.';
+comment on column public.ai_automation_contact_states.tokens_out is 'Tokens of the answer, all drafts together.';
+comment on column public.ai_automation_contact_states.max_follow_ups is 'As the automation had it when the contact was last queued.';
+comment on column public.ai_automation_contact_states.last_sent_at is 'When the latest accepted message was handed to Facebook.';
+comment on column public.ai_automation_contact_states.stopped_at is 'When a person cancelled it; empty again after a retry.';
+comment on column public.ai_automation_contact_states.approved_at is
+'When a person let the message go out; it waits without, where the automation asks for review.';
+comment on column public.ai_automation_contact_states.attempt_started_at is 'When that try began.';
+comment on column public.ai_automation_contact_states.lease_owner is 'The worker that holds it.';
+comment on column public.ai_automation_contact_states.lease_expires_at is
+'Until when; later it may be taken back, or settled where a send may be under way.';
+comment on column public.ai_automation_contact_states.created_at is 'When it first came into the automation.';
+comment on column public.ai_automation_contact_states.updated_at is 'When anything here last changed; set by trigger.';
+comment on index public.ai_automation_contact_states_contact_idx is 'Serves the deletion of a contact, and what a reply ends.';
+comment on index public.ai_automation_contact_states_run_idx is 'Serves the deletion of a run.';
+comment on index public.ai_automation_contact_states_owner_idx is 'Serves row level security: what one person sees of all automations.';
+comment on index public.idx_automation_states_updated is 'Serves readers that ask what changed lately.';

@@ -25,6 +25,16 @@ create index if not exists ai_automation_stage_events_timeline_idx on public.ai_
 comment on table public.ai_automation_stage_events is
 'One change of stage; written by trigger only, never changed, dropped by the day.';
 comment on column public.ai_automation_stage_events.actor is 'The worker, or the id of the signed-in person, or system.';
+comment on column public.ai_automation_stage_events.id is 'In the order of writing down.';
+comment on column public.ai_automation_stage_events.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_stage_events.rule_id is 'The automation.';
+comment on column public.ai_automation_stage_events.contact_id is 'The contact.';
+comment on column public.ai_automation_stage_events.state_id is 'Whose stage changed.';
+comment on column public.ai_automation_stage_events.run_id is 'The run it was in.';
+comment on column public.ai_automation_stage_events.from_stage is 'Empty for the first event of a contact.';
+comment on column public.ai_automation_stage_events.to_stage is 'Where it came to.';
+comment on column public.ai_automation_stage_events.occurred_at is 'When; the day decides the partition.';
+comment on column public.ai_automation_stage_events.reason_code is 'Why it was skipped or completed.';
 comment on column public.ai_automation_stage_events.seconds_in_stage is 'How long the contact had been in from_stage.';
 comment on index public.ai_automation_stage_events_timeline_idx is 'Serves the timeline of one contact.';
 
@@ -68,6 +78,26 @@ comment on table public.ai_automation_attempts is
 comment on column public.ai_automation_attempts.outcome is
 'unknown: the message may have arrived, so it is never sent again by itself; abandoned: a person decided to send again.';
 comment on index public.ai_automation_attempts_page_rate_idx is 'Serves the sending rate of a page: its tries of the last minute.';
+comment on index public.ai_automation_attempts_state_idx is 'Serves the timeline and the settling of one contact.';
+comment on column public.ai_automation_attempts.id is 'Travels with the message as metadata, so that Facebook''s echo can be told apart.';
+comment on column public.ai_automation_attempts.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_attempts.state_id is 'Who is written to, in which automation.';
+comment on column public.ai_automation_attempts.rule_id is 'The automation.';
+comment on column public.ai_automation_attempts.contact_id is 'The contact.';
+comment on column public.ai_automation_attempts.page_id is 'The page it is sent from; its rate counts these.';
+comment on column public.ai_automation_attempts.run_id is 'The run it belongs to.';
+comment on column public.ai_automation_attempts.follow_up is 'Which message of the sequence, from 1.';
+comment on column public.ai_automation_attempts.message is 'The words; removed by maintain.';
+comment on column public.ai_automation_attempts.ai_model is 'The model that wrote them.';
+comment on column public.ai_automation_attempts.tokens_in is 'Tokens of the prompt, all drafts together.';
+comment on column public.ai_automation_attempts.tokens_out is 'Tokens of the answer, all drafts together.';
+comment on column public.ai_automation_attempts.generation_time_ms is 'How long the AI took, in milliseconds.';
+comment on column public.ai_automation_attempts.facebook_message_id is 'Facebook''s id once it is known.';
+comment on column public.ai_automation_attempts.error_code is 'Why it failed, as in pipeline/steps/verdicts.py.';
+comment on column public.ai_automation_attempts.error_message is 'The same in words, without secrets; removed by maintain.';
+comment on column public.ai_automation_attempts.worker is 'Who tried.';
+comment on column public.ai_automation_attempts.started_at is 'Before Facebook is called; the day decides the partition.';
+comment on column public.ai_automation_attempts.finished_at is 'When the outcome was known; empty while it is not.';
 comment on index public.ai_automation_attempts_owner_idx is 'Serves the history page: a person''s tries, newest first.';
 comment on index public.ai_automation_attempts_texts_idx is 'Serves maintain: texts that are older than they may become.';
 
@@ -86,6 +116,9 @@ create table if not exists public.ai_automation_follow_ups (
 comment on table public.ai_automation_follow_ups is
 'A follow-up that Facebook accepted or may have accepted: at most one try per contact and number, however long ago. Kept by trigger from ai_automation_attempts, and not forgotten when their days are dropped.';
 comment on column public.ai_automation_follow_ups.attempt_id is 'The try that is, or may be, the message.';
+comment on column public.ai_automation_follow_ups.state_id is 'Who was written to, in which automation.';
+comment on column public.ai_automation_follow_ups.follow_up is 'Which message of the sequence, from 1.';
+comment on column public.ai_automation_follow_ups.user_id is 'The owner of the automation.';
 comment on column public.ai_automation_follow_ups.accepted is 'Facebook said that it took the message; false while it is under way, or nobody knows.';
 
 create or replace function public.keep_follow_ups()

@@ -42,6 +42,26 @@ comment on table public.ai_automation_previews is
 'A test message: asked for on the form, written by a worker with the real AI, never sent. Kept for an hour.';
 comment on column public.ai_automation_previews.taken_at is 'When a worker took it up. Nobody tries twice: the person asks again.';
 comment on column public.ai_automation_previews.error_message is 'Why there is no message, in words for the person.';
+comment on column public.ai_automation_previews.id is 'request_preview returns it.';
+comment on column public.ai_automation_previews.user_id is 'Who asked; the owner of the page.';
+comment on column public.ai_automation_previews.page_id is 'The page of the contact.';
+comment on column public.ai_automation_previews.contact_id is 'To whom it would go.';
+comment on column public.ai_automation_previews.rule_id is 'The automation on the form; empty for a new one.';
+comment on column public.ai_automation_previews.prompt is 'As it stood on the form.';
+comment on column public.ai_automation_previews.language is 'As it stood on the form.';
+comment on column public.ai_automation_previews.model is 'As it stood on the form.';
+comment on column public.ai_automation_previews.max_follow_ups is 'As it stood on the form.';
+comment on column public.ai_automation_previews.asked_at is 'When it was asked for; after a minute without a worker it is given up.';
+comment on column public.ai_automation_previews.worker is 'Who took it up.';
+comment on column public.ai_automation_previews.finished_at is 'When the message or the error was written down.';
+comment on column public.ai_automation_previews.message is 'What the AI wrote.';
+comment on column public.ai_automation_previews.ai_model is 'The model that wrote it.';
+comment on column public.ai_automation_previews.tokens_in is 'Tokens of the prompt.';
+comment on column public.ai_automation_previews.tokens_out is 'Tokens of the answer.';
+comment on column public.ai_automation_previews.generation_time_ms is 'How long the AI took, in milliseconds.';
+comment on column public.ai_automation_previews.error_hint is 'What the person can do about it.';
+comment on index public.ai_automation_previews_page_idx is 'Serves the deletion of a page.';
+comment on index public.ai_automation_previews_contact_idx is 'Serves the deletion of a contact.';
 comment on index public.ai_automation_previews_owner_idx is 'Serves the limit of test messages per person.';
 comment on index public.ai_automation_previews_open_idx is 'Serves claim_previews.';
 comment on index public.ai_automation_previews_age_idx is 'Serves forget_previews.';
@@ -83,8 +103,9 @@ begin
     end if;
     insert into public.ai_automation_previews (user_id, page_id, contact_id, rule_id, prompt, language, model, max_follow_ups)
     values (
-        v_contact.user_id, v_contact.page_id, v_contact.id, (p_rule ->> 'id')::uuid, coalesce(p_rule ->> 'prompt', ''),
-        coalesce(p_rule ->> 'language', ''), coalesce(p_rule ->> 'model', ''), coalesce((p_rule ->> 'max_follow_ups')::int, 1)
+        v_contact.user_id, v_contact.page_id, v_contact.id,
+        (select r.id from public.ai_automation_rules as r where r.id = (p_rule ->> 'id')::uuid and r.user_id = v_contact.user_id),
+        coalesce(p_rule ->> 'prompt', ''), coalesce(p_rule ->> 'language', ''), coalesce(p_rule ->> 'model', ''), coalesce((p_rule ->> 'max_follow_ups')::int, 1)
     )
     returning id into v_id;
     return jsonb_build_object('id', v_id);

@@ -27,6 +27,14 @@ comment on column public.ai_automation_bulk_actions.state_ids is 'The contacts t
 comment on column public.ai_automation_bulk_actions.done is 'How many of state_ids were taken up, in their order.';
 comment on column public.ai_automation_bulk_actions.changed is 'Those of done that had not moved on by themselves meanwhile.';
 comment on column public.ai_automation_bulk_actions.ended_at is 'When the last was done, or a person stopped it.';
+comment on column public.ai_automation_bulk_actions.id is 'preview_bulk returns it.';
+comment on column public.ai_automation_bulk_actions.user_id is 'Who pressed; the owner of the automation.';
+comment on column public.ai_automation_bulk_actions.rule_id is 'The automation.';
+comment on column public.ai_automation_bulk_actions.action is 'retry or cancel.';
+comment on column public.ai_automation_bulk_actions.total is 'How many the preview counted.';
+comment on column public.ai_automation_bulk_actions.created_at is 'When they were counted.';
+comment on index public.ai_automation_bulk_actions_owner_idx is 'Serves row level security: what one person did to many.';
+comment on index public.ai_automation_bulk_actions_rule_idx is 'Serves the deletion of an automation, and its previews that have run out.';
 
 alter table public.ai_automation_bulk_actions enable row level security;
 revoke all on public.ai_automation_bulk_actions from public, anon, authenticated, service_role;
