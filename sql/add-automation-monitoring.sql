@@ -201,7 +201,10 @@ begin
 
     drop view if exists public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats;
     drop trigger tally_stage_minutes on public.ai_automation_contact_states;
-    drop function public.tally_stage_minutes(), public.is_page_paused(uuid);
+    drop trigger tally_runs on public.ai_automation_contact_states;
+    drop trigger tally_daily_usage on public.ai_automation_contact_states;
+    drop function
+    public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(), public.is_page_paused(uuid);
 end;
 $$;
 -- Who we write for and to: pages, their sealed tokens, contacts and what was said.
@@ -896,7 +899,7 @@ create table if not exists public.ai_automation_stage_counts (
     reason text not null,
     shard smallint not null,
     contacts integer not null default 0,
-    entered_seconds numeric not null default 0,
+    entered_ms bigint not null default 0,
     constraint ai_automation_stage_counts_pkey primary key (rule_id, quarter, stage, reason, shard),
     constraint ai_automation_stage_counts_rule_fkey foreign key (rule_id, user_id)
     references public.ai_automation_rules (id, user_id) on delete cascade
@@ -910,8 +913,8 @@ comment on column public.ai_automation_stage_counts.quarter is
 comment on column public.ai_automation_stage_counts.reason is 'Why the contacts are there, as in end_reason.';
 comment on column public.ai_automation_stage_counts.shard is
 'Transactions that write at the same time use different shards, so that they do not wait for each other; one shard alone may be negative.';
-comment on column public.ai_automation_stage_counts.entered_seconds is
-'Sum of the moments they came (seconds since 1970): now minus the mean of these is how long they have been there on average.';
+comment on column public.ai_automation_stage_counts.entered_ms is
+'Sum of the moments they came (milliseconds since 1970): now minus the mean of these is how long they have been there on average.';
 
 create table if not exists public.ai_automation_stage_minutes (
     user_id uuid not null,
@@ -1236,7 +1239,8 @@ comment on function public.stamp_new_contact_state() is 'Fills in the page of a 
 comment on function public.stamp_contact_state() is 'Sets the entry time of a stage and drops the lease of a contact that no worker holds any more.';
 comment on function public.record_stage_moves() is 'Refuses moves outside the stage graph and writes one event per move.';
 comment on function public.record_first_stage() is 'Writes the first event of a contact in an automation.';
--- Counts without counting: every change of stage adds to and takes from a few rows, in one statement per set of moves.
+-- Counts without counting: what comes in and goes is added to and taken from a few rows, in one statement per set.
+-- What moves is counted by keep_books (52).
 
 create or replace function public.monitor_since()
 returns timestamptz
@@ -1277,76 +1281,6 @@ $$;
 comment on function public.own_shard() is
 'The shard of ai_automation_stage_counts and _stage_minutes that this transaction writes to, so that workers do not wait for each other.';
 
-create or replace function public.tally_moves()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_since timestamptz := public.monitor_since();
-    v_shard smallint;
-begin
-    perform 1
-    from new_states as n
-    inner join old_states as o on o.id = n.id
-    where
-        (n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason)
-    limit 1;
-    if not found then
-        return null;
-    end if;
-    v_shard := public.own_shard();
-
-    insert into public.ai_automation_stage_counts as k (
-        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds
-    )
-    select c.user_id, c.rule_id, c.quarter, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.contacts * c.entered)
-    from new_states as n
-    inner join old_states as o on o.id = n.id
-    cross join lateral (
-        values
-        (n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason, 1, extract(epoch from n.stage_entered_at)),
-        (o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason, -1, extract(epoch from o.stage_entered_at))
-    ) as c (user_id, rule_id, quarter, stage, reason, contacts, entered)
-    where c.quarter >= v_since
-    group by c.user_id, c.rule_id, c.quarter, c.stage, c.reason
-    having sum(c.contacts) <> 0 or sum(c.contacts * c.entered) <> 0
-    order by c.rule_id, c.quarter, c.stage, c.reason
-    on conflict (rule_id, quarter, stage, reason, shard) do update
-        set contacts = k.contacts + excluded.contacts, entered_seconds = k.entered_seconds + excluded.entered_seconds;
-
-    insert into public.ai_automation_stage_minutes as m (
-        user_id, rule_id, minute, stage, bucket, shard, entered, passed, passed_seconds
-    )
-    select
-        c.user_id, c.rule_id, date_trunc('minute', now()), c.stage,
-        least(greatest(ceil(ln(greatest(c.seconds, 0.01) / 0.01) / 0.1823215567939546), 0), 110)::smallint as bucket,
-        v_shard, sum(c.entered), sum(c.passed), sum(c.seconds)
-    from new_states as n
-    inner join old_states as o on o.id = n.id and o.current_stage <> n.current_stage
-    cross join lateral (
-        values
-        (n.user_id, n.rule_id, n.current_stage, 1, 0, 0::double precision),
-        (o.user_id, o.rule_id, o.current_stage, 0, 1, extract(epoch from n.stage_entered_at - o.stage_entered_at)::double precision)
-    ) as c (user_id, rule_id, stage, entered, passed, seconds)
-    group by c.user_id, c.rule_id, c.stage, bucket
-    order by c.rule_id, c.stage, bucket
-    on conflict (rule_id, minute, stage, bucket, shard) do update
-        set
-            entered = m.entered + excluded.entered,
-            passed = m.passed + excluded.passed,
-            passed_seconds = m.passed_seconds + excluded.passed_seconds;
-    return null;
-end;
-$$;
-
-comment on function public.tally_moves() is 'Keeps ai_automation_stage_counts and ai_automation_stage_minutes when contacts move.';
-
-create or replace trigger tally_moves
-after update on public.ai_automation_contact_states
-referencing old table as old_states new table as new_states
-for each statement execute function public.tally_moves();
-
 create or replace function public.tally_arrivals()
 returns trigger
 language plpgsql
@@ -1357,15 +1291,15 @@ declare
     v_shard smallint := public.own_shard();
 begin
     insert into public.ai_automation_stage_counts as k (
-        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds
+        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
     )
-    select n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason, v_shard, count(*), sum(extract(epoch from n.stage_entered_at))
+    select n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason, v_shard, count(*), sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)
     from new_states as n
     where n.quarter >= v_since
     group by n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason
     order by n.rule_id, n.quarter, n.current_stage, n.end_reason
     on conflict (rule_id, quarter, stage, reason, shard) do update
-        set contacts = k.contacts + excluded.contacts, entered_seconds = k.entered_seconds + excluded.entered_seconds;
+        set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms;
 
     insert into public.ai_automation_stage_minutes as m (user_id, rule_id, minute, stage, bucket, shard, entered)
     select n.user_id, n.rule_id, date_trunc('minute', now()), n.current_stage, 0, v_shard, count(*)
@@ -1396,16 +1330,16 @@ declare
     v_shard smallint := public.own_shard();
 begin
     insert into public.ai_automation_stage_counts as k (
-        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds
+        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
     )
-    select o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason, v_shard, -count(*), -sum(extract(epoch from o.stage_entered_at))
+    select o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason, v_shard, -count(*), -sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)
     from old_states as o
     inner join public.ai_automation_rules as r on r.id = o.rule_id
     where o.quarter >= v_since
     group by o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason
     order by o.rule_id, o.quarter, o.current_stage, o.end_reason
     on conflict (rule_id, quarter, stage, reason, shard) do update
-        set contacts = k.contacts + excluded.contacts, entered_seconds = k.entered_seconds + excluded.entered_seconds;
+        set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms;
     return null;
 end;
 $$;
@@ -1427,8 +1361,8 @@ declare
 begin
     lock table public.ai_automation_contact_states in share row exclusive mode;
     delete from public.ai_automation_stage_counts;
-    insert into public.ai_automation_stage_counts (user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds)
-    select s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason, 0, count(*), sum(extract(epoch from s.stage_entered_at))
+    insert into public.ai_automation_stage_counts (user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms)
+    select s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason, 0, count(*), sum((date_part('epoch', s.stage_entered_at) * 1000)::bigint)
     from public.ai_automation_contact_states as s
     where s.quarter >= public.monitor_since()
     group by s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason;
@@ -1447,111 +1381,188 @@ begin
     end if;
 end;
 $$;
--- Runs and daily limits, kept at every change of stage.
+-- The books that a set of moves changes: counts, minutes, runs and daily limits. One trigger, because each costs as much
+-- for being called as for what it writes. Rows are written in key order, so that two workers never wait in a circle.
 
--- A run counts how its contacts left the flight. A contact queued by a later run no longer concerns the earlier one.
-create or replace function public.tally_runs()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-begin
-    with changed as (
-        select
-            n.run_id,
-            sum((n.current_stage = 'sent')::int - (o.current_stage = 'sent')::int) as sent,
-            sum((n.current_stage = 'skipped')::int - (o.current_stage = 'skipped')::int) as skipped,
-            sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
-        from new_states as n
-        inner join old_states as o on o.id = n.id and o.run_id = n.run_id
-        where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending')
-        group by n.run_id
-    ),
-
-    held as (
-        select r.id
-        from public.ai_automation_runs as r
-        inner join changed as c on c.run_id = r.id
-        order by r.id
-        for update of r
-    )
-
-    update public.ai_automation_runs as r
-    set
-        sent = r.sent + c.sent,
-        skipped = r.skipped + c.skipped,
-        failed = r.failed + c.failed,
-        finished_at = case when r.sent + c.sent + r.skipped + c.skipped + r.failed + c.failed = r.total then now() end
-    from held as h
-    inner join changed as c on c.run_id = h.id
-    where r.id = h.id;
-    return null;
-end;
-$$;
-
-create or replace trigger tally_runs
-after update on public.ai_automation_contact_states
-referencing old table as old_states new table as new_states
-for each statement execute function public.tally_runs();
-
+-- A run counts how its contacts left the flight; a contact queued by a later run no longer concerns the earlier one.
 -- A place in the daily limit is taken when quota_day is set, and given back when it is cleared, unless the message went
 -- out or may have: a failed contact that still holds its place is one whose outcome nobody knows.
-create or replace function public.tally_daily_usage()
+create or replace function public.keep_books()
 returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+    v_since timestamptz;
+    v_shard smallint;
+    v_moved boolean;
+    v_landed boolean;
+    v_places boolean;
+    v_sent boolean;
 begin
-    insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, reserved)
-    select n.user_id, n.rule_id, n.quota_day, count(*)
+    select
+        bool_or((n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason)),
+        bool_or((n.current_stage <= 'sending') <> (o.current_stage <= 'sending')),
+        bool_or(n.quota_day is distinct from o.quota_day),
+        bool_or(n.current_stage = 'sent' and o.current_stage = 'sending')
+    into v_moved, v_landed, v_places, v_sent
     from new_states as n
-    inner join old_states as o on o.id = n.id
-    where n.quota_day is not null and o.quota_day is distinct from n.quota_day
-    group by n.user_id, n.rule_id, n.quota_day
-    order by n.rule_id, n.quota_day
-    on conflict (rule_id, day) do update set reserved = u.reserved + excluded.reserved;
+    inner join old_states as o on o.id = n.id;
 
-    insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, sent)
-    select n.user_id, n.rule_id, timezone(r.time_zone, now())::date as day, count(*)
-    from new_states as n
-    inner join old_states as o on o.id = n.id and o.current_stage = 'sending'
-    inner join public.ai_automation_rules as r on r.id = n.rule_id
-    where n.current_stage = 'sent'
-    group by n.user_id, n.rule_id, timezone(r.time_zone, now())::date
-    order by n.rule_id, day
-    on conflict (rule_id, day) do update set sent = u.sent + excluded.sent;
+    if v_moved then
+        v_since := public.monitor_since();
+        v_shard := public.own_shard();
+        -- Moves that are alike are put together first: a batch is one or two kinds of move.
+        with kind as materialized (
+            select
+                n.user_id, n.rule_id, n.quarter, n.current_stage as stage, n.end_reason as reason,
+                o.quarter as old_quarter, o.current_stage as old_stage, o.end_reason as old_reason,
+                least(greatest(ceil(
+                    ln(greatest(date_part('epoch', n.stage_entered_at - o.stage_entered_at), 0.01) / 0.01) / 0.1823215567939546
+                ), 0), 110)::smallint as bucket,
+                count(*) as contacts,
+                case when n.current_stage <> o.current_stage then count(*) else 0 end as moves,
+                sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)::bigint as entered_ms,
+                sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)::bigint as old_entered_ms,
+                sum(date_part('epoch', n.stage_entered_at - o.stage_entered_at)) as seconds
+            from new_states as n
+            inner join old_states as o on o.id = n.id
+            where (n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason)
+            group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+        ),
 
-    with given_back as (
-        select o.rule_id, o.quota_day, count(*) as places
+        change as materialized (
+            select c.user_id, c.rule_id, c.quarter, c.stage, c.reason, c.contacts, c.entered_ms, c.bucket, c.entered, c.passed, c.seconds
+            from kind as k
+            cross join lateral (
+                values
+                (
+                    k.user_id, k.rule_id, k.quarter, k.stage, k.reason, k.contacts, k.entered_ms,
+                    0::smallint, k.moves, 0, 0
+                ),
+                (
+                    k.user_id, k.rule_id, k.old_quarter, k.old_stage, k.old_reason, -k.contacts, -k.old_entered_ms,
+                    k.bucket, 0, k.moves, k.seconds
+                )
+            ) as c (user_id, rule_id, quarter, stage, reason, contacts, entered_ms, bucket, entered, passed, seconds)
+        ),
+
+        counted as (
+            insert into public.ai_automation_stage_counts as k (
+                user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
+            )
+            select c.user_id, c.rule_id, c.quarter, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.entered_ms)
+            from change as c
+            where c.quarter >= v_since
+            group by c.user_id, c.rule_id, c.quarter, c.stage, c.reason
+            order by c.rule_id, c.quarter, c.stage, c.reason
+            on conflict (rule_id, quarter, stage, reason, shard) do update
+                set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms
+        )
+
+        insert into public.ai_automation_stage_minutes as m (
+            user_id, rule_id, minute, stage, bucket, shard, entered, passed, passed_seconds
+        )
+        select
+            c.user_id, c.rule_id, date_trunc('minute', now()), c.stage, c.bucket, v_shard,
+            sum(c.entered), sum(c.passed), sum(c.seconds)
+        from change as c
+        where c.entered + c.passed > 0
+        group by c.user_id, c.rule_id, c.stage, c.bucket
+        order by c.rule_id, c.stage, c.bucket
+        on conflict (rule_id, minute, stage, bucket, shard) do update
+            set
+                entered = m.entered + excluded.entered,
+                passed = m.passed + excluded.passed,
+                passed_seconds = m.passed_seconds + excluded.passed_seconds;
+    end if;
+
+    if v_landed then
+        with changed as (
+            select
+                n.run_id,
+                sum((n.current_stage = 'sent')::int - (o.current_stage = 'sent')::int) as sent,
+                sum((n.current_stage = 'skipped')::int - (o.current_stage = 'skipped')::int) as skipped,
+                sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
+            from new_states as n
+            inner join old_states as o on o.id = n.id and o.run_id = n.run_id
+            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending')
+            group by n.run_id
+        ),
+
+        held as (
+            select r.id
+            from public.ai_automation_runs as r
+            inner join changed as c on c.run_id = r.id
+            order by r.id
+            for update of r
+        )
+
+        update public.ai_automation_runs as r
+        set
+            sent = r.sent + c.sent,
+            skipped = r.skipped + c.skipped,
+            failed = r.failed + c.failed,
+            finished_at = case when r.sent + c.sent + r.skipped + c.skipped + r.failed + c.failed = r.total then now() end
+        from held as h
+        inner join changed as c on c.run_id = h.id
+        where r.id = h.id;
+    end if;
+
+    if v_places then
+        insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, reserved)
+        select n.user_id, n.rule_id, n.quota_day, count(*)
         from new_states as n
         inner join old_states as o on o.id = n.id
-        where
-            o.quota_day is not null and n.quota_day is distinct from o.quota_day
-            and o.current_stage not in ('sent', 'failed')
-        group by o.rule_id, o.quota_day
-    ),
+        where n.quota_day is not null and o.quota_day is distinct from n.quota_day
+        group by n.user_id, n.rule_id, n.quota_day
+        order by n.rule_id, n.quota_day
+        on conflict (rule_id, day) do update set reserved = u.reserved + excluded.reserved;
 
-    held as (
-        select u.rule_id, u.day
-        from public.ai_automation_daily_usage as u
-        inner join given_back as g on g.rule_id = u.rule_id and g.quota_day = u.day
-        order by u.rule_id, u.day
-        for update of u
-    )
+        with given_back as (
+            select o.rule_id, o.quota_day, count(*) as places
+            from new_states as n
+            inner join old_states as o on o.id = n.id
+            where
+                o.quota_day is not null and n.quota_day is distinct from o.quota_day
+                and o.current_stage not in ('sent', 'failed')
+            group by o.rule_id, o.quota_day
+        ),
 
-    update public.ai_automation_daily_usage as u
-    set reserved = u.reserved - g.places
-    from held as h
-    inner join given_back as g on g.rule_id = h.rule_id and g.quota_day = h.day
-    where u.rule_id = h.rule_id and u.day = h.day;
+        held as (
+            select u.rule_id, u.day
+            from public.ai_automation_daily_usage as u
+            inner join given_back as g on g.rule_id = u.rule_id and g.quota_day = u.day
+            order by u.rule_id, u.day
+            for update of u
+        )
+
+        update public.ai_automation_daily_usage as u
+        set reserved = u.reserved - g.places
+        from held as h
+        inner join given_back as g on g.rule_id = h.rule_id and g.quota_day = h.day
+        where u.rule_id = h.rule_id and u.day = h.day;
+    end if;
+
+    if v_sent then
+        insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, sent)
+        select n.user_id, n.rule_id, timezone(r.time_zone, now())::date as day, count(*)
+        from new_states as n
+        inner join old_states as o on o.id = n.id and o.current_stage = 'sending'
+        inner join public.ai_automation_rules as r on r.id = n.rule_id
+        where n.current_stage = 'sent'
+        group by n.user_id, n.rule_id, timezone(r.time_zone, now())::date
+        order by n.rule_id, day
+        on conflict (rule_id, day) do update set sent = u.sent + excluded.sent;
+    end if;
     return null;
 end;
 $$;
 
-create or replace trigger tally_daily_usage
+create or replace trigger keep_books
 after update on public.ai_automation_contact_states
 referencing old table as old_states new table as new_states
-for each statement execute function public.tally_daily_usage();
+for each statement execute function public.keep_books();
 
 -- A person may delete a contact at any time. What it held goes with it: its place in the run and, unless a message is or
 -- may be out, in the daily limit.
@@ -1589,8 +1600,8 @@ after delete on public.ai_automation_contact_states
 referencing old table as old_states
 for each statement execute function public.forget_deleted_contacts();
 
-comment on function public.tally_runs() is 'Keeps the counts of ai_automation_runs, so that they add up at every moment.';
-comment on function public.tally_daily_usage() is 'Keeps ai_automation_daily_usage.';
+comment on function public.keep_books() is
+'Keeps ai_automation_stage_counts, ai_automation_stage_minutes, ai_automation_runs and ai_automation_daily_usage when contacts move, so that they add up at every moment.';
 comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted.';
 -- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
 
@@ -3867,7 +3878,7 @@ cross join lateral ( -- noqa: ST05
         select
             n.stage,
             sum(n.contacts) as contacts,
-            sum(n.entered_seconds) as entered_seconds
+            sum(n.entered_ms) as entered_ms
         from public.ai_automation_stage_counts as n
         where n.rule_id = r.id and n.quarter >= (select public.monitor_since())
         group by n.stage
@@ -3877,7 +3888,7 @@ cross join lateral ( -- noqa: ST05
         g.stage,
         g.position,
         coalesce(t.contacts, 0) as contacts,
-        case when t.contacts > 0 then greatest(extract(epoch from now()) - t.entered_seconds / t.contacts, 0) end as average_seconds,
+        case when t.contacts > 0 then greatest(extract(epoch from now()) - t.entered_ms / t.contacts / 1000, 0) end as average_seconds,
         extract(epoch from now() - o.stage_entered_at) as oldest_seconds,
         p.passed as passed_last_hour,
         p.mean_seconds as mean_seconds_last_hour,
@@ -4718,7 +4729,7 @@ public.schema_version(),
 public.is_in_flight(public.automation_stage),
 public.stamp_new_contact_state(), public.stamp_contact_state(), public.stamp_contact(), public.stamp_rule(),
 public.record_stage_moves(), public.record_first_stage(), public.keep_follow_ups(),
-public.tally_moves(), public.tally_arrivals(), public.tally_departures(), public.tally_runs(), public.tally_daily_usage(),
+public.keep_books(), public.tally_arrivals(), public.tally_departures(),
 public.make_history_days(date, date), public.drop_history_days(date), public.remove_old_texts(integer, integer),
 public.sum_up_minutes(integer), public.maintain(integer, integer, integer), public.recount_stages(),
 public.own_shard(), public.monitor_since(), public.bucket_seconds(smallint),

@@ -94,6 +94,9 @@ begin
 
     drop view if exists public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats;
     drop trigger tally_stage_minutes on public.ai_automation_contact_states;
-    drop function public.tally_stage_minutes(), public.is_page_paused(uuid);
+    drop trigger tally_runs on public.ai_automation_contact_states;
+    drop trigger tally_daily_usage on public.ai_automation_contact_states;
+    drop function
+    public.tally_stage_minutes(), public.tally_runs(), public.tally_daily_usage(), public.is_page_paused(uuid);
 end;
 $$;

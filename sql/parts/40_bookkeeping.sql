@@ -8,7 +8,7 @@ create table if not exists public.ai_automation_stage_counts (
     reason text not null,
     shard smallint not null,
     contacts integer not null default 0,
-    entered_seconds numeric not null default 0,
+    entered_ms bigint not null default 0,
     constraint ai_automation_stage_counts_pkey primary key (rule_id, quarter, stage, reason, shard),
     constraint ai_automation_stage_counts_rule_fkey foreign key (rule_id, user_id)
     references public.ai_automation_rules (id, user_id) on delete cascade
@@ -22,8 +22,8 @@ comment on column public.ai_automation_stage_counts.quarter is
 comment on column public.ai_automation_stage_counts.reason is 'Why the contacts are there, as in end_reason.';
 comment on column public.ai_automation_stage_counts.shard is
 'Transactions that write at the same time use different shards, so that they do not wait for each other; one shard alone may be negative.';
-comment on column public.ai_automation_stage_counts.entered_seconds is
-'Sum of the moments they came (seconds since 1970): now minus the mean of these is how long they have been there on average.';
+comment on column public.ai_automation_stage_counts.entered_ms is
+'Sum of the moments they came (milliseconds since 1970): now minus the mean of these is how long they have been there on average.';
 
 create table if not exists public.ai_automation_stage_minutes (
     user_id uuid not null,

@@ -1,4 +1,5 @@
--- Counts without counting: every change of stage adds to and takes from a few rows, in one statement per set of moves.
+-- Counts without counting: what comes in and goes is added to and taken from a few rows, in one statement per set.
+-- What moves is counted by keep_books (52).
 
 create or replace function public.monitor_since()
 returns timestamptz
@@ -39,76 +40,6 @@ $$;
 comment on function public.own_shard() is
 'The shard of ai_automation_stage_counts and _stage_minutes that this transaction writes to, so that workers do not wait for each other.';
 
-create or replace function public.tally_moves()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_since timestamptz := public.monitor_since();
-    v_shard smallint;
-begin
-    perform 1
-    from new_states as n
-    inner join old_states as o on o.id = n.id
-    where
-        (n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason)
-    limit 1;
-    if not found then
-        return null;
-    end if;
-    v_shard := public.own_shard();
-
-    insert into public.ai_automation_stage_counts as k (
-        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds
-    )
-    select c.user_id, c.rule_id, c.quarter, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.contacts * c.entered)
-    from new_states as n
-    inner join old_states as o on o.id = n.id
-    cross join lateral (
-        values
-        (n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason, 1, extract(epoch from n.stage_entered_at)),
-        (o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason, -1, extract(epoch from o.stage_entered_at))
-    ) as c (user_id, rule_id, quarter, stage, reason, contacts, entered)
-    where c.quarter >= v_since
-    group by c.user_id, c.rule_id, c.quarter, c.stage, c.reason
-    having sum(c.contacts) <> 0 or sum(c.contacts * c.entered) <> 0
-    order by c.rule_id, c.quarter, c.stage, c.reason
-    on conflict (rule_id, quarter, stage, reason, shard) do update
-        set contacts = k.contacts + excluded.contacts, entered_seconds = k.entered_seconds + excluded.entered_seconds;
-
-    insert into public.ai_automation_stage_minutes as m (
-        user_id, rule_id, minute, stage, bucket, shard, entered, passed, passed_seconds
-    )
-    select
-        c.user_id, c.rule_id, date_trunc('minute', now()), c.stage,
-        least(greatest(ceil(ln(greatest(c.seconds, 0.01) / 0.01) / 0.1823215567939546), 0), 110)::smallint as bucket,
-        v_shard, sum(c.entered), sum(c.passed), sum(c.seconds)
-    from new_states as n
-    inner join old_states as o on o.id = n.id and o.current_stage <> n.current_stage
-    cross join lateral (
-        values
-        (n.user_id, n.rule_id, n.current_stage, 1, 0, 0::double precision),
-        (o.user_id, o.rule_id, o.current_stage, 0, 1, extract(epoch from n.stage_entered_at - o.stage_entered_at)::double precision)
-    ) as c (user_id, rule_id, stage, entered, passed, seconds)
-    group by c.user_id, c.rule_id, c.stage, bucket
-    order by c.rule_id, c.stage, bucket
-    on conflict (rule_id, minute, stage, bucket, shard) do update
-        set
-            entered = m.entered + excluded.entered,
-            passed = m.passed + excluded.passed,
-            passed_seconds = m.passed_seconds + excluded.passed_seconds;
-    return null;
-end;
-$$;
-
-comment on function public.tally_moves() is 'Keeps ai_automation_stage_counts and ai_automation_stage_minutes when contacts move.';
-
-create or replace trigger tally_moves
-after update on public.ai_automation_contact_states
-referencing old table as old_states new table as new_states
-for each statement execute function public.tally_moves();
-
 create or replace function public.tally_arrivals()
 returns trigger
 language plpgsql
@@ -119,15 +50,15 @@ declare
     v_shard smallint := public.own_shard();
 begin
     insert into public.ai_automation_stage_counts as k (
-        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds
+        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
     )
-    select n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason, v_shard, count(*), sum(extract(epoch from n.stage_entered_at))
+    select n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason, v_shard, count(*), sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)
     from new_states as n
     where n.quarter >= v_since
     group by n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason
     order by n.rule_id, n.quarter, n.current_stage, n.end_reason
     on conflict (rule_id, quarter, stage, reason, shard) do update
-        set contacts = k.contacts + excluded.contacts, entered_seconds = k.entered_seconds + excluded.entered_seconds;
+        set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms;
 
     insert into public.ai_automation_stage_minutes as m (user_id, rule_id, minute, stage, bucket, shard, entered)
     select n.user_id, n.rule_id, date_trunc('minute', now()), n.current_stage, 0, v_shard, count(*)
@@ -158,16 +89,16 @@ declare
     v_shard smallint := public.own_shard();
 begin
     insert into public.ai_automation_stage_counts as k (
-        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds
+        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
     )
-    select o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason, v_shard, -count(*), -sum(extract(epoch from o.stage_entered_at))
+    select o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason, v_shard, -count(*), -sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)
     from old_states as o
     inner join public.ai_automation_rules as r on r.id = o.rule_id
     where o.quarter >= v_since
     group by o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason
     order by o.rule_id, o.quarter, o.current_stage, o.end_reason
     on conflict (rule_id, quarter, stage, reason, shard) do update
-        set contacts = k.contacts + excluded.contacts, entered_seconds = k.entered_seconds + excluded.entered_seconds;
+        set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms;
     return null;
 end;
 $$;
@@ -189,8 +120,8 @@ declare
 begin
     lock table public.ai_automation_contact_states in share row exclusive mode;
     delete from public.ai_automation_stage_counts;
-    insert into public.ai_automation_stage_counts (user_id, rule_id, quarter, stage, reason, shard, contacts, entered_seconds)
-    select s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason, 0, count(*), sum(extract(epoch from s.stage_entered_at))
+    insert into public.ai_automation_stage_counts (user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms)
+    select s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason, 0, count(*), sum((date_part('epoch', s.stage_entered_at) * 1000)::bigint)
     from public.ai_automation_contact_states as s
     where s.quarter >= public.monitor_since()
     group by s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason;

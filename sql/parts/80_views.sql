@@ -123,7 +123,7 @@ cross join lateral ( -- noqa: ST05
         select
             n.stage,
             sum(n.contacts) as contacts,
-            sum(n.entered_seconds) as entered_seconds
+            sum(n.entered_ms) as entered_ms
         from public.ai_automation_stage_counts as n
         where n.rule_id = r.id and n.quarter >= (select public.monitor_since())
         group by n.stage
@@ -133,7 +133,7 @@ cross join lateral ( -- noqa: ST05
         g.stage,
         g.position,
         coalesce(t.contacts, 0) as contacts,
-        case when t.contacts > 0 then greatest(extract(epoch from now()) - t.entered_seconds / t.contacts, 0) end as average_seconds,
+        case when t.contacts > 0 then greatest(extract(epoch from now()) - t.entered_ms / t.contacts / 1000, 0) end as average_seconds,
         extract(epoch from now() - o.stage_entered_at) as oldest_seconds,
         p.passed as passed_last_hour,
         p.mean_seconds as mean_seconds_last_hour,

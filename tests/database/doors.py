@@ -166,6 +166,7 @@ FOR_NOBODY = {
     "drop_history_days": {"p_before": "2026-01-01"},
     "end_sequences_on_reply": {},
     "forget_deleted_contacts": {},
+    "keep_books": {},
     "keep_follow_ups": {},
     "make_history_days": {"p_from": "2026-01-01", "p_until": "2026-01-01"},
     "moment_or_null": {"p_text": "now"},
@@ -178,9 +179,6 @@ FOR_NOBODY = {
     "stamp_rule": {},
     "sum_up_minutes": {"p_limit": 9},
     "tally_arrivals": {},
-    "tally_daily_usage": {},
     "tally_departures": {},
-    "tally_moves": {},
-    "tally_runs": {},
 }
 FUNCTIONS = {**FOR_EVERYBODY, **FOR_OWNERS, **FOR_WORKERS, **FOR_NOBODY}

@@ -1,0 +1,222 @@
+-- The books that a set of moves changes: counts, minutes, runs and daily limits. One trigger, because each costs as much
+-- for being called as for what it writes. Rows are written in key order, so that two workers never wait in a circle.
+
+-- A run counts how its contacts left the flight; a contact queued by a later run no longer concerns the earlier one.
+-- A place in the daily limit is taken when quota_day is set, and given back when it is cleared, unless the message went
+-- out or may have: a failed contact that still holds its place is one whose outcome nobody knows.
+create or replace function public.keep_books()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_since timestamptz;
+    v_shard smallint;
+    v_moved boolean;
+    v_landed boolean;
+    v_places boolean;
+    v_sent boolean;
+begin
+    select
+        bool_or((n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason)),
+        bool_or((n.current_stage <= 'sending') <> (o.current_stage <= 'sending')),
+        bool_or(n.quota_day is distinct from o.quota_day),
+        bool_or(n.current_stage = 'sent' and o.current_stage = 'sending')
+    into v_moved, v_landed, v_places, v_sent
+    from new_states as n
+    inner join old_states as o on o.id = n.id;
+
+    if v_moved then
+        v_since := public.monitor_since();
+        v_shard := public.own_shard();
+        -- Moves that are alike are put together first: a batch is one or two kinds of move.
+        with kind as materialized (
+            select
+                n.user_id, n.rule_id, n.quarter, n.current_stage as stage, n.end_reason as reason,
+                o.quarter as old_quarter, o.current_stage as old_stage, o.end_reason as old_reason,
+                least(greatest(ceil(
+                    ln(greatest(date_part('epoch', n.stage_entered_at - o.stage_entered_at), 0.01) / 0.01) / 0.1823215567939546
+                ), 0), 110)::smallint as bucket,
+                count(*) as contacts,
+                case when n.current_stage <> o.current_stage then count(*) else 0 end as moves,
+                sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)::bigint as entered_ms,
+                sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)::bigint as old_entered_ms,
+                sum(date_part('epoch', n.stage_entered_at - o.stage_entered_at)) as seconds
+            from new_states as n
+            inner join old_states as o on o.id = n.id
+            where (n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason)
+            group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+        ),
+
+        change as materialized (
+            select c.user_id, c.rule_id, c.quarter, c.stage, c.reason, c.contacts, c.entered_ms, c.bucket, c.entered, c.passed, c.seconds
+            from kind as k
+            cross join lateral (
+                values
+                (
+                    k.user_id, k.rule_id, k.quarter, k.stage, k.reason, k.contacts, k.entered_ms,
+                    0::smallint, k.moves, 0, 0
+                ),
+                (
+                    k.user_id, k.rule_id, k.old_quarter, k.old_stage, k.old_reason, -k.contacts, -k.old_entered_ms,
+                    k.bucket, 0, k.moves, k.seconds
+                )
+            ) as c (user_id, rule_id, quarter, stage, reason, contacts, entered_ms, bucket, entered, passed, seconds)
+        ),
+
+        counted as (
+            insert into public.ai_automation_stage_counts as k (
+                user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
+            )
+            select c.user_id, c.rule_id, c.quarter, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.entered_ms)
+            from change as c
+            where c.quarter >= v_since
+            group by c.user_id, c.rule_id, c.quarter, c.stage, c.reason
+            order by c.rule_id, c.quarter, c.stage, c.reason
+            on conflict (rule_id, quarter, stage, reason, shard) do update
+                set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms
+        )
+
+        insert into public.ai_automation_stage_minutes as m (
+            user_id, rule_id, minute, stage, bucket, shard, entered, passed, passed_seconds
+        )
+        select
+            c.user_id, c.rule_id, date_trunc('minute', now()), c.stage, c.bucket, v_shard,
+            sum(c.entered), sum(c.passed), sum(c.seconds)
+        from change as c
+        where c.entered + c.passed > 0
+        group by c.user_id, c.rule_id, c.stage, c.bucket
+        order by c.rule_id, c.stage, c.bucket
+        on conflict (rule_id, minute, stage, bucket, shard) do update
+            set
+                entered = m.entered + excluded.entered,
+                passed = m.passed + excluded.passed,
+                passed_seconds = m.passed_seconds + excluded.passed_seconds;
+    end if;
+
+    if v_landed then
+        with changed as (
+            select
+                n.run_id,
+                sum((n.current_stage = 'sent')::int - (o.current_stage = 'sent')::int) as sent,
+                sum((n.current_stage = 'skipped')::int - (o.current_stage = 'skipped')::int) as skipped,
+                sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
+            from new_states as n
+            inner join old_states as o on o.id = n.id and o.run_id = n.run_id
+            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending')
+            group by n.run_id
+        ),
+
+        held as (
+            select r.id
+            from public.ai_automation_runs as r
+            inner join changed as c on c.run_id = r.id
+            order by r.id
+            for update of r
+        )
+
+        update public.ai_automation_runs as r
+        set
+            sent = r.sent + c.sent,
+            skipped = r.skipped + c.skipped,
+            failed = r.failed + c.failed,
+            finished_at = case when r.sent + c.sent + r.skipped + c.skipped + r.failed + c.failed = r.total then now() end
+        from held as h
+        inner join changed as c on c.run_id = h.id
+        where r.id = h.id;
+    end if;
+
+    if v_places then
+        insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, reserved)
+        select n.user_id, n.rule_id, n.quota_day, count(*)
+        from new_states as n
+        inner join old_states as o on o.id = n.id
+        where n.quota_day is not null and o.quota_day is distinct from n.quota_day
+        group by n.user_id, n.rule_id, n.quota_day
+        order by n.rule_id, n.quota_day
+        on conflict (rule_id, day) do update set reserved = u.reserved + excluded.reserved;
+
+        with given_back as (
+            select o.rule_id, o.quota_day, count(*) as places
+            from new_states as n
+            inner join old_states as o on o.id = n.id
+            where
+                o.quota_day is not null and n.quota_day is distinct from o.quota_day
+                and o.current_stage not in ('sent', 'failed')
+            group by o.rule_id, o.quota_day
+        ),
+
+        held as (
+            select u.rule_id, u.day
+            from public.ai_automation_daily_usage as u
+            inner join given_back as g on g.rule_id = u.rule_id and g.quota_day = u.day
+            order by u.rule_id, u.day
+            for update of u
+        )
+
+        update public.ai_automation_daily_usage as u
+        set reserved = u.reserved - g.places
+        from held as h
+        inner join given_back as g on g.rule_id = h.rule_id and g.quota_day = h.day
+        where u.rule_id = h.rule_id and u.day = h.day;
+    end if;
+
+    if v_sent then
+        insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, sent)
+        select n.user_id, n.rule_id, timezone(r.time_zone, now())::date as day, count(*)
+        from new_states as n
+        inner join old_states as o on o.id = n.id and o.current_stage = 'sending'
+        inner join public.ai_automation_rules as r on r.id = n.rule_id
+        where n.current_stage = 'sent'
+        group by n.user_id, n.rule_id, timezone(r.time_zone, now())::date
+        order by n.rule_id, day
+        on conflict (rule_id, day) do update set sent = u.sent + excluded.sent;
+    end if;
+    return null;
+end;
+$$;
+
+create or replace trigger keep_books
+after update on public.ai_automation_contact_states
+referencing old table as old_states new table as new_states
+for each statement execute function public.keep_books();
+
+-- A person may delete a contact at any time. What it held goes with it: its place in the run and, unless a message is or
+-- may be out, in the daily limit.
+create or replace function public.forget_deleted_contacts()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update public.ai_automation_runs as r
+    set
+        total = r.total - g.contacts,
+        finished_at = case when r.sent + r.skipped + r.failed = r.total - g.contacts then now() end
+    from (
+        select o.run_id, count(*) as contacts from old_states as o where o.current_stage <= 'sending' group by o.run_id
+    ) as g
+    where r.id = g.run_id;
+
+    update public.ai_automation_daily_usage as u
+    set reserved = u.reserved - g.places
+    from (
+        select o.rule_id, o.quota_day, count(*) as places
+        from old_states as o
+        where o.quota_day is not null and o.current_stage < 'sending'
+        group by o.rule_id, o.quota_day
+    ) as g
+    where u.rule_id = g.rule_id and u.day = g.quota_day;
+    return null;
+end;
+$$;
+
+create or replace trigger forget_deleted_contacts
+after delete on public.ai_automation_contact_states
+referencing old table as old_states
+for each statement execute function public.forget_deleted_contacts();
+
+comment on function public.keep_books() is
+'Keeps ai_automation_stage_counts, ai_automation_stage_minutes, ai_automation_runs and ai_automation_daily_usage when contacts move, so that they add up at every moment.';
+comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted.';
