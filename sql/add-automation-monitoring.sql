@@ -2283,7 +2283,11 @@ declare
         select s.id
         from public.ai_automation_contact_states as s
         inner join public.ai_automation_rules as r on r.id = s.rule_id
-        where s.current_stage = 'ready_to_send' and s.due_at <= now() and r.review_before_send and s.approved_at is null
+        inner join public.facebook_pages as p on p.id = s.page_id
+        where
+            s.current_stage = 'ready_to_send' and s.due_at <= now() and r.review_before_send and s.approved_at is null
+            -- A message is not thrown away because Facebook asked its page to wait.
+            and (p.paused_until is null or p.paused_until <= now())
         order by s.due_at, s.id
         limit p_limit
         for no key update of s skip locked

@@ -141,6 +141,17 @@ def test_a_message_that_waits_for_approval_is_left_alone(world, page, worker):
     assert state_of(world, contact)["current_stage"] == "ready_to_send"
 
 
+def test_a_message_in_review_is_not_thrown_away_while_its_page_waits(world, page, worker):
+    rule, contact = world.rule(page, review_before_send=True), world.contact(page)
+    claimed_for_sending(world, worker, rule)
+    change(world, "facebook_pages", page, paused_until=ago(minutes=-5))
+    world.connection.execute("update public.ai_automation_contact_states set due_at = now()")
+
+    worker.claim("ready_to_send")
+
+    assert state_of(world, contact)["current_stage"] == "ready_to_send"
+
+
 def test_switching_off_and_on_again_loses_nobody(world, page, worker):
     rule, _ = world.rule(page), world.contact(page)
     run_now(world, rule)
