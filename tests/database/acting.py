@@ -80,11 +80,11 @@ class Worker:
 
     def record(self, jobs: Sequence[Row], to: str, **fields: Any) -> list[Row]:
         """Writes down that each of the jobs went to stage `to`."""
-        return call(
-            self.connection,
-            "record_outcomes",
-            p_outcomes=Jsonb([outcome(job, to, **fields) for job in jobs]),
-        )
+        return self.tell([outcome(job, to, **fields) for job in jobs])
+
+    def tell(self, outcomes: Sequence[Row]) -> list[Row]:
+        """Writes results down, whatever they say."""
+        return call(self.connection, "record_outcomes", p_outcomes=Jsonb(list(outcomes)))
 
     def write(self, limit: int = 1000) -> list[Row]:
         """Has a message written for every eligible contact."""

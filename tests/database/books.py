@@ -1,8 +1,6 @@
 """This file is where the books of an automation are counted again, from the rows themselves."""
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
 
 from pipeline.stages import IN_FLIGHT, MOVES, Stage
 from tests.builders import Row, World
@@ -16,77 +14,15 @@ def stages(world: World, rule: Row) -> dict[int, str]:
     return {state["id"]: state["current_stage"] for state in world.rows(STATES, rule["id"])}
 
 
-def token(world: World, job: Row) -> Any:
-    """The lease token that counts for a contact now."""
-    query = "select lease_token from public.ai_automation_contact_states where id = %s"
-    rows = world.rows(query, job["state_id"])
-    return rows[0]["lease_token"] if rows else None
-
-
-def contacts_of(world: World, state_ids: list[int]) -> list[Row]:
-    """The contacts behind states."""
-    return world.rows(
-        "select contact_id as id from public.ai_automation_contact_states where id = any(%s)",
-        state_ids,
+def check_flow(world: World, rule: Row, states: list[Row]) -> None:
+    """Who came in and did not go out is there."""
+    there = Counter(state["current_stage"] for state in states)
+    flow = world.rows(
+        "select stage::text, sum(entered - passed) as contacts"
+        " from public.ai_automation_stage_minutes where rule_id = %s group by stage",
+        rule["id"],
     )
-
-
-@dataclass
-class Books:
-    """What only a witness knows: messages sent, contacts that are gone."""
-
-    sent: int = 0
-    stale: int = 0
-    kept: int = 0
-    gone: Counter[str] = field(default_factory=Counter)
-    seen: set[tuple[str, str]] = field(default_factory=set)
-
-    def delete(self, world: World, state_ids: list[int]) -> None:
-        """Deletes the contacts, and remembers what they leave behind."""
-        for state in world.rows(
-            "select * from public.ai_automation_contact_states where id = any(%s)", state_ids
-        ):
-            self.gone[state["current_stage"]] += 1
-            self.kept += state["quota_day"] is not None and state["current_stage"] in (
-                "sending",
-                "failed",
-            )
-            world.rows(
-                "delete from public.contacts where id = %s returning id", state["contact_id"]
-            )
-
-    def check(self, world: World, rule: Row, limit: int) -> None:
-        """Every count equals a recount, and every history is whole."""
-        states = world.rows(STATES, rule["id"])
-        check_runs(world, rule, states)
-        check_cards(world, rule, states)
-        check_histories(world, rule, states)
-        check_attempts(world, rule, states)
-        self.check_flow(world, rule, states)
-        self.check_quota(world, rule, states, limit)
-
-    def check_flow(self, world: World, rule: Row, states: list[Row]) -> None:
-        """Who came in and did not go out is there, or is deleted."""
-        there = Counter(state["current_stage"] for state in states) + self.gone
-        flow = world.rows(
-            "select stage::text, sum(entered - passed) as contacts"
-            " from public.ai_automation_stage_minutes where rule_id = %s group by stage",
-            rule["id"],
-        )
-        assert {row["stage"]: row["contacts"] for row in flow if row["contacts"]} == there
-
-    def check_quota(self, world: World, rule: Row, states: list[Row], limit: int) -> None:
-        """Places taken are messages sent, contacts on their way, and messages that may be out."""
-        holding = sum(
-            state["quota_day"] is not None and state["current_stage"] not in ("sent", "completed")
-            for state in states
-        )
-        [usage] = world.rows(
-            "select coalesce(sum(reserved), 0) as reserved"
-            " from public.ai_automation_daily_usage where rule_id = %s",
-            rule["id"],
-        )
-        assert usage["reserved"] == self.sent + self.kept + holding <= limit
+    assert {row["stage"]: row["contacts"] for row in flow if row["contacts"]} == there
 
 
 def check_runs(world: World, rule: Row, states: list[Row]) -> None:
@@ -96,25 +32,6 @@ def check_runs(world: World, rule: Row, states: list[Row]) -> None:
         in_flight = flying[run["id"]]
         assert run["total"] == run["sent"] + run["skipped"] + run["failed"] + in_flight
         assert (run["finished_at"] is not None) == (in_flight == 0)
-
-
-def check_cards(world: World, rule: Row, states: list[Row]) -> None:
-    """The monitor's numbers are what a person would count; all of it is younger than 24 hours."""
-    there = Counter(state["current_stage"] for state in states)
-    expected = {stage.value: there[stage] for stage in Stage}
-    summary = world.rows(
-        "select stage::text, contacts from public.automation_stage_summary"
-        " where rule_id = %s order by position",
-        rule["id"],
-    )
-    [stats] = world.rows(
-        "select * from public.automation_live_stats where rule_id = %s", rule["id"]
-    )
-    assert [(row["stage"], row["contacts"]) for row in summary] == list(expected.items())
-    assert {stage: stats[stage] for stage in expected} == expected
-    assert stats["total"] == len(states)
-    check_counts(world, rule)
-    assert stats["in_flight"] == sum(there[stage] for stage in IN_FLIGHT)
 
 
 COUNTED = """

@@ -75,7 +75,7 @@ def test_every_book_is_right(upgraded):
         books.check_runs(past.world, rule, states)
         books.check_histories(past.world, rule, states)
         books.check_attempts(past.world, rule, states)
-        books.Books().check_flow(past.world, rule, states)
+        books.check_flow(past.world, rule, states)
         books.check_counts(past.world, rule)
 
 
