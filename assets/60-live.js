@@ -11,8 +11,7 @@
     return {
       root, rev: "", seq: 0, waiting: 0, askedAt: 0, nextAt: 0, again: false, dataAt: 0, skew: 0, problem: null,
       dirty: false, settle: true, waits: 0, said: "", saidAt: 0,
-      stage: root ? root.dataset.stageFilter : "", search: root ? byId("contact-search").value : "",
-      cause: root && "causeFilter" in root.dataset ? root.dataset.causeFilter : null, offset: 0,
+      stage: root ? root.dataset.stageFilter : "", search: root ? byId("contact-search").value : "", offset: 0,
     };
   }
 
@@ -29,8 +28,7 @@
     state.waiting = ++state.seq;
     state.askedAt = at;
     state.again = false;
-    const request = { seq: state.seq, rev: state.rev, rule_id: state.root.dataset.ruleId, stage: state.stage, search: state.search, offset: state.offset, now: person };
-    return state.cause === null ? request : { ...request, cause: state.cause };
+    return { seq: state.seq, rev: state.rev, rule_id: state.root.dataset.ruleId, stage: state.stage, search: state.search, offset: state.offset, now: person };
   }
 
   function wake(after) {
@@ -98,7 +96,7 @@
     byId("paging").hidden = matching <= PER_PAGE;
     byId("page-back").disabled = state.offset === 0;
     byId("page-on").disabled = state.offset + listed >= matching;
-    const filtered = state.stage || state.search || state.cause !== null;
+    const filtered = state.stage || state.search;
     const nobody = byId("nobody");
     nobody.hidden = listed > 0;
     put(nobody, filtered ? "No contact fits this filter." : "Nobody is on the way. Press “Run now” to queue every contact that matches.");
@@ -152,7 +150,6 @@
     const query = new URLSearchParams();
     if (state.stage) query.set("stage", state.stage);
     if (state.search) query.set("q", state.search);
-    if (state.cause !== null) query.set("cause", state.cause);
     history.replaceState(history.state, "", location.pathname + (String(query) ? "?" + query : ""));
     askNow();
   }

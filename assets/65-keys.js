@@ -9,10 +9,11 @@
     byId("contact-search").value = text;
     window.dash_clientside.set_props("contact-search", { value: text });
   };
-  const filterNow = () => { const { stage, search, cause } = live.state(); return cause === null ? { stage, search } : { stage, search, cause }; };
-  const showCause = (cause) => { setSearch(""); live.filter({ stage: "failed", search: "", cause }); };
-  const toStage = (stage) => live.filter({ stage: live.state().stage === stage ? "" : stage, cause: null });
-  const clear = () => { setSearch(""); live.filter({ stage: "", search: "", cause: null }); };
+  const filterNow = () => { const { stage, search } = live.state(); return { stage, search }; };
+  const ofCause = (code) => "cause:" + (code || "none");
+  const showCause = (code) => { setSearch(ofCause(code)); live.filter({ stage: "failed", search: ofCause(code) }); };
+  const toStage = (stage) => live.filter({ stage: live.state().stage === stage ? "" : stage });
+  const clear = () => { setSearch(""); live.filter({ stage: "", search: "" }); };
 
   const BY_ID = {
     "clear-stage": clear,
@@ -30,7 +31,7 @@
     approve: (button) => (cards.row(idOf(button)).cut ? sheets.review(idOf(button), false) : press(button)),
     again: (button) => sheets.sendAgain(idOf(button)),
     "show-cause": (button) => showCause(button.dataset.cause),
-    "retry-cause": (button) => many.preview("retry", { stage: "failed", cause: button.dataset.cause }, button.dataset.twice),
+    "retry-cause": (button) => many.preview("retry", { stage: "failed", search: ofCause(button.dataset.cause) }, button.dataset.twice),
   };
   const idOf = (node) => Number(node.closest("[data-state-id]").dataset.stateId);
 

@@ -29,7 +29,8 @@ STAGES = (("queued", 30), ("ready_to_send", 20), ("sent", 40), ("failed", 5), ("
 MOVES = """
     with chosen as (
         select id from public.ai_automation_contact_states
-        where rule_id = %s and current_stage in ('queued', 'skipped') order by updated_at, id limit %s
+        where rule_id = %s and current_stage in ('queued', 'skipped')
+        order by updated_at, id limit %s
     )
     update public.ai_automation_contact_states as s
     set current_stage = case s.current_stage

@@ -84,7 +84,7 @@ async def many(feed: Feed, wish: Row, rule_id: str) -> Row:
     if step == "preview":
         ask = Ask.of({**wish, "rule_id": rule_id}) or Ask(rule_id)
         action = "retry" if wish.get("action") == "retry" else "cancel"
-        return await feed.preview_bulk(rule_id, action, ask.stage, ask.search, ask.cause)
+        return await feed.preview_bulk(rule_id, action, ask.stage, ask.search)
     bulk_id = _uuid(wish.get("id"))
     if step == "go":
         return await feed.advance_bulk(bulk_id, BATCH)

@@ -32,10 +32,9 @@ FRESH_SECONDS = 0.8
 OTHERS_SECONDS = 60.0
 
 
-async def layout(rule_id: str = "", stage: str = "", q: str = "", **more: str) -> Component:
+async def layout(rule_id: str = "", stage: str = "", q: str = "", **_: str) -> Component:
     """The frame with its first data, so that nothing flashes empty."""
-    wish = {"rule_id": rule_id, "stage": stage, "search": q, "cause": more.get("cause")}
-    ask = Ask.of(wish) or Ask(rule_id)
+    ask = Ask.of({"rule_id": rule_id, "stage": stage, "search": q}) or Ask(rule_id)
     try:
         answer = await look(ask)
     except FeedError as error:
@@ -64,7 +63,7 @@ async def look(ask: Ask) -> dict[str, Any]:
 
 async def read(feed: Feed, ask: Ask) -> tuple[Drawn, float] | None:
     """One snapshot, drawn; None when there is no such rule for this person."""
-    snapshot = await feed.snapshot(ask.rule_id, ask.stage, ask.search, PER_PAGE, ask.offset)
+    snapshot = await feed.snapshot(ask.rule_id, ask.stage, ask.search, (PER_PAGE, ask.offset))
     if snapshot is None:
         return None
     snapshot["others"] = OTHERS.at_hand(

@@ -59,9 +59,12 @@ class Feed(RuleActions):
         return found
 
     async def snapshot(
-        self, rule_id: str, stage: str = "", search: str = "", limit: int = 100, offset: int = 0
+        self, rule_id: str, stage: str = "", search: str = "", page: tuple[int, int] = (100, 0)
     ) -> Row | None:
-        """All that the monitor shows, of one moment; None when there is no such rule for you."""
+        """All that the monitor shows, of one moment; None when there is no such rule for you.
+
+        `page` is how many contacts of the list, after how many. A search may say cause:code.
+        """
         if not is_uuid(rule_id):
             return None
         answer = await self._call(
@@ -69,8 +72,8 @@ class Feed(RuleActions):
             p_rule_id=rule_id,
             p_stage=stage or None,
             p_search=search or None,
-            p_limit=limit,
-            p_offset=offset,
+            p_limit=page[0],
+            p_offset=page[1],
         )
         return dict(answer) if answer else None
 
@@ -104,7 +107,7 @@ class Feed(RuleActions):
         await self._call("reject_message", p_state_id=state_id, p_reason=reason or None)
 
     async def preview_bulk(
-        self, rule_id: str, action: str, stage: str = "", search: str = "", cause: str | None = None
+        self, rule_id: str, action: str, stage: str = "", search: str = ""
     ) -> Row:
         """How many contacts of a filter `action` would change; keeps exactly them under an id."""
         answer = await self._call(
@@ -113,7 +116,6 @@ class Feed(RuleActions):
             p_action=action,
             p_stage=stage or None,
             p_search=search or None,
-            p_reason=cause,
         )
         return dict(answer)
 

@@ -13,7 +13,6 @@ class Ask:
     rule_id: str
     stage: str = ""
     search: str = ""
-    cause: str | None = None
     offset: int = 0
     rev: str = ""
     seq: int = 0
@@ -29,7 +28,6 @@ class Ask:
             data["rule_id"],
             stage if stage in list(Stage) else "",
             text(data.get("search")),
-            text(data["cause"], 60) if isinstance(data.get("cause"), str) else None,
             whole(data.get("offset")),
             text(data.get("rev"), 40),
             whole(data.get("seq")),
@@ -37,9 +35,9 @@ class Ask:
         )
 
     @property
-    def view(self) -> tuple[str, str, str, str | None, int]:
+    def view(self) -> tuple[str, str, str, int]:
         """What is looked at, whoever looks and whatever they have already."""
-        return (self.rule_id, self.stage, self.search, self.cause, self.offset)
+        return (self.rule_id, self.stage, self.search, self.offset)
 
 
 def text(value: Any, most: int = 200) -> str:

@@ -22,8 +22,6 @@ FACTS = ("avg", "p95", "oldest", "in · out")
 def frame(ask: Ask, answer: dict[str, Any]) -> Component:
     """Few Dash components on purpose: each costs browser time at every tick."""
     counts = [row["n"] for row in answer["stages"]]
-    chosen = {"data-stage-filter": ask.stage}
-    chosen |= {} if ask.cause is None else {"data-cause-filter": ask.cause}
     return html.Div(
         [
             dcc.Store(id="live-rule", data=ask.rule_id),
@@ -48,7 +46,7 @@ def frame(ask: Ask, answer: dict[str, Any]) -> Component:
             html.Div(id="sheets"),
         ],
         id="monitor",
-        **attrs({"data-rule-id": ask.rule_id, **chosen}),
+        **attrs({"data-rule-id": ask.rule_id, "data-stage-filter": ask.stage}),
     )
 
 

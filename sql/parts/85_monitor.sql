@@ -16,6 +16,32 @@ $$;
 
 comment on function public.worker_health() is 'How many workers are alive (heard of within 15 s), and when the last one was heard of; no names.';
 
+-- A search is words and, if it says cause:code, one cause; cause:none is the empty one.
+create or replace function public.search_cause(p_search text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select case c.code when 'none' then '' else c.code end
+    from (select lower(substring(p_search from '(?i)(?:^|\s)cause:([a-z0-9_]+)')) as code) as c;
+$$;
+
+comment on function public.search_cause(text) is
+'The reason_code or error_code that a search of the monitor asks for by cause:code; null when it asks for none.';
+
+create or replace function public.search_pattern(p_search text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select '%' || regexp_replace(nullif(btrim(w.words), ''), '([\\%_])', '\\\1', 'g') || '%'
+    from (select regexp_replace(p_search, '(^|\s)cause:[a-z0-9_]+', '', 'gi') as words) as w;
+$$;
+
+comment on function public.search_pattern(text) is 'What the words of a search look like for ilike; null when there are none.';
+
 create or replace function public.monitor_contacts(
     p_rule_id uuid, p_stage text, p_search text, p_limit integer, p_offset integer
 )
@@ -24,7 +50,11 @@ language sql
 stable
 set search_path = ''
 as $$
-    with since as (
+    with asked as materialized (
+        select public.search_cause(p_search) as cause, public.search_pattern(p_search) as pattern
+    ),
+
+    since as (
         select g.stage_rank, case when g.stage_rank between 1 and 6 then '-infinity' else public.monitor_since() end as moment
         from (
             values
@@ -37,27 +67,30 @@ as $$
     -- Stage by stage and each from its newest, so that a page is read in the order of an index.
     unsearched as (
         select k.id, k.stage_rank, k.stage_entered_at
-        from since as n
+        from asked as q
+        cross join since as n
         cross join lateral (
             select s.id, s.stage_rank, s.stage_entered_at
             from public.ai_automation_contact_states as s
-            where s.rule_id = p_rule_id and s.stage_rank = n.stage_rank and s.stage_entered_at >= n.moment
+            where
+                s.rule_id = p_rule_id and s.stage_rank = n.stage_rank and s.stage_entered_at >= n.moment
+                and (q.cause is null or s.end_reason = q.cause)
             order by s.stage_entered_at desc, s.id
             limit least(greatest(p_limit, 1), 100) + greatest(p_offset, 0)
         ) as k
-        where nullif(btrim(p_search), '') is null
+        where q.pattern is null
     ),
 
     searched as materialized (
         select a.state_id as id, s.stage_rank, s.stage_entered_at
-        from public.active_automation_contacts as a
+        from asked as q
+        inner join public.active_automation_contacts as a on q.pattern is not null
         inner join public.ai_automation_contact_states as s on s.id = a.state_id
         where
-            nullif(btrim(p_search), '') is not null
-            and a.rule_id = p_rule_id
+            a.rule_id = p_rule_id
             and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
-            and concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message)
-            ilike '%' || regexp_replace(btrim(p_search), '([\\%_])', '\\\1', 'g') || '%'
+            and (q.cause is null or s.end_reason = q.cause)
+            and concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message) ilike q.pattern
     ),
 
     page as (
@@ -73,13 +106,15 @@ as $$
 
     select jsonb_build_object(
         'matching', case
-            when nullif(btrim(p_search), '') is not null then (select count(*) from searched)
+            when (select q.pattern from asked as q) is not null then (select count(*) from searched)
             else (
                 select coalesce(sum(c.contacts), 0)
-                from public.ai_automation_stage_counts as c
+                from asked as q
+                cross join public.ai_automation_stage_counts as c
                 where
                     c.rule_id = p_rule_id and c.quarter >= public.monitor_since()
                     and (p_stage is null or c.stage = p_stage::public.automation_stage)
+                    and (q.cause is null or c.reason = q.cause)
             )
         end,
         'contacts', coalesce((
@@ -89,16 +124,23 @@ as $$
                 'error_code', p.error_code, 'error_message', p.error_message, 'error_hint', p.error_hint,
                 'message', p.generated_message, 'next_send_at', p.next_send_at, 'next_check_at', p.next_check_at,
                 'generation_time_ms', p.generation_time_ms, 'tokens', p.tokens, 'follow_up_count', p.follow_up_count,
-                'max_follow_ups', p.max_follow_ups, 'attempt', p.attempt, 'lost', p.lost
+                'max_follow_ups', p.max_follow_ups, 'attempt', p.attempt, 'lost', p.lost,
+                'review', p.current_stage = 'ready_to_send' and r.review_before_send and s.approved_at is null,
+                'window_closes_at', case
+                    when p.current_stage = 'ready_to_send' and r.review_before_send and s.approved_at is null
+                        then (select c.last_inbound_at + interval '24 hours' from public.contacts as c where c.id = s.contact_id)
+                end
             ) order by l.stage_rank, l.stage_entered_at desc, l.id)
             from page as l
             inner join public.active_automation_contacts as p on p.state_id = l.id
+            inner join public.ai_automation_contact_states as s on s.id = l.id
+            inner join public.ai_automation_rules as r on r.id = p_rule_id
         ), '[]'::jsonb)
     );
 $$;
 
 comment on function public.monitor_contacts(uuid, text, text, integer, integer) is
-'One page of the monitor''s list, failed first, then what is closest to being sent; matching is the true number behind it.';
+'One page of the monitor''s list, failed first, then what is closest to being sent; matching is the true number behind it. p_search may name a cause: search_cause.';
 
 create or replace function public.monitor_reasons(p_rule_id uuid, p_stages public.automation_stage[])
 returns table (reason text, contacts bigint)
@@ -154,6 +196,14 @@ as $$
         ),
         'totals', jsonb_build_object('in_flight', l.in_flight, 'total', l.total, 'matching', x.found -> 'matching'),
         'contacts', x.found -> 'contacts',
+        'to_review', case
+            when r.review_before_send then (
+                select count(*)
+                from public.ai_automation_contact_states as s
+                where s.rule_id = r.id and s.stage_rank = 2 and s.approved_at is null
+            )
+            else 0
+        end,
         'going_out_next', coalesce((
             select jsonb_agg(jsonb_build_object('name', n.sender_name, 'next_send_at', n.next_send_at) order by n.next_send_at)
             from (

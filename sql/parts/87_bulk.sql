@@ -99,16 +99,18 @@ set search_path = ''
 as $$
     select coalesce(array_agg(a.state_id order by a.state_id), '{}')
     from public.active_automation_contacts as a
+    inner join public.ai_automation_contact_states as s on s.id = a.state_id
     inner join public.ai_automation_rules as r on r.id = a.rule_id
     inner join public.facebook_pages as g on g.id = r.page_id
     where
         a.rule_id = p_rule_id and a.user_id = (select auth.uid())
         and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
-        and (p_reason is null or p_reason = coalesce(case a.current_stage when 'failed' then a.error_code else a.reason_code end, ''))
+        and (p_reason is null or s.end_reason = p_reason)
+        and (public.search_cause(p_search) is null or s.end_reason = public.search_cause(p_search))
         and (
-            nullif(btrim(p_search), '') is null
+            public.search_pattern(p_search) is null
             or concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message)
-            ilike '%' || regexp_replace(btrim(p_search), '([\\%_])', '\\\1', 'g') || '%'
+            ilike public.search_pattern(p_search)
         )
         and public.bulk_helps(p_action, a.current_stage, a.reason_code, a.error_code, g.status);
 $$;
@@ -229,12 +231,12 @@ $$;
 comment on function public.stop_bulk(uuid) is 'Ends a bulk action where it is; what was done stays done.';
 
 revoke execute on function
-public.retry_helps(public.automation_stage, text, text, text),
+public.search_cause(text), public.search_pattern(text), public.retry_helps(public.automation_stage, text, text, text),
 public.bulk_helps(text, public.automation_stage, text, text, text), public.bulk_contacts(uuid, text, text, text, text),
 public.preview_bulk(uuid, text, text, text, text), public.advance_bulk(uuid, integer), public.stop_bulk(uuid)
 from public, anon, authenticated, service_role;
 grant execute on function
-public.retry_helps(public.automation_stage, text, text, text),
+public.search_cause(text), public.search_pattern(text), public.retry_helps(public.automation_stage, text, text, text),
 public.bulk_helps(text, public.automation_stage, text, text, text), public.bulk_contacts(uuid, text, text, text, text),
 public.preview_bulk(uuid, text, text, text, text), public.advance_bulk(uuid, integer), public.stop_bulk(uuid)
 to authenticated;

@@ -117,6 +117,8 @@ FOR_OWNERS = {
     },
     "run_preview": {"p_rule_id": "{rule}"},
     "save_page_token": {"p_page_id": "{page}", "p_encrypted_token": "stolen"},
+    "search_cause": {"p_search": "cause:ok"},
+    "search_pattern": {"p_search": "Zoë"},
     "set_rule_enabled": {"p_rule_id": "{rule}", "p_enabled": False},
     "stop_bulk": {"p_id": "{bulk}"},
     "worker_health": {},

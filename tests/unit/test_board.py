@@ -173,8 +173,3 @@ def test_a_browsers_claims_are_cut_to_size():
     )
 
     assert ask == Ask("r", "", "a" * 100)
-
-
-def test_a_cause_may_be_empty_which_is_not_the_same_as_none():
-    assert Ask.of({"rule_id": "r", "cause": ""}).cause == ""
-    assert Ask.of({"rule_id": "r", "cause": 7}).cause is None

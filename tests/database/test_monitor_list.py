@@ -1,0 +1,86 @@
+"""This file is where the monitor's list is filtered by cause, and says what waits for a person."""
+
+import pytest
+
+from tests.builders import ago
+from tests.database.acting import Worker, call_as, change, run_now
+from tests.database.test_bulk import failed
+
+STATES = "ai_automation_contact_states"
+
+
+@pytest.fixture
+def owner(world):
+    return world.user()
+
+
+def look(world, owner, rule, **choice):
+    return call_as(world, owner, "monitor_snapshot", p_rule_id=rule["id"], **choice)
+
+
+def test_one_cause_can_be_listed_alone_and_its_number_is_true(world, owner):
+    rule = world.rule(world.page(owner))
+    failed(world, rule, 2, "not_accepted")
+    failed(world, rule, 3, "outcome_unknown")
+
+    alone = look(world, owner, rule, p_stage="failed", p_search="cause:outcome_unknown", p_limit=2)
+    searched = look(world, owner, rule, p_search="Cause not cause:not_accepted")
+
+    assert alone["totals"]["matching"] == 3
+    assert [row["error_code"] for row in alone["contacts"]] == ["outcome_unknown"] * 2
+    assert [row["error_code"] for row in searched["contacts"]] == ["not_accepted"] * 2
+    assert searched["totals"]["matching"] == 2
+    # The causes themselves are told whatever is listed.
+    assert {row["error_code"]: row["contacts"] for row in alone["failures"]} == {
+        "not_accepted": 2,
+        "outcome_unknown": 3,
+    }
+
+
+def test_a_preview_counts_what_the_list_says(world, owner):
+    rule = world.rule(world.page(owner))
+    failed(world, rule, 2, "not_accepted")
+    failed(world, rule, 3, "outcome_unknown")
+
+    for search in ("", "cause:not_accepted", "CAUSE:outcome_unknown Cause", "cause:none"):
+        listed = look(world, owner, rule, p_stage="failed", p_search=search)
+        shown = call_as(
+            world, owner, "preview_bulk",
+            **{"p_rule_id": rule["id"], "p_action": "retry", "p_stage": "failed"}, p_search=search,
+        )  # fmt: skip
+        assert shown["total"] == listed["totals"]["matching"]
+
+
+def test_a_message_waits_for_review_until_it_is_approved(world, owner):
+    page = world.page(owner)
+    rule = world.rule(page, review_before_send=True)
+    heard = ago(hours=3)
+    world.contact(page, last_inbound_at=heard)
+    run_now(world, rule)
+    worker = Worker(world.connection)
+    worker.check()
+    worker.write()
+
+    before = look(world, owner, rule)
+    [state] = before["contacts"]
+    call_as(world, owner, "approve_message", p_state_id=state["state_id"])
+    after = look(world, owner, rule)
+
+    assert (before["to_review"], state["review"]) == (1, True)
+    assert state["window_closes_at"].startswith(heard.strftime("%Y-%m-%d")[:8])
+    assert (after["to_review"], after["contacts"][0]["review"]) == (0, False)
+
+
+def test_without_the_rules_wish_nothing_waits_for_review(world, owner):
+    page = world.page(owner)
+    rule = world.rule(page)
+    world.contact(page)
+    run_now(world, rule)
+    worker = Worker(world.connection)
+    worker.check()
+    worker.write()
+    change(world, STATES, {"id": look(world, owner, rule)["contacts"][0]["state_id"]}, attempt=1)
+
+    told = look(world, owner, rule)
+
+    assert (told["to_review"], told["contacts"][0]["review"]) == (0, False)
