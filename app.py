@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from api.guard import Guard, Site
 from api.health import Health
 from api.login import Login
+from api.plain_json import PlainJson
 from api.sessions import Sessions
 from pages._components.errors import show_error
 from pages._components.shell import INDEX, STYLES, shell
@@ -77,6 +78,7 @@ def create_server(settings: Settings) -> ASGIApp:
         *Login(settings, http, sessions).routes,
         *Health(settings, http).routes,
     ]
+    fastapi.add_middleware(PlainJson)
     fastapi.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
     fastapi.router.lifespan_context = _lifespan(fastapi, http, sessions)
     hashes = cache(lambda: list(app.csp_hashes()))

@@ -1,10 +1,18 @@
 // The contact cards: one node per contact, kept for as long as the contact is listed.
 (function () {
   const { words, reader } = window.stagelight;
+  // Icon, word and meaning, as in pipeline/stages.py; a test compares them.
   const STAGES = {
-    queued: ["🕐", "Queued"], checking: ["🔍", "Checking"], eligible: ["✅", "Eligible"],
-    generating: ["⚡", "Generating"], ready_to_send: ["🎯", "Ready"], sending: ["📤", "Sending"],
-    sent: ["✅", "Sent"], failed: ["❌", "Failed"], skipped: ["⏭️", "Skipped"], completed: ["✅", "Completed"],
+    queued: ["🕐", "Queued", "Added to a run, waiting"],
+    checking: ["🔍", "Checking", "Rules being verified"],
+    eligible: ["✅", "Eligible", "Passed every check, waiting for its turn"],
+    generating: ["⚡", "Generating", "Google AI is writing the message"],
+    ready_to_send: ["🎯", "Ready", "Message written, waiting for its send time"],
+    sending: ["📤", "Sending", "Being handed to Facebook"],
+    sent: ["✅", "Sent", "Accepted by Facebook"],
+    failed: ["❌", "Failed", "Needs a person"],
+    skipped: ["⏭️", "Skipped", "Not this time, with a reason"],
+    completed: ["✅", "Completed", "The sequence is over"],
   };
   // What a card offers, by what its contact allows: [act, word, look].
   const BUTTONS = {
@@ -95,13 +103,15 @@
     put(node.cause, row.error || "");
     put(node.hint, row.hint ? " " + row.hint : "");
     node.error.title = row.code || "";
-    show(node.status, row.lost ? "Its worker is gone; another takes it up" : row.status);
-    show(node.follow, row.follow_up);
-    show(node.written, row.written);
+    show(node.status, row.lost ? "Its worker is gone; another takes it up" : row.status || (row.stage === "failed" ? "" : STAGES[row.stage][2]));
+    show(node.follow, followUp(row));
+    show(node.written, row.ai ? `Written in ${row.ai[0]} s` + (row.ai[1] ? ` · ${words.number(row.ai[1])} tokens` : "") : "");
     show(node.attempt, row.attempt ? "Attempt " + row.attempt : "");
     show(node.gone, "");
     node.row = row;
   }
+
+  const followUp = ({ stage, up: [number, most] }) => (["failed", "skipped", "completed"].includes(stage) ? `${number} of ${most} follow-ups sent` : `Follow-up ${number}/${most}`);
 
   // A button that stays keeps its node, and with it the press or the focus that is on it.
   function offer(node, row) {

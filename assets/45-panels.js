@@ -3,7 +3,22 @@
   const { words, make, put } = window.stagelight;
   const byId = (id) => document.getElementById(id);
 
+  const PANELS = [["next", "Going out next"], ["held", "Why nothing is sent to the others"], ["today", "Limits"], ["run", "Last run"]];
+
+  function prepare() {
+    if (byId("panel-next")) return;
+    for (const [name, title] of PANELS) {
+      const panel = make("section", "panel", byId("side"));
+      const heading = make("h2", "", panel);
+      heading.id = `panel-${name}-title`;
+      heading.textContent = title;
+      panel.setAttribute("aria-labelledby", heading.id);
+      make("div", "", panel).id = "panel-" + name;
+    }
+  }
+
   function draw(shown, fresh) {
+    prepare();
     if (fresh.has("next")) drawNext(shown.next);
     if (fresh.has("held")) drawHeld(shown.held);
     if (fresh.has("head")) drawLimits(shown.head);
@@ -62,6 +77,7 @@
 
   // Once a second: only what counts by itself.
   function tick({ next, held, run }, now) {
+    if (!byId("panel-next")) return;
     const lines = byId("panel-next").querySelectorAll(".line-value");
     (next || []).forEach(([, at], index) => { if (lines[index]) put(lines[index], at ? words.until(at - now) : "due"); });
     const notes = byId("panel-held").querySelectorAll(".line-note");

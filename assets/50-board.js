@@ -1,7 +1,8 @@
 // Everything around the list: header, alerts, stage cards.
 (function () {
-  const { words, make, put, button, panels } = window.stagelight;
-  const ORDER = ["queued", "checking", "eligible", "generating", "ready_to_send", "sending", "sent", "failed", "skipped", "completed"];
+  const { words, make, put, button, panels, STAGES } = window.stagelight;
+  const ORDER = Object.keys(STAGES);
+  const FACTS = ["avg", "p95", "oldest", "in · out"];
   const PACE = { stalled: "stalled", slow: "slower than usual", grows: "more come than go" };
   const FINAL = new Set(ORDER.slice(6));
   const NAMES = ["head", "alerts", "stages", "sum", "totals", "next", "held", "run"];
@@ -75,13 +76,29 @@
     return strip;
   }
 
-  // The elements of the ten stage cards, looked up once per page.
+  // The ten stage cards are made once per page, with their first numbers.
   function parts() {
     if (cards && cards[0].card.isConnected) return cards;
-    cards = [...document.querySelectorAll("button.stage")].map((card) => ({
-      card, count: card.querySelector(".stage-count"), pace: card.querySelector(".stage-pace"),
-      values: [...card.querySelectorAll(".fact-value")], meaning: card.title,
-    }));
+    const chosen = byId("monitor").dataset.stageFilter;
+    cards = ORDER.map((name) => {
+      const card = make("button", "stage st-" + name, byId("stages"));
+      card.type = "button";
+      card.dataset.stage = name;
+      card.setAttribute("aria-pressed", String(name === chosen));
+      const title = make("span", "stage-name", card);
+      const icon = make("span", "", title);
+      icon.setAttribute("aria-hidden", "true");
+      icon.textContent = STAGES[name][0];
+      make("span", "", title).textContent = STAGES[name][1];
+      const count = make("span", "stage-count", card), pace = make("span", "stage-pace", card);
+      const facts = make("span", "stage-facts", card);
+      const values = FACTS.map((word) => {
+        const fact = make("span", "fact", facts);
+        make("span", "fact-word", fact).textContent = word + " ";
+        return make("span", "fact-value", fact);
+      });
+      return { card, count, pace, values, meaning: STAGES[name][2] };
+    });
     return cards;
   }
 

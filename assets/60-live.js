@@ -1,7 +1,7 @@
 // The live monitor's heart: when to ask, what to do with an answer, how old the data is.
 (function () {
   const { words, cards, board, put, reader, many } = window.stagelight;
-  const PER_PAGE = 100, GIVE_UP_MS = 8000, AGAIN_MS = 2000, SPREAD_MS = 120, SAY_MS = 10000;
+  const PER_PAGE = 100, GIVE_UP_MS = 8000, AGAIN_MS = 2000, SPREAD_MS = 50, SAY_MS = 10000;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   const now = () => Date.now() / 1000 + state.skew;

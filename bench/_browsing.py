@@ -136,6 +136,6 @@ def tab(watched: Watched) -> Iterator[Tab]:
         page.goto(watched.stack.dashboard_url + watched.path)
         expect(page.locator(".contact")).to_have_count(100)
         tools = context.new_cdp_session(page)
-        tools.send("Performance.enable")
+        tools.send("Performance.enable", {"timeDomain": "threadTicks"})
         yield Tab(watched, page, tools)
         browser.close()

@@ -30,6 +30,8 @@ CADENCE_SECONDS = TICK_MS / 1000
 # Who has just come back, or changed the filter, does not get to see more than this of the past.
 FRESH_SECONDS = 0.8
 OTHERS_SECONDS = 60.0
+SECONDS_PER_VIEWER = 0.002
+MOST_SPREAD_SECONDS = 0.4
 
 
 async def layout(rule_id: str = "", stage: str = "", q: str = "", **_: str) -> Component:
@@ -48,7 +50,9 @@ async def look(ask: Ask) -> dict[str, Any]:
     """One moment as what the browser lacks; {"gone": true} for a rule that is not yours."""
     feed = signed_in.get()
     max_age = FRESH_SECONDS if ask.now else CADENCE_SECONDS - 0.05
-    moment, age = await MOMENTS.get((feed.person, *ask.view), max_age, lambda: read(feed, ask))
+    moment, age, takers = await MOMENTS.get(
+        (feed.person, *ask.view), max_age, lambda: read(feed, ask)
+    )
     if moment is None:
         return {"gone": True, "seq": ask.seq}
     drawn, now = moment
@@ -57,8 +61,13 @@ async def look(ask: Ask) -> dict[str, Any]:
         "seq": ask.seq,
         "now": round(now + age, 1),
         "age": round(age, 2),
-        "wait": round(max(0.0, CADENCE_SECONDS - age), 2),
+        "wait": round(max(0.0, CADENCE_SECONDS - age) + spread(takers), 2),
     }
+
+
+def spread(takers: int) -> float:
+    """The first to come again makes the next moment; many do not all come at once."""
+    return min(takers * SECONDS_PER_VIEWER, MOST_SPREAD_SECONDS) if takers > 1 else 0.0
 
 
 async def read(feed: Feed, ask: Ask) -> tuple[Drawn, float] | None:

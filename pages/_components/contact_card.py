@@ -18,6 +18,8 @@ PAGE_ERRORS = frozenset(
 )  # fmt: skip
 MAY_HAVE_ARRIVED = frozenset({"outcome_unknown", "unexpected", "duplicate"})
 PREVIEW = 160
+# Of a contact that just came to its stage; the stage's own words say the same.
+SAYS_NO_MORE = frozenset({"In queue", "Message written", "Accepted by Facebook"})
 
 
 def card(row: Row, page_status: str = "active") -> Row:
@@ -35,16 +37,16 @@ def card(row: Row, page_status: str = "active") -> Row:
         "error": row["error_message"],
         "code": row["error_code"],
         "hint": row["error_hint"],
-        "send_at": epoch(row["next_send_at"]) if name is Stage.READY_TO_SEND else None,
-        "check_at": epoch(row["next_check_at"]) if name in FINISHED else None,
-        "written": written(row),
-        "follow_up": follow_up(row, name),
+        "send_at": second(row["next_send_at"]) if name is Stage.READY_TO_SEND else None,
+        "check_at": second(row["next_check_at"]) if name in FINISHED else None,
+        "ai": written(row),
+        "up": follow_up(row, name),
         "attempt": row["attempt"] if (row["attempt"] or 0) > 1 else None,
         "can": can(row, name, page_status),
-        "closes": epoch(row.get("window_closes_at")) if is_review(row) else None,
+        "closes": second(row.get("window_closes_at")) if is_review(row) else None,
         "lost": bool(row.get("lost")),
     }
-    return {key: value for key, value in full.items() if value not in (None, "", False)}
+    return {key: value for key, value in full.items() if value not in (None, "", False, [])}
 
 
 def is_review(row: Row) -> bool:
@@ -73,29 +75,32 @@ def retry_helps(stage: Stage, reason: str | None, error: str | None, page_status
 
 
 def status(row: Row, name: Stage) -> str:
-    """One line: the worker's own words where it has some, else what the stage means."""
+    """What the worker says, where it is more than the stage says of itself."""
     if name is Stage.FAILED:
         return ""  # the error says it
     if is_review(row):
         return "Waiting for your review"
     if name in (Stage.SKIPPED, Stage.COMPLETED) and row["reason_code"]:
         return reason(row["reason_code"])
-    return row["status"] or LOOKS[name].meaning
+    told = row["status"] or ""
+    return "" if told in SAYS_NO_MORE or told == LOOKS[name].meaning else told
 
 
-def written(row: Row) -> str:
-    """How long the AI took, and how much it read and wrote."""
-    parts = [
-        f"Written in {row['generation_time_ms'] / 1000:.1f} s" if row["generation_time_ms"] else "",
-        f"{row['tokens']:,} tokens" if row["tokens"] else "",
-    ]
-    return " · ".join(part for part in parts if part)
+def written(row: Row) -> list[float | int]:
+    """How many seconds the AI took, and how many tokens it read and wrote; empty before it did."""
+    if not row["generation_time_ms"]:
+        return []
+    return [round(row["generation_time_ms"] / 1000, 1), row["tokens"] or 0]
 
 
-def follow_up(row: Row, name: Stage) -> str:
-    """Which follow-up this is; where none is on the way, how many went out."""
+def follow_up(row: Row, name: Stage) -> list[int]:
+    """Which follow-up of how many this is; where none is on the way, how many went out."""
     sent, most = row["follow_up_count"], row["max_follow_ups"]
-    if name in (Stage.SKIPPED, Stage.COMPLETED, Stage.FAILED):
-        return f"{sent} of {most} follow-ups sent"
-    current = sent if name is Stage.SENT else min(sent + 1, most)
-    return f"Follow-up {current}/{most}"
+    counts_sent = name in (Stage.SENT, Stage.SKIPPED, Stage.COMPLETED, Stage.FAILED)
+    return [sent if counts_sent else min(sent + 1, most), most]
+
+
+def second(moment: str | None) -> int | None:
+    """The moment to the second, in few digits."""
+    at = epoch(moment)
+    return None if at is None else round(at)

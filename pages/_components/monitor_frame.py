@@ -7,7 +7,6 @@ from dash.development.base_component import Component
 
 from pages._components.ask import Ask
 from pages._components.attributes import attrs
-from pipeline.stages import LOOKS, Stage
 
 TICK_MS = 2000
 
@@ -16,12 +15,13 @@ STORES = (
     *("live-request", "live-now", "live-action"),
     *("many-ask", "many-answer", "timeline-ask", "timeline-answer"),
 )
-FACTS = ("avg", "p95", "oldest", "in · out")
 
 
 def frame(ask: Ask, answer: dict[str, Any]) -> Component:
-    """Few Dash components on purpose: each costs browser time at every tick."""
-    counts = [row["n"] for row in answer["stages"]]
+    """Few Dash components on purpose: each costs browser time at every tick.
+
+    Stage cards and panels are made by the script, which has their first numbers when it does.
+    """
     return html.Div(
         [
             dcc.Store(id="live-rule", data=ask.rule_id),
@@ -32,48 +32,19 @@ def frame(ask: Ask, answer: dict[str, Any]) -> Component:
             _header(answer["head"]["name"]),
             html.Div(id="alerts"),
             html.Div(
-                [
-                    stage_card(name, name == ask.stage, contacts)
-                    for name, contacts in zip(Stage, counts, strict=True)
-                ],
+                id="stages",
                 className="stages",
                 role="group",
                 **attrs({"aria-label": "Stages; choose one to see only its contacts"}),
             ),
             html.P([html.Span(id="sum-line"), html.Span(id="sum-note")], className="sum-line"),
-            html.Div([_list(ask.search), _side()], className="monitor-grid"),
+            html.Div([_list(ask.search), html.Aside(id="side")], className="monitor-grid"),
             html.Div(id="announce", className="visually-hidden", role="status"),
             html.Div(id="sheets"),
         ],
         id="monitor",
         **attrs({"data-rule-id": ask.rule_id, "data-stage-filter": ask.stage}),
     )
-
-
-def stage_card(stage: Stage, chosen: bool, contacts: int) -> Component:
-    """Icon, word, count, and how this stage gets on; never colour alone."""
-    look = LOOKS[stage]
-    return html.Button(
-        [
-            html.Span(
-                [html.Span(look.icon, **attrs({"aria-hidden": "true"})), html.Span(look.word)],
-                className="stage-name",
-            ),
-            html.Span(f"{contacts:,}", className="stage-count"),
-            html.Span("\u00a0", className="stage-pace"),
-            html.Span([_fact(word) for word in FACTS], className="stage-facts"),
-        ],
-        className=f"stage st-{stage.value}" + ("" if contacts else " zero"),
-        type="button",
-        title=look.meaning,
-        **attrs({"data-stage": stage.value, "aria-pressed": "true" if chosen else "false"}),
-    )
-
-
-def _fact(word: str) -> Component:
-    # The space is for a screen reader, which hears the button's text as one line.
-    value = html.Span("–", className="fact-value")
-    return html.Span([html.Span(f"{word} ", className="fact-word"), value], className="fact")
 
 
 def _header(name: str) -> Component:
@@ -184,25 +155,6 @@ def _paging() -> Component:
     back = html.Button("← Back", id="page-back", className=classes, type="button")
     onward = html.Button("Next →", id="page-on", className=classes, type="button")
     return html.Span([back, onward], id="paging", className="paging", hidden=True)
-
-
-def _side() -> Component:
-    return html.Aside(
-        [
-            _panel("Going out next", "panel-next"),
-            _panel("Why nothing is sent to the others", "panel-held"),
-            _panel("Limits", "panel-today"),
-            _panel("Last run", "panel-run"),
-        ]
-    )
-
-
-def _panel(title: str, name: str) -> Component:
-    return html.Section(
-        [html.H2(title, id=f"{name}-title"), html.Div(id=name)],
-        className="panel",
-        **attrs({"aria-labelledby": f"{name}-title"}),
-    )
 
 
 def unreachable(message: str, hint: str) -> Component:

@@ -18,6 +18,7 @@ class Reading(Generic[T]):
     task: "asyncio.Task[T]"
     began: float
     ended: float = 0.0
+    takers: int = 0
 
     def is_good(self) -> bool:
         """Whether it has ended with a value."""
@@ -37,17 +38,18 @@ class Shared(Generic[T]):
 
     async def get(
         self, key: Hashable, max_age: float, read: Callable[[], Awaitable[T]]
-    ) -> tuple[T, float]:
-        """What was read at most `max_age` seconds ago, else a new reading; and its age.
+    ) -> tuple[T, float, int]:
+        """What was read at most `max_age` seconds ago, else anew; its age; how many took it so far.
 
         A reading that fails raises for everybody who waits for it, and is not kept.
         """
         reading = self._readings.get(key)
         if reading is None or not self._serves(reading, max_age):
             reading = self._start(key, read)
+        reading.takers += 1
         # One viewer who leaves does not end the reading of the others.
         value = await asyncio.shield(reading.task)
-        return value, self._clock() - reading.began
+        return value, self._clock() - reading.began, reading.takers
 
     def at_hand(self, key: Hashable, max_age: float, read: Callable[[], Awaitable[T]]) -> T | None:
         """The newest value there is, without waiting; one older than `max_age` is read again."""

@@ -1,10 +1,15 @@
 """This file is where a contact becomes a card: what it says, what it offers, what it leaves out."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from pages._components.contact_card import PREVIEW, card
 from pages._components.timeline import timeline
+from pipeline.stages import LOOKS, Stage
 
+ROOT = Path(__file__).parents[2]
 AT = "2026-11-22T13:59:00+00:00"
 EMPTY = (
     *("reason_code", "error_code", "error_message", "error_hint", "message", "next_send_at"),
@@ -59,23 +64,36 @@ def test_while_the_page_is_refused_its_failures_wait_for_it():
 
 
 @pytest.mark.parametrize(
-    ("stage", "sent", "words"),
+    ("stage", "sent", "shown"),
     [
-        ("generating", 0, "Follow-up 1/3"),
-        ("generating", 3, "Follow-up 3/3"),
-        ("sent", 1, "Follow-up 1/3"),
-        ("skipped", 0, "0 of 3 follow-ups sent"),
+        ("generating", 0, [1, 3]),
+        ("generating", 3, [3, 3]),
+        ("sent", 1, [1, 3]),
+        ("skipped", 0, [0, 3]),
         # It did not go out, so it is not counted as if it had.
-        ("failed", 1, "1 of 3 follow-ups sent"),
+        ("failed", 1, [1, 3]),
     ],
 )
-def test_follow_ups_are_counted_as_people_do(stage, sent, words):
-    assert card(contact(stage, follow_up_count=sent))["follow_up"] == words
+def test_follow_ups_are_counted_as_people_do(stage, sent, shown):
+    assert card(contact(stage, follow_up_count=sent))["up"] == shown
+
+
+def test_the_script_names_the_stages_as_python_does():
+    script = (ROOT / "assets/40-cards.js").read_text()
+    named = re.findall(r'(\w+): \["([^"]+)", "([^"]+)", "([^"]+)"\]', script)
+
+    assert named == [(name, look.icon, look.word, look.meaning) for name, look in LOOKS.items()]
+
+
+def test_what_the_stage_says_of_itself_is_not_said_again():
+    assert "status" not in card(contact("ready_to_send", status="Message written"))
+    assert "status" not in card(contact("generating", status=LOOKS[Stage.GENERATING].meaning))
+    assert card(contact("eligible", status="Trying again: busy"))["status"] == "Trying again: busy"
 
 
 def test_what_is_empty_is_left_out():
     assert set(card(contact("queued"))) == {
-        *("id", "name", "stage", "since", "status", "follow_up", "can")
+        *("id", "name", "stage", "since", "status", "up", "can")
     }
 
 

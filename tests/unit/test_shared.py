@@ -48,7 +48,8 @@ def test_a_hundred_viewers_at_once_are_one_reading():
     async def story(source, shared):
         got = await asyncio.gather(*(shared.get("a", 2, source.read) for _ in range(100)))
         assert source.reads == 1
-        assert {value for value, _ in got} == {1}
+        assert {value for value, *_ in got} == {1}
+        assert max(takers for *_, takers in got) == 100
 
     tell(story)
 
@@ -57,10 +58,10 @@ def test_a_young_reading_serves_an_old_one_does_not():
     async def story(source, shared):
         await shared.get("a", 2, source.read)
         source.now += 1.5
-        assert await shared.get("a", 2, source.read) == (1, 1.5)
+        assert await shared.get("a", 2, source.read) == (1, 1.5, 2)
         assert (await shared.get("a", 1, source.read))[0] == 2
         source.now += 2.5
-        assert await shared.get("a", 2, source.read) == (3, 0.0)
+        assert await shared.get("a", 2, source.read) == (3, 0.0, 1)
 
     tell(story)
 
