@@ -9,7 +9,7 @@ compile := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run worker dashboard reset test check bench browser sql docs lock
+.PHONY: help run worker dashboard reset test check bench browser sql docs advisors lock
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -45,6 +45,9 @@ sql: ## join sql/parts/ into the one file that is pasted into Supabase
 
 docs: $(installed) ## write docs/database.md from the comments in sql/parts/
 	@$(python) -m sql.describe
+
+advisors: $(installed) ## let Supabase's own linter read the database (needs npx and a network)
+	@$(python) -m sql.advisors
 
 lock: ## pin what pyproject.toml asks for, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

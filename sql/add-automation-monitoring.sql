@@ -174,7 +174,10 @@ begin
     alter table public.ai_automation_attempts set schema automation_history;
     alter table automation_history.ai_automation_attempts rename to attempts_of_version_1;
 
-    alter table public.ai_automation_daily_usage add column sent integer not null default 0;
+    alter table public.ai_automation_daily_usage
+        add column sent integer not null default 0,
+        drop constraint ai_automation_daily_usage_is_not_negative,
+        add constraint ai_automation_daily_usage_is_not_negative check (reserved >= 0 and sent >= 0);
     alter table public.ai_automation_stage_minutes
         add column bucket smallint not null default 0,
         add column shard smallint not null default 0;
@@ -256,7 +259,12 @@ alter table public.facebook_page_secrets
 drop constraint if exists facebook_page_secrets_token_fits,
 add constraint facebook_page_secrets_token_fits check (length(encrypted_token) between 1 and 10000) not valid;
 
-create index if not exists facebook_page_secrets_owner_idx on public.facebook_page_secrets (user_id);
+-- Of version 1; nothing asks for tokens by their owner.
+drop index if exists public.facebook_page_secrets_owner_idx;
+
+drop policy if exists "nobody who signs in sees a token" on public.facebook_page_secrets;
+create policy "nobody who signs in sees a token" on public.facebook_page_secrets
+for select to authenticated using (false);
 
 comment on table public.facebook_page_secrets is
 'The page token, encrypted by the app with a key the database never sees. No signed-in user can read it.';
@@ -264,7 +272,6 @@ comment on column public.facebook_page_secrets.page_id is 'The page it opens.';
 comment on column public.facebook_page_secrets.user_id is 'The owner of the page.';
 comment on column public.facebook_page_secrets.encrypted_token is 'Ciphertext only; save_page_token writes it, a claim hands it to the worker.';
 comment on column public.facebook_page_secrets.updated_at is 'When it was saved; an error of a try that began before says nothing about it.';
-comment on index public.facebook_page_secrets_owner_idx is 'Serves row level security and the deletion of a person.';
 
 create table if not exists public.contacts (
     id uuid not null default gen_random_uuid(),
@@ -982,6 +989,10 @@ create table if not exists public.ai_automation_workers (
     stopped_at timestamptz,
     constraint ai_automation_workers_pkey primary key (name)
 );
+
+drop policy if exists "nobody who signs in sees a worker" on public.ai_automation_workers;
+create policy "nobody who signs in sees a worker" on public.ai_automation_workers
+for select to authenticated using (false);
 
 comment on table public.ai_automation_workers is 'A worker process and when it was last heard of.';
 

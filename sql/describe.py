@@ -1,17 +1,13 @@
 """This file is where docs/database.md is written, from the comments in the database itself."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.rows import tuple_row
 
-from local.binaries import find_bin
-from local.bootstrap import bootstrap, migrate
-from local.ports import first_free
-from local.postgres import Postgres
-from pipeline.settings import read_settings
+from sql.fresh import fresh_database
 
 QUERY = Path(__file__).with_suffix(".sql")
 PAGE = Path(__file__).parent.parent / "docs" / "database.md"
@@ -39,9 +35,9 @@ WHO = (
 
 def read_catalogue(connection: psycopg.Connection[Any]) -> dict[str, Any]:
     """What a fresh database says of its objects, in the order of the parts."""
-    with connection.transaction():
-        connection.execute("set local search_path = public; set local timezone = 'UTC'")
-        [[catalogue]] = connection.execute(QUERY.read_bytes()).fetchall()
+    with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute("set local search_path = public; set local timezone = 'UTC'")
+        [[catalogue]] = cursor.execute(QUERY.read_bytes()).fetchall()
     return dict(catalogue)
 
 
@@ -133,17 +129,9 @@ def row(*cells: str) -> str:
 
 
 def main() -> None:
-    """Starts a PostgreSQL for a moment, applies the migration and writes the page."""
-    with tempfile.TemporaryDirectory() as home:
-        postgres = Postgres(Path(home), first_free(20000), find_bin(read_settings().app_pg_bin))
-        postgres.start()
-        try:
-            bootstrap(postgres)
-            migrate(postgres.dsn())
-            with psycopg.connect(postgres.dsn()) as connection:
-                PAGE.write_text(describe(read_catalogue(connection)))
-        finally:
-            postgres.stop()
+    """Writes the page for the migration as it is."""
+    with fresh_database() as address, psycopg.connect(address) as connection:
+        PAGE.write_text(describe(read_catalogue(connection)))
 
 
 if __name__ == "__main__":

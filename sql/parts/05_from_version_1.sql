@@ -67,7 +67,10 @@ begin
     alter table public.ai_automation_attempts set schema automation_history;
     alter table automation_history.ai_automation_attempts rename to attempts_of_version_1;
 
-    alter table public.ai_automation_daily_usage add column sent integer not null default 0;
+    alter table public.ai_automation_daily_usage
+        add column sent integer not null default 0,
+        drop constraint ai_automation_daily_usage_is_not_negative,
+        add constraint ai_automation_daily_usage_is_not_negative check (reserved >= 0 and sent >= 0);
     alter table public.ai_automation_stage_minutes
         add column bucket smallint not null default 0,
         add column shard smallint not null default 0;

@@ -47,7 +47,12 @@ alter table public.facebook_page_secrets
 drop constraint if exists facebook_page_secrets_token_fits,
 add constraint facebook_page_secrets_token_fits check (length(encrypted_token) between 1 and 10000) not valid;
 
-create index if not exists facebook_page_secrets_owner_idx on public.facebook_page_secrets (user_id);
+-- Of version 1; nothing asks for tokens by their owner.
+drop index if exists public.facebook_page_secrets_owner_idx;
+
+drop policy if exists "nobody who signs in sees a token" on public.facebook_page_secrets;
+create policy "nobody who signs in sees a token" on public.facebook_page_secrets
+for select to authenticated using (false);
 
 comment on table public.facebook_page_secrets is
 'The page token, encrypted by the app with a key the database never sees. No signed-in user can read it.';
@@ -55,7 +60,6 @@ comment on column public.facebook_page_secrets.page_id is 'The page it opens.';
 comment on column public.facebook_page_secrets.user_id is 'The owner of the page.';
 comment on column public.facebook_page_secrets.encrypted_token is 'Ciphertext only; save_page_token writes it, a claim hands it to the worker.';
 comment on column public.facebook_page_secrets.updated_at is 'When it was saved; an error of a try that began before says nothing about it.';
-comment on index public.facebook_page_secrets_owner_idx is 'Serves row level security and the deletion of a person.';
 
 create table if not exists public.contacts (
     id uuid not null default gen_random_uuid(),

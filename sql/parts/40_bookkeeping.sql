@@ -92,6 +92,10 @@ create table if not exists public.ai_automation_workers (
     constraint ai_automation_workers_pkey primary key (name)
 );
 
+drop policy if exists "nobody who signs in sees a worker" on public.ai_automation_workers;
+create policy "nobody who signs in sees a worker" on public.ai_automation_workers
+for select to authenticated using (false);
+
 comment on table public.ai_automation_workers is 'A worker process and when it was last heard of.';
 
 create table if not exists public.ai_automation_audit (

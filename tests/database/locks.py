@@ -34,7 +34,8 @@ RULES = {
         select tablename || ': ' || w.words as hole
         from pg_policies
         cross join unnest(array[qual, with_check]) as w (words)
-        where schemaname = 'public' and w.words <> '(user_id = ( SELECT auth.uid() AS uid))'
+        where schemaname = 'public' and w.words <> 'false'
+            and w.words <> '(user_id = ( SELECT auth.uid() AS uid))'
             and (tablename, w.words) <> ('ai_automation_stage_moves', 'true')
             -- A restrictive policy lets nobody in; it only keeps more out.
             and permissive = 'PERMISSIVE'

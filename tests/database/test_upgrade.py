@@ -9,6 +9,7 @@ import pytest
 
 from local.bootstrap import migrate
 from pipeline.stages import IN_FLIGHT, Stage
+from sql.describe import PAGE, describe, read_catalogue
 from tests.builders import Row, World
 from tests.database import books, version_1
 from tests.database.acting import Worker, call, call_as, run_now
@@ -77,6 +78,15 @@ def test_every_book_is_right(upgraded):
         books.check_attempts(past.world, rule, states)
         books.check_flow(past.world, rule, states)
         books.check_counts(past.world, rule)
+
+
+def test_the_database_is_what_a_new_one_is(upgraded):
+    """Up to the order of columns: what version 2 added stands last."""
+    past, _, _ = upgraded
+
+    page = describe(read_catalogue(past.world.connection))
+
+    assert sorted(page.splitlines()) == sorted(PAGE.read_text().splitlines())
 
 
 def test_the_ledger_knows_what_is_or_may_be_out(upgraded):

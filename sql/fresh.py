@@ -1,0 +1,26 @@
+"""This file is where a PostgreSQL runs for a moment, with the migration and nothing else in it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.binaries import find_bin
+from local.bootstrap import bootstrap, migrate
+from local.ports import first_free
+from local.postgres import Postgres
+from pipeline.settings import read_settings
+
+
+@contextmanager
+def fresh_database() -> Iterator[str]:
+    """The address of the database, for role postgres; it is gone after the block."""
+    with tempfile.TemporaryDirectory() as home:
+        postgres = Postgres(Path(home), first_free(20000), find_bin(read_settings().app_pg_bin))
+        postgres.start()
+        try:
+            bootstrap(postgres)
+            migrate(postgres.dsn())
+            yield postgres.dsn()
+        finally:
+            postgres.stop()
