@@ -18,8 +18,10 @@ __all__ = ["Feed", "FeedError", "signed_in"]
 
 RULE_COLUMNS = (
     "id,name,enabled,include_tags,include_mode,exclude_tags,wait_minutes,max_follow_ups,"
-    "daily_limit,active_days,active_from,active_until,time_zone,run_24_7,page_id"
+    "daily_limit,active_days,active_from,active_until,time_zone,run_24_7,review_before_send,"
+    "stop_on_reply,page_id"
 )
+NO_PAGE = {"page_name": "", "page_status": ""}
 
 
 class Feed(RuleActions):
@@ -39,9 +41,11 @@ class Feed(RuleActions):
             self.pages(),
         )
         numbers = {row["rule_id"]: row for row in stats}
-        names = {page["id"]: page["name"] for page in pages}
+        about = {
+            page["id"]: {"page_name": page["name"], "page_status": page["status"]} for page in pages
+        }
         return [
-            {**numbers.get(rule["id"], {}), **rule, "page_name": names.get(rule["page_id"], "")}
+            {**numbers.get(rule["id"], {}), **rule, **about.get(rule["page_id"], NO_PAGE)}
             for rule in sorted(rules, key=lambda rule: str(rule["name"]).casefold())
         ]
 

@@ -65,7 +65,7 @@ def row_of(held: Job | Unreadable, outcome: Outcome) -> Row:
     if isinstance(held, Job) and held.attempt_id:
         # What Facebook said is written to the attempt even when the lease was lost meanwhile.
         row["attempt_id"] = held.attempt_id
-    return {**row, **_cleaned(_result(held, outcome))}
+    return {**row, **cleaned(_result(held, outcome))}
 
 
 def _result(held: Job | Unreadable, outcome: Outcome) -> Row:
@@ -115,7 +115,8 @@ def _success(to: Stage, held: Job | Unreadable) -> str:
     return "Accepted by Facebook"
 
 
-def _cleaned(row: Row) -> Row:
+def cleaned(row: Row) -> Row:
+    """Without what PostgreSQL cannot store."""
     return {
         name: UNSTORABLE.sub("", value) if isinstance(value, str) else value
         for name, value in row.items()

@@ -19,6 +19,7 @@ SECONDS_BETWEEN = {
     "write": 0.5,
     "send": 0.5,
     "settle": 3.0,
+    "preview": 1.0,
     "beat": 5.0,
     "maintain": 60.0,
 }

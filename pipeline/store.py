@@ -7,7 +7,7 @@ from supabase import AsyncClient
 
 from pipeline.lease import read_clock
 from pipeline.model import Job, Unreadable
-from pipeline.rows import Row, held_of
+from pipeline.rows import Row, cleaned, held_of
 from pipeline.stages import Stage
 
 
@@ -61,6 +61,17 @@ class Store:
         """Makes and drops days of history, removes old texts, sums up old minutes; says what."""
         return dict(
             await self._call("maintain", p_text_hours=text_hours, p_history_days=history_days)
+        )
+
+    async def claim_previews(self, limit: int) -> list[Row]:
+        """Up to `limit` test messages that people wait for, each handed out once."""
+        found = await self._call("claim_previews", p_worker=self.worker, p_limit=limit)
+        return [dict(row) for row in found]
+
+    async def finish_preview(self, preview_id: str, result: Row) -> None:
+        """Writes down what became of a test message."""
+        await self._call(
+            "finish_preview", p_id=preview_id, p_worker=self.worker, p_result=cleaned(result)
         )
 
     async def beat(

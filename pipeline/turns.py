@@ -9,6 +9,7 @@ from functools import partial
 
 from pipeline.model import Fail, Job, Outcome, Retry, Unreadable
 from pipeline.ports import Messenger, Writer
+from pipeline.previews import Previews
 from pipeline.recorder import Recorder
 from pipeline.rows import row_of
 from pipeline.stages import Stage
@@ -103,6 +104,7 @@ class Turns:
         self._store = store
         self._recorder = recorder
         self._retention = retention or Retention()
+        self._previews = Previews(store, writer)
         self._stopping = False
         self._checking = asyncio.Lock()
         self.version = ""
@@ -150,6 +152,11 @@ class Turns:
         await self._fill(self.settling, "settle")
         if completed := await self._store.complete():
             log.info("complete", extra={"contacts": completed})
+
+    async def preview(self) -> None:
+        """Has test messages written that people wait for."""
+        if not self._stopping and (written := await self._previews.turn()):
+            log.info("preview", extra={"messages": written})
 
     async def beat(self) -> None:
         """Says that this worker lives and what it holds; takes back what a dead one held."""
