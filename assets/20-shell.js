@@ -24,12 +24,37 @@
     close.setAttribute("aria-label", "Close message");
     close.textContent = "×";
     close.addEventListener("click", () => box.remove());
-    box.append(text, close);
+    box.append(text);
+    if (toast.action) box.append(actionButton(toast.action, box));
+    box.append(close);
     while (region.children.length > 2) region.firstChild.remove();
     region.append(box);
     // An error stays until it was read.
-    if (!toast.bad) setTimeout(() => box.remove(), SHOWN_FOR_MS);
+    if (!toast.bad && !toast.action) setTimeout(() => box.remove(), SHOWN_FOR_MS);
     return none();
+  }
+
+  // A message with a way back counts down and goes when the time is over.
+  function actionButton(action, box) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn btn-soft btn-sm toast-action";
+    const count = document.createElement("span");
+    count.setAttribute("aria-hidden", "true");
+    button.append(action.word + " ", count);
+    let left = action.seconds;
+    const tick = () => {
+      count.textContent = left;
+      if (left-- <= 0) { clearInterval(timer); box.remove(); }
+    };
+    const timer = setInterval(tick, 1000);
+    tick();
+    button.addEventListener("click", () => {
+      clearInterval(timer);
+      box.remove();
+      window.dash_clientside.set_props(action.store, { data: action.data });
+    });
+    return button;
   }
 
   function markPlace(path) {

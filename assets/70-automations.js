@@ -1,78 +1,117 @@
-// The list of automations: numbers are put into the cards in place, nothing is drawn anew.
+// The list of automations: what to ask, what to do with an answer; numbers are put into the cards in place.
 (function () {
-  const { words, put } = window.stagelight;
-  const GIVE_UP_MS = 8000;
+  const { words, put, ruleCards } = window.stagelight;
+  const GIVE_UP_MS = 8000, OLD_AFTER_MS = 15000, MANY = 6;
   const none = () => window.dash_clientside.no_update;
-  const root = () => document.getElementById("automations");
-  let shown = {}, askedAt = 0, waiting = false;
+  const byId = (id) => document.getElementById(id);
+  const root = () => byId("automations");
+  let state = fresh(null);
+
+  function fresh(on) {
+    return { on, rev: "", cards: new Map(), order: [], waiting: 0, askedAt: 0, dataAt: 0, problem: "", undoneAt: 0 };
+  }
 
   function gate() {
     if (!root() || document.hidden) return none();
     const ctx = window.dash_clientside.callback_context;
     if (!ctx.triggered.length) return none();
-    if (ctx.triggered_id === "rules-tick" && waiting && Date.now() - askedAt < GIVE_UP_MS) return none();
-    waiting = true;
-    askedAt = Date.now();
-    return askedAt;
+    if (state.on !== root()) return none(); // apply() sees a new page first
+    if (ctx.triggered_id === "rules-tick" && state.waiting && Date.now() - state.askedAt < GIVE_UP_MS) return none();
+    state.waiting = state.askedAt = Date.now();
+    return { rev: state.rev, at: state.askedAt };
   }
 
-  function apply(rules) {
-    waiting = false;
-    if (!rules || !root() || rules.problem) return none();
-    shown = rules;
+  function apply(answer) {
+    if (!answer || !root()) return none();
+    if (state.on !== root()) { ruleCards.clear(); state = fresh(root()); }
+    state.waiting = 0;
+    state.problem = answer.problem || "";
+    if (!answer.problem) {
+      state.rev = answer.rev;
+      state.dataAt = Date.now();
+      for (const card of answer.cards || []) state.cards.set(card.id, card);
+      if (answer.order && String(answer.order) !== String(state.order)) { state.order = answer.order; show(); }
+      else if (state.cards.size) (answer.cards || []).forEach(ruleCards.fill);
+      else show();
+    }
     draw();
     return none();
   }
 
+  // Who is listed, and in which order: only when that changes, never because a number did.
+  function show() {
+    const known = state.order.map((id) => state.cards.get(id));
+    const many = known.length > MANY;
+    byId("rules-tools").hidden = !many;
+    const wanted = many ? byId("rules-search").value.trim().toLowerCase() : "";
+    const found = known.filter((card) => [card.name, card.page, ...card.facts].join(" ").toLowerCase().includes(wanted));
+    const by = many ? byId("rules-sort").value : "name";
+    if (by !== "name") found.sort((a, b) => (b[by] || 0) - (a[by] || 0));
+    ruleCards.list(byId("rules"), found);
+    byId("rules-empty").hidden = known.length > 0;
+    byId("totals").hidden = known.length === 0;
+    byId("rules-none").hidden = known.length === 0 || found.length > 0;
+    put(byId("rules-none"), "No automation fits this search.");
+  }
+
   function draw() {
     const sums = { active: 0, in_flight: 0, sent_today: 0, failed: 0 };
-    for (const [id, rule] of Object.entries(shown)) {
+    for (const id of state.order) {
+      const rule = state.cards.get(id);
       sums.active += rule.enabled ? 1 : 0;
       for (const name of ["in_flight", "sent_today", "failed"]) sums[name] += rule[name];
-      const card = root().querySelector(`[data-rule-id="${CSS.escape(id)}"]`);
-      if (card) fill(card, rule);
     }
     for (const node of root().querySelectorAll("[data-total]")) put(node, words.number(sums[node.dataset.total]));
+    put(byId("rules-zone"), state.order.length ? `Updated every 5 s · times in ${words.zone}` : "");
+    tick();
   }
 
-  function fill(card, rule) {
-    for (const node of card.querySelectorAll("[data-field]")) {
-      const name = node.dataset.field;
-      if (name === "meter") node.style.width = Math.min(100, (100 * rule.sent_today) / Math.max(1, rule.daily_limit)) + "%";
-      else if (name === "times") put(node, times(rule));
-      else if (name === "sent_today") put(node, `${words.number(rule.sent_today)} of ${words.number(rule.daily_limit)} sent today`);
-      else {
-        put(node, words.number(rule[name]));
-        node.parentNode.classList.toggle("some", rule[name] > 0);
-      }
+  function tick() {
+    if (!root() || state.on !== root() || document.hidden) return;
+    ruleCards.tick(Date.now() / 1000);
+    const age = Date.now() - state.dataAt;
+    const old = state.dataAt > 0 && (state.problem !== "" || age > OLD_AFTER_MS);
+    byId("rules-problem").hidden = !old;
+    if (old) put(byId("rules-problem"), `${state.problem || "The dashboard does not answer."} What you see is ${words.duration(age / 1000)} old; it tries again by itself.`);
+  }
+
+  function press(button) {
+    const card = button.closest("[data-rule-id]");
+    const act = button.dataset.act, id = card.dataset.ruleId;
+    if (act === "dry") {
+      window.dash_clientside.set_props("dry-search", { value: "" });
+      window.dash_clientside.set_props("dry-body", { children: "Looking at every contact…" });
+      window.dash_clientside.set_props("dry", { is_open: true, title: "Dry run: " + state.cards.get(id).name });
+      window.dash_clientside.set_props("dry-ask", { data: { rule_id: id, at: Date.now() } });
+      state.dry = id;
+      return;
     }
-    card.classList.toggle("off", !rule.enabled);
-    const toggle = card.querySelector("[role=switch]");
-    toggle.setAttribute("aria-checked", String(rule.enabled));
-    toggle.dataset.act = rule.enabled ? "off" : "on";
-    put(toggle.lastChild, rule.enabled ? "On" : "Off");
-    const run = card.querySelector("[data-act=run]");
-    run.disabled = !rule.enabled;
-    run.title = rule.enabled ? "Queue every contact that matches now" : "Switch the automation on first";
+    button.setAttribute("aria-busy", "true");
+    setTimeout(() => button.removeAttribute("aria-busy"), 1500);
+    window.dash_clientside.set_props("rules-action", { data: { act, rule_id: id, at: Date.now() } });
   }
 
-  function times(rule) {
-    const now = Date.now() / 1000;
-    const last = rule.last_run ? "Last run " + words.moment(rule.last_run, now) : "No run yet";
-    const next = !rule.enabled ? "switched off" : rule.next_run ? "next " + words.until(rule.next_run - now) : "none planned";
-    return last + " · " + next;
+  function look(button) {
+    const chosen = document.querySelector("[data-dry-reason][aria-pressed=true]");
+    let reason = chosen ? chosen.dataset.dryReason : "";
+    if (button.dataset.dryReason) reason = button === chosen ? "" : button.dataset.dryReason;
+    const offset = Number(button.dataset.dryOffset || 0);
+    window.dash_clientside.set_props("dry-ask", { data: { rule_id: state.dry, reason, offset, at: Date.now() } });
   }
 
   document.addEventListener("click", (event) => {
-    const button = root() && root().contains(event.target) && event.target.closest("button[data-act]");
-    if (!button) return;
-    const card = button.closest("[data-rule-id]");
-    window.dash_clientside.set_props("rules-action", { data: { act: button.dataset.act, rule_id: card.dataset.ruleId, at: Date.now() } });
+    const button = event.target.closest && event.target.closest("button");
+    if (!button || !root()) return;
+    if (button.dataset.dryReason || button.dataset.dryOffset) look(button);
+    else if (button.dataset.act && root().contains(button)) press(button);
   });
+  for (const type of ["input", "change"]) {
+    document.addEventListener(type, (event) => { if (root() && ["rules-search", "rules-sort"].includes(event.target.id)) show(); });
+  }
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && root()) window.dash_clientside.set_props("rules-now", { data: Date.now() });
   });
-  setInterval(() => { if (root() && !document.hidden) draw(); }, 1000);
+  setInterval(tick, 1000);
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { rules: { gate, apply } });
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { rules: { gate, apply, close: () => false } });
 })();

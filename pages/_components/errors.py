@@ -21,6 +21,12 @@ def show_error(error: Exception) -> Any:
     toast("Something went wrong on our side.", "It was written to the log. Try again.", bad=True)
 
 
-def toast(message: str, hint: str = "", *, bad: bool = False) -> None:
-    """Shows one short result; screen readers hear it."""
-    set_props("toast", {"data": {"message": message, "hint": hint, "bad": bad}})
+def toast(
+    message: str, hint: str = "", *, bad: bool = False, action: dict[str, Any] | None = None
+) -> None:
+    """Shows one short result; screen readers hear it.
+
+    `action` is a button: its `word`, for how many `seconds`, and which `store` gets which `data`.
+    """
+    told = {"message": message, "hint": hint, "bad": bad, "action": action}
+    set_props("toast", {"data": told})

@@ -40,6 +40,8 @@ def shell(send_mode: str) -> Callable[[], Component]:
                 dcc.Location(id="session", refresh=True),
                 dcc.Location(id="address", refresh=False),
                 dcc.Store(id="toast"),
+                dcc.Store(id="undo"),
+                dcc.Store(id="undone"),
                 html.Div(id="nav-mark", hidden=True),
                 html.Div(id="toast-mark", hidden=True),
                 _navigation(send_mode, feed.email if feed else ""),

@@ -136,7 +136,12 @@ def visiting(browser: Browser, stack: Stack, **options: Any) -> Iterator[Visit]:
 @pytest.fixture(scope="session")
 def demo_session(stack: Stack) -> Any:
     """The demo account's cookie as a browser keeps it; its sign-in happens once."""
-    form = {"email": stack.demo_email, "password": stack.demo_password}
+    return session_of(stack, stack.demo_email, stack.demo_password)
+
+
+def session_of(stack: Stack, email: str, password: str) -> Any:
+    """What a browser keeps after signing in."""
+    form = {"email": email, "password": password}
     answer = httpx.post(f"{stack.dashboard_url}/login", data=form, trust_env=False)
     name, _, value = answer.headers["set-cookie"].partition(";")[0].partition("=")
     return {"cookies": [{"name": name, "value": value, "url": stack.dashboard_url}]}

@@ -1,0 +1,11 @@
+// Going to another page of ours without loading everything again, as dcc.Link does.
+(function () {
+  function go(event, href) {
+    if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    window.dash_clientside.set_props("_pages_location", { pathname: href, search: "" });
+    window.scrollTo(0, 0);
+  }
+
+  window.stagelight = Object.assign(window.stagelight || {}, { go });
+})();
