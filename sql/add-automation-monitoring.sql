@@ -1711,7 +1711,8 @@ begin
         left join known as s on s.rule_id = q.rule_id and s.contact_id = q.contact_id
     ),
 
-    clock as (
+    -- Once per zone: inlined, it would be asked for every contact.
+    clock as materialized (
         select z.rule_id, z.zone, h.open_now, h.next_open_at
         from (select distinct n.rule_id, n.zone from candidate as n) as z
         inner join rule as r on r.id = z.rule_id

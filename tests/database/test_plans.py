@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 
 from tests.database.acting import Worker, call, call_as
@@ -157,6 +158,22 @@ def test_recording_finds_its_rows_by_key(busy, reading):
 def read_so_far(read, table):
     read.stop()
     return read(table, "rows")
+
+
+def test_the_clock_is_read_once_per_zone_not_per_contact(busy, shared_database):
+    superuser = shared_database.cluster.superuser_dsn(shared_database.name)
+    with psycopg.connect(superuser) as connection:
+        connection.execute("set local track_functions = 'all'")
+        judged = connection.execute(
+            "select * from public.contact_eligibility(%s)", [busy.rules[0]["id"]]
+        ).fetchall()
+        [calls] = connection.execute(
+            "select pg_stat_get_xact_function_calls(p.oid)"
+            " from pg_catalog.pg_proc as p where p.proname = 'active_hours'"
+        ).fetchone()
+
+    assert len(judged) == CONTACTS_PER_RULE
+    assert calls == 1
 
 
 def test_looking_for_expired_leases_reads_nobody_elses_contacts(busy, reading):
