@@ -17,6 +17,7 @@ from local.binaries import find_bin
 from local.postgres import Postgres
 from tests.builders import PASSWORD, Row, World
 from tests.running import Stack, free_port, start_stack
+from tests.stack.processes import parts_of
 
 LATER = datetime.now(UTC) + timedelta(days=2)
 NAMES = ("Sarah Williams", "محمد العلي", "Софія Петрова", "Jürgen López", "鈴木 美咲")
@@ -74,15 +75,7 @@ class Watched:
 
     def dashboard_pid(self) -> int:
         """The process that serves the pages."""
-        for entry in Path("/proc").iterdir():
-            try:
-                parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if parent == str(self.stack.process.pid) and b"app.py" in words:
-                return int(entry.name)
-        raise LookupError("no dashboard")
+        return parts_of(self.stack.process.pid)["dashboard"]
 
     def _superuser(self) -> psycopg.Connection[Row]:
         port = int(str(psycopg.conninfo.conninfo_to_dict(self.stack.database_url)["port"]))

@@ -1,0 +1,173 @@
+"""This file is where a person reviews, looks back, and acts on one contact or on many."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.pages.conftest import Visit
+from tests.pages.watching import Watch, watch
+
+__all__ = ["watch"]
+
+
+def test_a_message_is_read_changed_and_approved(demo: Visit, watch: Watch) -> None:
+    here = watch(review_before_send=True)
+    state = here.waiting("Jane Review")
+    page = demo.open_monitor(here.path)
+    card = page.locator(".contact").filter(has_text="Jane Review")
+    expect(card).to_contain_text("Ready · to review")
+    expect(page.locator(".stage[data-stage=ready_to_send]")).to_contain_text("1 to review")
+
+    card.get_by_role("button", name="Edit Jane Review").click()
+    expect(page.locator("#review-text")).to_have_value("Shall I keep a place?")
+    page.fill("#review-text", "Shall I keep two places?")
+    page.get_by_role("button", name="Approve and send").click()
+
+    expect(page.locator("#toasts")).to_contain_text("Approved")
+    expect(card).not_to_contain_text("to review")
+    assert here.state(state)["approved_at"] is not None
+    [sent] = here.people.rows(
+        "select message as text from public.ai_automation_attempts where state_id = %s"
+        " union all select generated_message from public.ai_automation_contact_states where id = %s"
+        " limit 1",
+        state["id"],
+        state["id"],
+    )
+    assert sent["text"] == "Shall I keep two places?"
+
+
+def test_a_message_is_rejected_with_a_reason(demo: Visit, watch: Watch) -> None:
+    here = watch(review_before_send=True)
+    state = here.waiting("Jane Rejected")
+    page = demo.open_monitor(here.path)
+    card = page.locator(".contact").filter(has_text="Jane Rejected")
+
+    card.get_by_role("button", name="Reject Jane Rejected").click()
+    expect(page.locator("#review-reason")).to_be_focused()
+    page.fill("#review-reason", "Too pushy")
+    page.locator("dialog").get_by_role("button", name="Reject").click()
+
+    expect(page.locator("#toasts")).to_contain_text("Rejected")
+    expect(card).to_have_attribute("data-stage", "skipped")
+    row = here.state(state)
+    assert (row["reason_code"], row["status_message"]) == ("rejected", "Too pushy")
+
+
+def test_a_message_may_not_be_empty_or_too_long(demo: Visit, watch: Watch) -> None:
+    here = watch(review_before_send=True)
+    here.waiting("Jane Long")
+    page = demo.open_monitor(here.path)
+    page.get_by_role("button", name="Edit Jane Long").click()
+    approve = page.get_by_role("button", name="Approve and send")
+    expect(approve).to_be_enabled()
+
+    for text in ("", "   ", "a" * 1991):
+        page.fill("#review-text", text)
+        expect(approve).to_be_disabled()
+
+    page.fill("#review-text", "a" * 1990)
+    expect(approve).to_be_enabled()
+
+
+def test_the_timeline_tells_every_stage_and_gives_the_focus_back(demo: Visit, watch: Watch) -> None:
+    here = watch()
+    state = here.waiting("Tom Timeline")
+    here.change(state, "current_stage = 'skipped', reason_code = 'cancelled'")
+    page = demo.open_monitor(here.path)
+    button = page.get_by_role("button", name="Timeline of Tom Timeline")
+
+    button.click()
+
+    drawer = page.get_by_role("dialog", name="Tom Timeline")
+    expect(drawer.locator(".step")).to_have_count(2)
+    expect(drawer.locator(".step").first).to_contain_text("Cancelled by a person")
+    expect(drawer).to_contain_text("Tries to send")
+    demo.picture("monitor-timeline")
+    page.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+    expect(button).to_be_focused()
+
+
+def test_a_group_of_failures_is_shown_and_retried_as_counted(demo: Visit, watch: Watch) -> None:
+    here = watch()
+    for number in range(3):
+        here.failed(f"Amina {number}", "not_accepted", "Facebook did not accept it.")
+    here.failed("Zoë", "outcome_unknown", "Nobody knows.")
+    page = demo.open_monitor(here.path)
+    strip = page.locator("#alerts")
+    expect(strip).to_contain_text("4 failed, 2 causes")
+    demo.picture("monitor-failures")
+
+    strip.get_by_role("button", name="Show the failed contacts: Facebook did not").click()
+    expect(page.locator("#showing")).to_contain_text("Showing 3 of 3")
+    expect(page.locator("#contact-search")).to_have_value("cause:not_accepted")
+    strip.get_by_role("button", name="Retry 3").click()
+    page.locator("dialog").get_by_role("button", name="Queue 3 contacts").click()
+
+    expect(page.locator(".many-text")).to_have_text("3 queued again")
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator(".many-bar")).to_have_count(0)
+    expect(strip).to_contain_text("1 failed")
+
+
+def test_acting_on_many_can_be_stopped_and_says_what_is_left(demo: Visit, watch: Watch) -> None:
+    here = watch()
+    first = here.failed("Many 0")
+    here.people.rows(
+        "with c as (insert into public.contacts (user_id, page_id, sender_id, sender_name)"
+        " select user_id, page_id, 'many' || n || %s, 'Many ' || n from public.ai_automation_rules,"
+        " generate_series(1, 450) as n where id = %s returning id, user_id)"
+        " insert into public.ai_automation_contact_states"
+        " (user_id, rule_id, contact_id, current_stage, error_code, error_message)"
+        " select c.user_id, %s, c.id, 'failed', 'not_accepted', 'No.' from c returning id",
+        str(first["id"]),
+        here.rule["id"],
+        here.rule["id"],
+    )
+    page = demo.open_monitor(here.path)
+    page.click("#retry-all")
+    expect(page.get_by_role("dialog")).to_contain_text("Queue 451 contacts again?")
+
+    page.get_by_role("button", name="Queue 451 contacts").click()
+    page.click("#many-stop")
+
+    bar = page.locator(".many-text")
+    expect(bar).to_have_text(re.compile(r"^Stopped: \d00 queued again, \d51 left as they were$"))
+    done = int(re.findall(r"\d+", bar.text_content() or "")[0])
+    [left] = here.people.rows(
+        "select count(*) as n from public.ai_automation_contact_states"
+        " where rule_id = %s and current_stage = 'failed' and error_code = 'not_accepted'",
+        here.rule["id"],
+    )
+    assert left["n"] >= 451 - done
+
+
+@pytest.mark.parametrize(
+    ("code", "offered"),
+    [("opted_out", []), ("outcome_unknown", ["Retry…"]), ("not_accepted", ["Retry"])],
+)
+def test_a_retry_is_offered_only_where_it_can_help(
+    demo: Visit, watch: Watch, code: str, offered: list[str]
+) -> None:
+    here = watch()
+    here.failed("Ana", code)
+    page = demo.open_monitor(here.path)
+
+    card = page.locator(".contact")
+    expect(card).to_contain_text("0 of 1 follow-ups sent")
+    assert card.locator("button:not([data-act=timeline])").all_text_contents() == offered
+
+
+def test_sending_a_second_time_is_asked_before_it_is_done(demo: Visit, watch: Watch) -> None:
+    here = watch()
+    here.failed("Ana", "outcome_unknown")
+    page = demo.open_monitor(here.path)
+
+    page.get_by_role("button", name="Retry Ana").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Ana gets it twice")
+    page.get_by_role("button", name="Leave as it is").click()
+    page.get_by_role("button", name="Retry Ana").click()
+    page.get_by_role("button", name="Queue again").click()
+
+    expect(page.locator("#toasts")).to_contain_text("1 contact queued again")
