@@ -84,9 +84,9 @@ def is_refusal(error: Exception) -> bool:
     """Whether the database understood and said no: trying the same again cannot help.
 
     Connection loss (08), shutdown and timeouts (57), resources (53), conflicts (40) and the
-    gateway's own troubles pass; data, constraint and raised errors (22, 23, P0) do not.
+    gateway's own troubles pass; data, constraint, size and raised errors (22, 23, 54, P0) do not.
     """
-    return isinstance(error, APIError) and str(error.code)[:2] in ("22", "23", "P0")
+    return isinstance(error, APIError) and str(error.code)[:2] in ("22", "23", "54", "P0")
 
 
 def name_of(error: Exception) -> str:

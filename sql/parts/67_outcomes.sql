@@ -24,8 +24,14 @@ begin
     ) as h;
 
     return query
+    -- Whatever others said is cut to what a reader needs and an index can hold: no row may be refused for ever.
     with outcome as materialized (
-        select o.*
+        select
+            o.state_id, o.lease_token, o.from_stage, o.to_stage, left(o.status_message, 500) as status_message,
+            left(o.error_code, 100) as error_code, left(o.error_message, 2000) as error_message, left(o.error_hint, 500) as error_hint,
+            o.generated_message, o.generation_time_ms, left(o.ai_model, 200) as ai_model, o.tokens_in, o.tokens_out,
+            left(o.facebook_message_id, 200) as facebook_message_id, o.after_seconds, o.attempt_outcome,
+            o.page_status, o.pause_page_seconds, o.attempt_id
         from jsonb_to_recordset(p_outcomes) as o (
             state_id bigint, lease_token uuid, from_stage public.automation_stage, to_stage public.automation_stage,
             status_message text, error_code text, error_message text, error_hint text,
@@ -45,6 +51,7 @@ begin
                 when (s.lease_token = o.lease_token and s.current_stage = o.from_stage) is not true then 'not_held'
                 when m.from_stage is null and (o.from_stage = 'sending' and o.to_stage = 'sending') is not true then 'not_allowed'
                 when row_number() over (partition by o.state_id, o.lease_token) > 1 then 'not_held'
+                when length(o.generated_message) > 20000 then 'too_long'
             end as problem
         from outcome as o
         left join public.ai_automation_contact_states as s on s.id = o.state_id
@@ -128,7 +135,7 @@ begin
 
     said as (
         insert into public.contact_messages (user_id, contact_id, direction, body, facebook_message_id, said_at)
-        select g.user_id, g.contact_id, 'out', g.stored_message, g.facebook_message_id, coalesce(g.started_at, v_now)
+        select g.user_id, g.contact_id, 'out', left(g.stored_message, 20000), g.facebook_message_id, coalesce(g.started_at, v_now)
         from good as g
         where g.to_stage = 'sent'
         on conflict do nothing
@@ -171,4 +178,4 @@ end;
 $$;
 
 comment on function public.record_outcomes(jsonb) is
-'Writes the results of steps ([{state_id, lease_token, from_stage, to_stage, ...}]). A row whose lease is gone (not_held) or whose move is not in the graph (not_allowed) changes nothing and is reported. to_stage sending from sending keeps an unknown outcome waiting to be settled.';
+'Writes the results of steps ([{state_id, lease_token, from_stage, to_stage, ...}]). A row whose lease is gone (not_held), whose move is not in the graph (not_allowed) or whose message has more than 20,000 characters (too_long) changes nothing and is reported; other texts are cut. to_stage sending from sending keeps an unknown outcome waiting to be settled.';

@@ -89,3 +89,41 @@ def test_what_was_not_cleaned_stops_its_own_contact_only_and_not_for_ever(supaba
         Worker(world.connection).claim("eligible")
     stages = [(row["current_stage"], row["error_code"]) for row in world.rows(STATES)]
     assert stages == [("ready_to_send", None), ("failed", "worker_lost"), ("ready_to_send", None)]
+
+
+@pytest.mark.usefixtures("eligible")
+def test_what_others_say_is_cut_to_what_a_reader_needs(supabase, world):
+    long = "x" * 1_000_000
+
+    async def write(store):
+        jobs = await store.claim(Stage.ELIGIBLE, 3)
+        return await store.record(
+            [
+                row_of(jobs[0], Fail(long, long, long)),
+                row_of(jobs[1], Advance(Stage.READY_TO_SEND, {"generated_message": long})),
+                row_of(jobs[2], Advance(Stage.READY_TO_SEND, {"generated_message": "Hello"})),
+            ]
+        )
+
+    answers = at_the_database(supabase, write)
+
+    failed, kept, written = world.rows(STATES)
+    assert [answer["problem"] for answer in answers] == [None, "too_long", None]
+    assert len(failed["error_code"]) == 100
+    assert len(failed["error_message"]) == 2000
+    assert len(failed["error_hint"]) == len(failed["status_message"]) == 500
+    assert [kept["current_stage"], written["current_stage"]] == ["generating", "ready_to_send"]
+
+
+@pytest.mark.usefixtures("eligible")
+def test_an_endless_id_from_facebook_is_written_down_too(world):
+    worker = Worker(world.connection)
+    worker.write()
+    jobs = worker.claim("ready_to_send")
+
+    answers = worker.record(
+        jobs, "sent", attempt_outcome="sent", facebook_message_id=f"m_{'9' * 1_000_000}"
+    )
+
+    assert [answer["problem"] for answer in answers] == [None] * 3
+    assert {state["current_stage"] for state in world.rows(STATES)} == {"sent"}

@@ -32,6 +32,7 @@ def refusal(code: str) -> APIError:
     [
         (refusal("23514"), False),
         (refusal("22P02"), False),
+        (refusal("54000"), False),
         (ValueError("Out of range float values are not JSON compliant"), False),
         (TypeError("ours"), False),
         (refusal("57P01"), True),
