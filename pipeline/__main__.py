@@ -48,15 +48,16 @@ async def work(settings: Settings, vault: Vault) -> int:
     """Works until SIGTERM or SIGINT, then finishes what is in hand; returns the exit code."""
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     async with httpx.AsyncClient(timeout=15) as database, create_http(settings) as graph:
-        store = Store(service_client(settings, database), name)
+        store = Store(service_client(settings, database), name, settings.lease_seconds)
         recorder = Recorder(store)
         google = GoogleAi(settings)
         keep = Retention(settings.text_retention_hours, settings.history_retention_days)
-        facebook = Facebook(settings, graph)
+        # Given up well before the lease: a call that is still under way is nobody else's to settle.
+        facebook = Facebook(settings, graph, settings.lease_seconds * 2 / 3)
         turns = Turns(store, recorder, google, facebook, vault, retention=keep)
         turns.version = VERSION
         writing_down = asyncio.create_task(recorder.run())
-        scheduler = schedule(turns)
+        scheduler = schedule(turns, lease_seconds=settings.lease_seconds)
         scheduler.start()
         exit_code = await watch(writing_down, told_to_stop())
         scheduler.pause()

@@ -13,7 +13,7 @@ log = logging.getLogger("stagelight.rows")
 # Where a contact waits for its next try, by the stage in which the try failed.
 WAITS_IN = {Stage.GENERATING: Stage.ELIGIBLE, Stage.SENDING: Stage.READY_TO_SEND}
 # Facebook may still deliver after a call was given up; only then is the thread worth reading.
-SETTLE_AFTER_SECONDS = 15.0
+SETTLE_AFTER_SHARE_OF_LEASE = 0.5
 # PostgreSQL stores neither; one such character would make a row fail for ever.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -96,11 +96,16 @@ def _result(held: Job | Unreadable, outcome: Outcome) -> Row:
                 "error_message": outcome.message,
                 "error_hint": outcome.hint,
                 "page_status": outcome.page_status or None,
-                "after_seconds": SETTLE_AFTER_SECONDS if outcome.unknown else 0,
+                "after_seconds": _settle_after(held) if outcome.unknown else 0,
                 "attempt_outcome": "unknown" if may_be_out(outcome) else "failed",
             }
         case _:
             assert_never(outcome)
+
+
+def _settle_after(held: Job | Unreadable) -> float:
+    lease = held.lease_seconds if isinstance(held, Job) else 30
+    return lease * SETTLE_AFTER_SHARE_OF_LEASE
 
 
 def may_be_out(outcome: Fail) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -12,7 +13,7 @@ from pipeline.turns import Turns
 
 log = logging.getLogger("stagelight.scheduler")
 
-# A lease lasts 30 s (Store), so five beats may fail before a living worker loses its contacts.
+# For a lease of 30 s; what depends on the lease is shorter where that is.
 SECONDS_BETWEEN = {
     "plan": 5.0,
     "check": 0.5,
@@ -24,19 +25,26 @@ SECONDS_BETWEEN = {
     "maintain": 60.0,
 }
 LONGEST_PAUSE_SECONDS = 10.0
+# Five beats may fail before a living worker loses its contacts.
+SHARE_OF_LEASE = {"beat": 1 / 6, "settle": 1 / 10}
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
-def schedule(turns: Turns, sleep: Sleep = asyncio.sleep) -> AsyncIOScheduler:
+def schedule(
+    turns: Turns, sleep: Sleep = asyncio.sleep, lease_seconds: float = 30.0
+) -> AsyncIOScheduler:
     """A scheduler, not yet started, that runs every turn by itself and never one twice at once."""
     scheduler = AsyncIOScheduler(timezone="UTC")
-    for name, seconds in SECONDS_BETWEEN.items():
+    shares = {name: share * lease_seconds for name, share in SHARE_OF_LEASE.items()}
+    for name, usual in SECONDS_BETWEEN.items():
+        seconds = min(usual, shares.get(name, usual))
         scheduler.add_job(
             partial(guarded, name, getattr(turns, name), Pause(), sleep),
             "interval",
             seconds=seconds,
             id=name,
+            next_run_time=datetime.now(UTC),
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,

@@ -41,6 +41,7 @@ class Settings:
     send_mode: str = "sandbox"
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = 8050
+    lease_seconds: int = 30
     app_pg_bin: str = ""
     stagelight_home: Path = Path(".local")
 
@@ -88,6 +89,7 @@ WHOLE_NUMBERS = {
     "dashboard_port": (65535, "a port number, like 8050"),
     "text_retention_hours": (8760, "a number of hours, like 24"),
     "history_retention_days": (3650, "a number of days, like 30"),
+    "lease_seconds": (600, "a number of seconds, like 30"),
 }
 
 
