@@ -21,13 +21,14 @@ from pipeline.recorder import Recorder
 from pipeline.scheduler import schedule
 from pipeline.settings import Settings, SettingsError, read_settings
 from pipeline.store import Store
+from pipeline.tls import trust_for
 from pipeline.turns import Retention, Turns
 from pipeline.vault import Vault
 
 log = logging.getLogger("stagelight.worker")
 
 VERSION = "0.1.0"
-SECONDS_TO_FINISH = 8.0
+SECONDS_TO_FINISH = 7.0
 
 
 def main() -> int:
@@ -47,7 +48,11 @@ def main() -> int:
 async def work(settings: Settings, vault: Vault) -> int:
     """Works until SIGTERM or SIGINT, then finishes what is in hand; returns the exit code."""
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    async with httpx.AsyncClient(timeout=15) as database, create_http(settings) as graph:
+    trust = trust_for(settings.supabase_url)
+    async with (
+        httpx.AsyncClient(timeout=15, verify=trust) as database,
+        create_http(settings) as graph,
+    ):
         store = Store(service_client(settings, database), name, settings.lease_seconds)
         recorder = Recorder(store)
         google = GoogleAi(settings)
@@ -62,7 +67,7 @@ async def work(settings: Settings, vault: Vault) -> int:
         exit_code = await watch(writing_down, told_to_stop())
         scheduler.pause()
         with suppress(Exception):  # the database may be away; what is in hand is settled later
-            await asyncio.wait_for(turns.finish(SECONDS_TO_FINISH), SECONDS_TO_FINISH + 1)
+            await asyncio.wait_for(turns.finish(SECONDS_TO_FINISH), SECONDS_TO_FINISH + 2)
         scheduler.shutdown(wait=False)
         writing_down.cancel()
         await google.aclose()

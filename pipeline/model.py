@@ -66,19 +66,32 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The step may succeed later: the contact goes back one stage for `after_seconds`."""
+    """The step may succeed later: the contact goes back one stage for `after_seconds`.
+
+    `counts` is false for a wait that is not the contact's own doing; only tries that count come to
+    an end. `trouble` says that the provider, not the contact, is the likely cause, and
+    `asked_seconds` how long the provider asked everybody to wait. `page_status` stops the page
+    (token_invalid, restricted) until one of its messages goes through again.
+    """
 
     code: str
     message: str
     after_seconds: float
     pause_page_seconds: float = 0
+    hint: str = ""
+    page_status: str = ""
+    usage_percent: float = 0
+    counts: bool = True
+    trouble: bool = False
+    asked_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
     """A person is needed: code, one sentence, and a hint what to do.
 
-    `page_status` is set when the page itself must stop (token_invalid, restricted).
+    `page_status` is set when the page itself must stop (token_invalid, restricted); `fields` are
+    stored with the contact.
     """
 
     code: str
@@ -86,6 +99,7 @@ class Fail:
     hint: str
     page_status: str = ""
     unknown: bool = False
+    fields: dict[str, Any] = field(default_factory=dict)
 
 
 Outcome = Advance | Retry | Fail
@@ -104,6 +118,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Facebook's answer to a message it accepted."""
+    """Facebook's answer to a message it accepted; how much of the page's limits is used."""
 
     facebook_message_id: str
+    usage_percent: float = 0

@@ -52,7 +52,7 @@ class OutcomeUnknownError(MessengerError):
 
 
 class GraphError(MessengerError):
-    """Facebook's own answer; `regain_seconds` is the wait its usage headers ask for."""
+    """Facebook's own answer, with what its usage headers say: the share used, the wait asked."""
 
     def __init__(
         self,
@@ -61,12 +61,14 @@ class GraphError(MessengerError):
         message: str,
         *,
         regain_seconds: float = 0.0,
+        usage_percent: float = 0.0,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.subcode = subcode
         self.message = message
         self.regain_seconds = regain_seconds
+        self.usage_percent = usage_percent
 
 
 class Messenger(Protocol):

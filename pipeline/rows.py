@@ -83,8 +83,12 @@ def _result(held: Job | Unreadable, outcome: Outcome) -> Row:
                 "status_message": f"Trying again: {outcome.message}",
                 "error_code": outcome.code,
                 "error_message": outcome.message,
+                "error_hint": outcome.hint or None,
                 "after_seconds": outcome.after_seconds,
                 "pause_page_seconds": outcome.pause_page_seconds,
+                "page_status": outcome.page_status or None,
+                "usage_percent": outcome.usage_percent,
+                "counts": outcome.counts,
                 "attempt_outcome": "retry",
             }
         case Fail():
@@ -98,6 +102,7 @@ def _result(held: Job | Unreadable, outcome: Outcome) -> Row:
                 "page_status": outcome.page_status or None,
                 "after_seconds": _settle_after(held) if outcome.unknown else 0,
                 "attempt_outcome": "unknown" if may_be_out(outcome) else "failed",
+                **outcome.fields,
             }
         case _:
             assert_never(outcome)

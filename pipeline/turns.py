@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from pipeline.breaker import Guard
 from pipeline.model import Fail, Job, Outcome, Retry, Unreadable
 from pipeline.ports import Messenger, Writer
 from pipeline.previews import Previews
@@ -14,7 +14,7 @@ from pipeline.recorder import Recorder
 from pipeline.rows import row_of
 from pipeline.stages import Stage
 from pipeline.steps.check import check
-from pipeline.steps.send import send
+from pipeline.steps.send import UNKNOWN_HINT, send
 from pipeline.steps.settle import settle
 from pipeline.steps.write import write
 from pipeline.store import Store
@@ -25,6 +25,7 @@ log = logging.getLogger("stagelight.worker")
 CHECK_BATCH = 200
 
 Held = Job | Unreadable
+Step = Callable[[Job], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,15 @@ class Retention:
 class Lane:
     """Contacts of one stage in hand, each a task of its own, so that a slow one delays no other."""
 
-    def __init__(self, stage: Stage, room: int, work: Callable[[Held], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        room: int,
+        work: Callable[[Held], Awaitable[None]],
+        guard: Guard | None = None,
+    ) -> None:
         self.stage = stage
+        self._guard = guard
         self._room = room
         self._work = work
         self.tasks: dict[asyncio.Task[None], Held] = {}
@@ -58,13 +66,17 @@ class Lane:
     async def turn(self, store: Store) -> int:
         """Fills the lane until nothing more is due; returns how many were taken."""
         taken = 0
-        while not self._stopping and (free := self._room - len(self.tasks)):
+        while not self._stopping and (free := self._free()) > 0:
             claimed = await self._claim(store, free)
             taken += claimed
             if claimed < free:
                 break
             await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
         return taken
+
+    def _free(self) -> int:
+        room = self._guard.room(self._room) if self._guard else self._room
+        return room - len(self.tasks)
 
     async def _claim(self, store: Store, free: int) -> int:
         async with self._claiming:
@@ -108,19 +120,23 @@ class Turns:
         self._stopping = False
         self._checking = asyncio.Lock()
         self.version = ""
-        run = self._run
+        google, facebook = Guard(lambda job: job.model), Guard()
         self.writing = Lane(
-            Stage.ELIGIBLE, room.writing, partial(run, lambda job: write(job, writer))
+            Stage.ELIGIBLE,
+            room.writing,
+            partial(self._run, guarded(lambda job: write(job, writer), google)),
+            google,
         )
         self.sending = Lane(
             Stage.READY_TO_SEND,
             room.sending,
-            partial(run, lambda job: send(job, messenger, vault)),
+            partial(self._run, guarded(lambda job: send(job, messenger, vault), facebook)),
+            facebook,
         )
         self.settling = Lane(
             Stage.SENDING,
             room.settling,
-            partial(run, lambda job: settle(job, messenger, vault)),
+            partial(self._run, lambda job: settle(job, messenger, vault)),
         )
         self.lanes = (self.writing, self.sending, self.settling)
 
@@ -176,24 +192,35 @@ class Turns:
         return f"writing {len(self.writing.tasks)}, sending {len(self.sending.tasks)}"
 
     async def finish(self, within_seconds: float) -> None:
-        """Claims nothing more and waits for what is in hand.
+        """Claims nothing more and waits for what is in hand; what does not end in time is given up.
 
-        What does not end in time is taken back, or settled, when its lease has run out.
+        A contact being written to goes back at once; one being sent to is looked up like any other
+        whose outcome is unknown.
         """
         self._stopping = True
         for lane in self.lanes:
             lane.stop()
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(within_seconds), self._checking:
                 for lane in self.lanes:
                     await lane.drain()
+        except TimeoutError:
+            await self._give_up()
         await self._store.beat(self.version, "stopped", [], stopping=True)
+
+    async def _give_up(self) -> None:
+        tasks = {task: held for lane in self.lanes for task, held in lane.tasks.items()}
+        for task in tasks:
+            task.cancel()
+        rows = [row_of(held, given_up(held)) for held in tasks.values()]
+        log.warning("given up", extra={"contacts": len(rows)})
+        await asyncio.gather(*(self._recorder.record(row) for row in rows))
 
     async def _fill(self, lane: Lane, name: str) -> None:
         if taken := await lane.turn(self._store):
             log.info(name, extra={"contacts": taken})
 
-    async def _run(self, step: Callable[[Job], Awaitable[Outcome]], held: Held) -> None:
+    async def _run(self, step: Step, held: Held) -> None:
         about = {"state_id": held.state_id, "stage": held.stage}
         try:
             outcome = surprise(held) if isinstance(held, Unreadable) else await step(held)
@@ -204,6 +231,23 @@ class Turns:
         if problem or isinstance(outcome, Retry | Fail):
             code = getattr(outcome, "code", "")
             log.warning("trouble", extra={**about, "code": code, "problem": problem})
+
+
+def guarded(step: Step, guard: Guard) -> Step:
+    """The step, unless its provider is away; what comes of it is learnt from."""
+
+    async def taken(job: Job) -> Outcome:
+        return guard.refuse(job) or guard.learn(job, await step(job))
+
+    return taken
+
+
+def given_up(held: Held) -> Outcome:
+    """What is recorded of a contact in hand when the worker must end."""
+    words = "The worker was told to stop."
+    if held.stage is Stage.SENDING:
+        return Fail("outcome_unknown", words, UNKNOWN_HINT, unknown=True)
+    return Retry("worker_stopped", words, 0.0, counts=False)
 
 
 def surprise(held: Held) -> Fail:

@@ -13,10 +13,11 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from pipeline.adapters.redact import redact
-from pipeline.adapters.usage import regain_seconds
+from pipeline.adapters.usage import regain_seconds, usage_percent
 from pipeline.model import Job, Receipt
 from pipeline.ports import GraphError, MessengerError, NotSentError, OutcomeUnknownError
 from pipeline.settings import LOOPBACK, Settings
+from pipeline.tls import trust_for
 
 # httpx logs whole addresses at INFO, and ours carry the appsecret_proof.
 for _logger in ("httpx", "httpcore", "httpx2", "httpcore2"):
@@ -42,7 +43,9 @@ def create_http(settings: Settings) -> httpx.AsyncClient:
     """The client for Facebook; no proxy stands between this machine and itself."""
     on_this_machine = urlsplit(settings.graph_url).hostname in LOOPBACK
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=50, keepalive_expiry=4)
-    return httpx.AsyncClient(limits=limits, trust_env=not on_this_machine)
+    return httpx.AsyncClient(
+        limits=limits, trust_env=not on_this_machine, verify=trust_for(settings.graph_url)
+    )
 
 
 class Facebook:
@@ -66,16 +69,17 @@ class Facebook:
             "messaging_type": "RESPONSE",
             "message": {"text": job.message, "metadata": f"stagelight:{job.attempt_id}"},
         }
-        answer = await self._call("POST", f"{_page(job)}/messages", token, {}, body)
-        message_id = answer.get("message_id")
+        response = await self._call("POST", f"{_page(job)}/messages", token, {}, body)
+        message_id = _read(response, token).get("message_id")
         if not isinstance(message_id, str) or not message_id:
             raise OutcomeUnknownError("Facebook answered without saying what it did.")
-        return Receipt(message_id)
+        return Receipt(message_id, usage_percent(response.headers))
 
     async def find_sent(self, job: Job, token: str) -> str | None:
         """The id of our text in the thread, not older than the attempt, or None."""
         wanted = {"platform": "messenger", "user_id": job.sender_id, "fields": THREAD_FIELDS}
-        answer = await self._call("GET", f"{_page(job)}/conversations", token, wanted, None)
+        response = await self._call("GET", f"{_page(job)}/conversations", token, wanted, None)
+        answer = _read(response, token)
         try:
             threads = [thread["messages"]["data"] for thread in answer["data"]]
             found = [row["id"] for thread in threads for row in thread if _is_ours(job, row)]
@@ -85,10 +89,10 @@ class Facebook:
 
     async def _call(
         self, method: str, path: str, token: str, parameters: dict[str, str], body: object
-    ) -> dict[str, Any]:
+    ) -> httpx.Response:
         try:
             async with asyncio.timeout(self._seconds):
-                response = await self._http.request(
+                return await self._http.request(
                     method,
                     f"{self._address}/{path}",
                     params={**parameters, **self._proof(token)},
@@ -100,7 +104,6 @@ class Facebook:
             raise NotSentError(f"Facebook could not be reached ({_name(failure)}).") from None
         except (httpx.HTTPError, TimeoutError) as failure:
             raise OutcomeUnknownError(f"Facebook did not answer ({_name(failure)}).") from None
-        return _read(response, token)
 
     def _proof(self, token: str) -> dict[str, str]:
         if not self._app_secret:
@@ -138,6 +141,7 @@ def _graph_error(error: dict[str, Any], response: httpx.Response, token: str) ->
         subcode if isinstance(subcode, int) else 0,
         redact(str(error.get("message", "")), token),
         regain_seconds=regain_seconds(response.headers),
+        usage_percent=usage_percent(response.headers),
     )
 
 

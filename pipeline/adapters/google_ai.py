@@ -16,6 +16,7 @@ from pipeline.adapters.prompt import instruct, tell
 from pipeline.model import Draft, Job
 from pipeline.ports import WriterBusyError, WriterEmptyError, WriterRefusedError
 from pipeline.settings import LOOPBACK, Settings
+from pipeline.tls import trust_for
 
 TIMEOUT_SECONDS = 30.0
 # Thinking tokens count here too, so there is more room than 2,000 characters need.
@@ -35,7 +36,8 @@ class GoogleAi:
     def __init__(self, settings: Settings, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         settings.require("google_api_key")
         on_this_machine = urlsplit(settings.google_base_url).hostname in LOOPBACK
-        self._http = httpx.AsyncClient(trust_env=not on_this_machine)
+        trust = trust_for(settings.google_base_url)
+        self._http = httpx.AsyncClient(trust_env=not on_this_machine, verify=trust)
         self._client = genai.Client(
             vertexai=False,
             api_key=settings.google_api_key,
@@ -45,6 +47,7 @@ class GoogleAi:
                 timeout=int(timeout_seconds * 1000),
                 retry_options=types.HttpRetryOptions(attempts=1),
                 httpx_async_client=self._http,
+                client_args={"verify": trust},
             ),
         )
         self._model = settings.google_model

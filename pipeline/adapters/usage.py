@@ -8,12 +8,19 @@ from typing import Any
 from pipeline.waits import within_a_day
 
 HEADERS = ("x-business-use-case-usage", "x-app-usage", "x-page-usage")
+SHARES = ("call_count", "total_cputime", "total_time")
 
 
 def regain_seconds(headers: Mapping[str, str]) -> float:
     """How long Facebook says the limit lasts (in minutes there), a day at most; 0 without."""
     waits = (_number(row.get("estimated_time_to_regain_access")) for row in _rows(headers))
     return max((within_a_day(60 * minutes) for minutes in waits), default=0.0)
+
+
+def usage_percent(headers: Mapping[str, str]) -> float:
+    """The highest of the shares of the limits that are used, in percent, up to 100; 0 without."""
+    shares = (_number(row.get(name)) for row in _rows(headers) for name in SHARES)
+    return max((min(max(share, 0.0), 100.0) for share in shares), default=0.0)
 
 
 def _rows(headers: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
@@ -37,6 +44,7 @@ def _flatten(value: object) -> Iterator[Mapping[str, Any]]:
 
 def _number(value: object) -> float:
     try:
-        return float(value) if isinstance(value, (int, float)) else 0.0
+        number = float(value) if isinstance(value, (int, float)) else 0.0
     except OverflowError:
         return math.inf
+    return 0.0 if math.isnan(number) else number

@@ -1,18 +1,21 @@
 """This file is where a message is handed to Facebook once, and what became of it is decided."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pipeline.lease import is_nearly_over, read_clock
-from pipeline.model import Advance, Fail, Job, Outcome
+from pipeline.model import Advance, Fail, Job, Outcome, Retry
 from pipeline.ports import GraphError, Messenger, NotSentError, OutcomeUnknownError
 from pipeline.stages import Stage
-from pipeline.steps.backoff import try_again
+from pipeline.steps.backoff import wait, wait_for_provider
 from pipeline.steps.page_token import open_token
 from pipeline.steps.text_checks import find_misfit
 from pipeline.steps.verdicts import Kind, classify, describe
 from pipeline.vault import Vault
 
 UNKNOWN_HINT = "The conversation is being looked at; nothing is sent again by itself."
+# The page's pause decides; this only keeps the contact out of the same turn.
+HELD_SECONDS = 5.0
 TEXT_HINT = "Retry: the message is written anew."
 
 
@@ -25,19 +28,20 @@ async def send(
         return Fail(fault.code, fault.message, TEXT_HINT)
     token = open_token(job, vault)
     if isinstance(token, Fail):
-        return token
+        return hold_page(token.code, token.message, token.hint, token.page_status)
     if is_nearly_over(job, clock()):
         # Whoever held the contact meanwhile has its own token, so then this changes nothing.
-        return try_again(job, "lease_nearly_over", "The worker was held up before it could send.")
+        return wait(job, "lease_nearly_over", "The worker was held up before it could send.")
     try:
         receipt = await messenger.send(job, token)
     except NotSentError as error:
-        return try_again(job, "facebook_unreachable", str(error))
+        return wait_for_provider(job, "facebook_unreachable", str(error))
     except OutcomeUnknownError as error:
         return Fail("outcome_unknown", str(error), UNKNOWN_HINT, unknown=True)
     except GraphError as error:
         return decide(job, error)
-    return Advance(Stage.SENT, {"facebook_message_id": receipt.facebook_message_id})
+    fields = {"facebook_message_id": receipt.facebook_message_id}
+    return Advance(Stage.SENT, {**fields, "usage_percent": receipt.usage_percent})
 
 
 def decide(job: Job, error: GraphError) -> Outcome:
@@ -46,7 +50,15 @@ def decide(job: Job, error: GraphError) -> Outcome:
     words = describe(error, verdict)
     if verdict.kind is Kind.UNKNOWN:
         return Fail(verdict.code, words, UNKNOWN_HINT, unknown=True)
+    if verdict.kind is Kind.PAGE:
+        return hold_page(verdict.code, words, verdict.hint, verdict.page_status)
     if verdict.kind is Kind.LATER:
-        wait = max(verdict.wait_seconds, error.regain_seconds)
-        return try_again(job, verdict.code, words, wait, pauses_page=verdict.pauses_page)
-    return Fail(verdict.code, words, verdict.hint, page_status=verdict.page_status)
+        later = wait(job, verdict.code, words, max(verdict.wait_seconds, error.regain_seconds))
+        pause = later.after_seconds if verdict.pauses_page else 0.0
+        return replace(later, pause_page_seconds=pause, usage_percent=error.usage_percent)
+    return Fail(verdict.code, words, verdict.hint)
+
+
+def hold_page(code: str, message: str, hint: str, page_status: str) -> Retry:
+    """The page is stopped, the contact is not to blame: its message waits for the page."""
+    return Retry(code, message, HELD_SECONDS, hint=hint, page_status=page_status, counts=False)

@@ -1,4 +1,4 @@
-"""This file is where Facebook's errors become decisions: later, unknown, or final."""
+"""This file is where Facebook's errors become decisions: later, unknown, the page, or final."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +10,7 @@ class Kind(StrEnum):
     """What an error means for the message in hand."""
 
     LATER = "later"
+    PAGE = "page"
     FINAL = "final"
     UNKNOWN = "unknown"
 
@@ -27,7 +28,8 @@ class Verdict:
     pauses_page: bool = False
 
 
-RECONNECT = "Connect the page again on the Pages screen, then retry."
+RECONNECT = "Connect the page again on the Pages screen; messages that wait then go out."
+TRIED = "One message is tried after 30 minutes, then less often, up to every 4 hours."
 WAIT_FOR_THEM = "Wait until the contact writes again, then retry."
 
 RATE = Verdict(
@@ -75,29 +77,29 @@ NOT_ACCEPTED = Verdict(
     "Look at the message and the contact's sender id, then retry.",
 )  # fmt: skip
 TOKEN = Verdict(
-    Kind.FINAL, "token_invalid", "Facebook does not accept the page's access any more.",
+    Kind.PAGE, "token_invalid", "Facebook does not accept the page's access any more.",
     RECONNECT, page_status="token_invalid",
 )  # fmt: skip
 EXPIRED = Verdict(
-    Kind.FINAL, "token_expired", "The page's access to Facebook has expired.",
+    Kind.PAGE, "token_expired", "The page's access to Facebook has expired.",
     RECONNECT, page_status="token_invalid",
 )  # fmt: skip
 CHECKPOINT = Verdict(
-    Kind.FINAL, "token_checkpoint", "Facebook wants the person who connected the page to log in.",
+    Kind.PAGE, "token_checkpoint", "Facebook wants the person who connected the page to log in.",
     f"Log in on facebook.com and follow what it asks. {RECONNECT}", page_status="token_invalid",
 )  # fmt: skip
 PERMISSION = Verdict(
-    Kind.FINAL, "permission_missing", "The page's permission to send messages is missing.",
+    Kind.PAGE, "permission_missing", "The page's permission to send messages is missing.",
     f"Give the app pages_messaging for this page. {RECONNECT}", page_status="token_invalid",
 )  # fmt: skip
 RESTRICTED = Verdict(
-    Kind.FINAL, "page_restricted", "Facebook does not let this page send for now.",
-    "See Page Quality in Meta Business Suite. Retry when Facebook has lifted it.",
+    Kind.PAGE, "page_restricted", "Facebook does not let this page send for now.",
+    f"See Page Quality in Meta Business Suite. {TRIED}",
     page_status="restricted",
 )  # fmt: skip
 NEEDS_ADMIN = Verdict(
-    Kind.FINAL, "terms_not_accepted", "An admin of the page has not accepted Facebook's terms.",
-    "Accept the terms in the page's Messenger settings, then retry.", page_status="restricted",
+    Kind.PAGE, "terms_not_accepted", "An admin of the page has not accepted Facebook's terms.",
+    f"Accept the terms in the page's Messenger settings. {TRIED}", page_status="restricted",
 )  # fmt: skip
 
 # Subcodes are unique among these errors, and say more than the code: 200/1545041 is the contact's

@@ -9,7 +9,7 @@ from pipeline.ports import (
     WriterRefusedError,
 )
 from pipeline.stages import Stage
-from pipeline.steps.backoff import try_again
+from pipeline.steps.backoff import MOST_TRIES, try_again, wait_for_provider
 from pipeline.steps.text_checks import EMPTY, Fault, clean, find_fault
 
 HINT = "Read the automation's prompt, then retry: the message is written anew."
@@ -39,7 +39,8 @@ async def write(job: Job, writer: Writer) -> Outcome:
 
 def _explain(job: Job, error: WriterError) -> Outcome:
     if isinstance(error, WriterBusyError):
-        return try_again(job, error.code, error.message, error.after_seconds)
+        later = wait_for_provider if job.attempt + 1 < MOST_TRIES else try_again
+        return later(job, error.code, error.message, error.after_seconds)
     hint = error.hint if isinstance(error, WriterRefusedError) else HINT
     return Fail(error.code, error.message, hint)
 

@@ -43,6 +43,7 @@ class Gate:
         self._port = port
         self._ends = {False: _address(database_url), True: _address(sandbox_url)}
         self._server: asyncio.Server | None = None
+        self._meetings: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Listens from now on."""
@@ -52,10 +53,17 @@ class Gate:
         """Listens no more."""
         assert self._server is not None
         self._server.close()
+        for meeting in self._meetings:
+            meeting.cancel()
+        await asyncio.gather(*self._meetings, return_exceptions=True)
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        meeting = asyncio.current_task()
+        assert meeting is not None
+        self._meetings.add(meeting)
+        meeting.add_done_callback(self._meetings.discard)
         far: dict[bool, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
-        gone = (CutError, OSError, asyncio.IncompleteReadError, ValueError)
+        gone = (CutError, OSError, asyncio.IncompleteReadError, asyncio.CancelledError)
         try:
             with suppress(*gone):
                 while True:

@@ -29,7 +29,7 @@ POINTS = (
     ("claim:sending", "after"),
     ("facebook:read", "after"),
 )
-# A killed check holds 200 contacts for a lease, so those cells need more, most of whom go no further.
+# A killed check holds 200 contacts for a lease: those cells need many, who go no further.
 CHECKING = ("claim:queued", "decide_contacts")
 SETTLING = ("claim:sending", "facebook:read")
 PATIENCE_SECONDS = 90
@@ -52,7 +52,7 @@ class Count:
 
 
 async def kill_at(town: Town, point: str, side: str, times: int) -> tuple[int, Verdict]:
-    """Two workers, each killed at this point again and again; returns how often, and the verdict."""
+    """Two workers, each killed at this point again and again; how often, and the verdict."""
     rules = town.rules(10)
     checking, settling = point in CHECKING, point in SETTLING
     if settling:

@@ -32,7 +32,7 @@ class Nest:
         return int(self._ask({"hatch": environment}))
 
     def ended(self, pid: int) -> int | None:
-        """The worker's return code, minus the signal's number if it was killed; None while alive."""
+        """The return code, minus the signal's number if it was killed; None while alive."""
         code = self._ask({"ended": pid})
         return None if code == "None" else int(code)
 

@@ -1,4 +1,4 @@
-"""This file is where a throw-away town is built: cluster, gateway, sandbox, workers behind gates."""
+"""This file is where a throw-away town is built: cluster, gateway, sandbox, workers."""
 
 import asyncio
 import os
@@ -161,7 +161,7 @@ async def build(options: dict[str, str] | None = None) -> AsyncIterator[Town]:
     """A town in a folder that is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="stagelight-faults-") as folder:
         home = Path(folder)
-        home.chmod(0o755)  # noqa: S103 - PostgreSQL may run as another account
+        home.chmod(0o755)
         cluster = Postgres(home, free_port(), find_bin(os.environ.get("APP_PG_BIN", "")), options)
         cluster.start()
         processes: dict[str, subprocess.Popen[bytes]] = {}

@@ -19,7 +19,9 @@ def test_a_message_arrives_with_the_attempts_id(desk: Desk) -> None:
     outcome = desk.send(desk.job())
 
     (received,) = desk.sandbox.messages()
-    assert outcome == Advance(Stage.SENT, {"facebook_message_id": received["message_id"]})
+    assert isinstance(outcome, Advance)
+    assert outcome.to is Stage.SENT
+    assert outcome.fields["facebook_message_id"] == received["message_id"]
     assert (received["page_id"], received["recipient_id"]) == (PAGE, PERSON)
     assert received["text"] == desk.job().message
     assert received["metadata"] == "stagelight:4711"
@@ -108,23 +110,53 @@ def test_a_thread_held_by_another_app_is_postponed_without_pausing_the_page(desk
         ("page-restricted", "page_restricted", "restricted"),
         ("policy-block", "page_restricted", "restricted"),
         ("commerce-disabled", "page_restricted", "restricted"),
-        ("window-closed", "window_closed", ""),
-        ("unavailable", "contact_unavailable", ""),
-        ("no-matching-user", "no_such_contact", ""),
     ],
 )
-def test_a_refusal_fails_the_contact_and_says_whether_the_page_must_stop(
+def test_what_is_wrong_with_the_page_stops_the_page_and_costs_the_contact_nothing(
     desk: Desk, kind: str, code: str, page_status: str
 ) -> None:
+    desk.sandbox.fault("facebook", kind)
+
+    outcome = desk.send(desk.job(attempt=7))
+
+    assert isinstance(outcome, Retry)
+    assert (outcome.code, outcome.page_status, outcome.counts) == (code, page_status, False)
+    assert re.search(r"\(Facebook error \d+(/\d+)?\)$", outcome.message)
+    assert outcome.hint
+    assert desk.sandbox.messages() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("window-closed", "window_closed"),
+        ("unavailable", "contact_unavailable"),
+        ("no-matching-user", "no_such_contact"),
+    ],
+)
+def test_a_refusal_fails_the_contact_and_says_what_to_do(desk: Desk, kind: str, code: str) -> None:
     desk.sandbox.fault("facebook", kind)
 
     outcome = desk.send(desk.job())
 
     assert isinstance(outcome, Fail)
-    assert (outcome.code, outcome.page_status, outcome.unknown) == (code, page_status, False)
+    assert (outcome.code, outcome.page_status, outcome.unknown) == (code, "", False)
     assert re.search(r"\(Facebook error \d+(/\d+)?\)$", outcome.message)
     assert outcome.hint
     assert desk.sandbox.messages() == []
+
+
+@pytest.mark.parametrize("kind", ["usage-high", "rate-limit"])
+def test_how_much_of_the_limits_is_used_is_passed_on(desk: Desk, kind: str) -> None:
+    desk.sandbox.fault("facebook", kind)
+
+    outcome = desk.send(desk.job())
+
+    if isinstance(outcome, Advance):
+        assert outcome.fields["usage_percent"] == 96
+    else:
+        assert isinstance(outcome, Retry)
+        assert outcome.usage_percent == 100
 
 
 @pytest.mark.parametrize(
@@ -140,7 +172,7 @@ def test_recipients_with_these_endings_always_go_wrong(
 ) -> None:
     outcome = desk.send(desk.job(sender_id=f"77000000{ending}"))
 
-    assert isinstance(outcome, Fail)
+    assert isinstance(outcome, Fail | Retry)
     assert outcome.code == code
     assert len(desk.sandbox.messages()) == arrived
 
@@ -164,7 +196,7 @@ def test_what_messenger_would_not_take_is_not_handed_over(desk: Desk, text: str)
 def test_a_token_sealed_with_another_key_stops_the_page(desk: Desk, sealed: str) -> None:
     outcome = desk.send(desk.job(encrypted_token=sealed))
 
-    assert isinstance(outcome, Fail)
+    assert isinstance(outcome, Retry)
     assert (outcome.code, outcome.page_status) == ("token_unreadable", "token_invalid")
     assert "TOKEN_ENCRYPTION_KEY" in outcome.hint
 
@@ -173,7 +205,7 @@ def test_a_token_sealed_with_another_key_stops_the_page(desk: Desk, sealed: str)
 def test_a_token_that_cannot_stand_in_a_header_is_not_used(desk: Desk, token: str) -> None:
     outcome = desk.send(desk.job(encrypted_token=desk.vault.seal(token)))
 
-    assert isinstance(outcome, Fail)
+    assert isinstance(outcome, Retry)
     assert outcome.code == "token_unreadable"
     assert token not in str(outcome)
 

@@ -33,16 +33,16 @@ def test_contacts_that_failed_together_come_back_apart() -> None:
 
 
 def test_a_provider_who_names_a_time_is_not_asked_earlier() -> None:
-    outcome = try_again(JOB, "code", "Words.", 100, pauses_page=True)
+    outcome = wait(JOB, "code", "Words.", 100)
 
     assert isinstance(outcome, Retry)
     assert 100 <= outcome.after_seconds <= 110
-    assert outcome.pause_page_seconds == outcome.after_seconds
+    assert not outcome.counts
 
 
 @pytest.mark.parametrize("asked", [1e308, float("inf")])
 def test_no_provider_makes_a_contact_wait_for_ever(asked: float) -> None:
-    outcome = try_again(JOB, "code", "Words.", asked, pauses_page=True)
+    outcome = try_again(JOB, "code", "Words.", asked)
 
     assert isinstance(outcome, Retry)
     assert 86_400 <= outcome.after_seconds <= 86_400 * 1.1

@@ -1,0 +1,144 @@
+"""This file is where calls to a provider that fails stop for a while (decision 0010)."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pipeline.model import Advance, Fail, Job, Outcome, Retry
+from pipeline.steps.backoff import chance_of
+
+OPENS_AFTER = 3
+FIRST_SECONDS = 5.0
+LONGEST_SECONDS = 60.0
+SHARE_OF_RETRIES = 0.1
+RETRIES_PER_MINUTE = 10.0
+BUDGET_MOST = 10.0
+
+
+@dataclass
+class Breaker:
+    """One provider as one worker sees it: closed, open for a time, or trying with few calls.
+
+    It opens after three failures in a row, or at once for as long as the provider asks. Then one
+    call tries; after a success the room grows by one with every further one, so that what has
+    gathered does not come down on a provider that is just back.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _failures: int = 0
+    _opened: int = 0
+    _until: float = 0.0
+    _successes: int | None = None
+
+    def wait_seconds(self) -> float:
+        """How long nothing should be called; 0 when it may be."""
+        return max(self._until - self.clock(), 0.0)
+
+    def room(self, most: int) -> int:
+        """How many calls may be under way at once, of `most`."""
+        if self.wait_seconds() > 0:
+            return 0
+        return most if self._successes is None else min(most, self._successes + 1)
+
+    def succeed(self) -> None:
+        """A call went well."""
+        self._failures = self._opened = 0
+        if self._successes is not None:
+            self._successes += 1
+            if self._successes > OPENS_AFTER * 3:
+                self._successes = None
+
+    def fail(self, asked_seconds: float = 0.0) -> bool:
+        """A call failed; returns whether that may have been the contact's own fault.
+
+        It may only when the call before went well: of a row of failures the provider is the cause.
+        """
+        first = self._failures == 0 and self._successes is None
+        self._failures += 1
+        if asked_seconds > 0:
+            self._open(asked_seconds)
+        elif self._failures >= OPENS_AFTER or self._successes is not None:
+            self._open(min(FIRST_SECONDS * 2.0**self._opened, LONGEST_SECONDS))
+        return first and asked_seconds <= 0
+
+    def _open(self, seconds: float) -> None:
+        # Calls that were under way together tell of one trouble, not of several.
+        if self.wait_seconds() == 0:
+            self._opened += 1
+        self._until = max(self._until, self.clock() + seconds)
+        self._successes = 0
+
+
+class Guard:
+    """The breakers of one provider, one for every `key_of` a job, and its retry budget."""
+
+    def __init__(
+        self,
+        key_of: Callable[[Job], str] = lambda job: "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._key_of = key_of
+        self._breakers: dict[str, Breaker] = {}
+        self._budget = Budget(clock)
+
+    def room(self, most: int) -> int:
+        """How many calls may be under way, of `most`; none when all that is known is away."""
+        return max((breaker.room(most) for breaker in self._breakers.values()), default=most)
+
+    def refuse(self, job: Job) -> Retry | None:
+        """Why this job should wait although it was claimed, or None."""
+        seconds = self._of(job).wait_seconds()
+        if seconds > 0:
+            return self._put_off("provider_away", "The provider is having trouble.", job, seconds)
+        if job.attempt > 0 and not self._budget.spend():
+            return self._put_off("many_retries", "Many others are being repeated.", job, 10.0)
+        if job.attempt == 0:
+            self._budget.earn()
+        return None
+
+    def learn(self, job: Job, outcome: Outcome) -> Outcome:
+        """The outcome, as it counts for the contact; what it says of the provider is kept."""
+        breaker = self._of(job)
+        if isinstance(outcome, Retry) and outcome.trouble:
+            counts = breaker.fail(outcome.asked_seconds)
+            wait = max(outcome.after_seconds, self._spread(job, breaker.wait_seconds()))
+            return replace(outcome, counts=counts, after_seconds=wait)
+        if isinstance(outcome, Fail) and outcome.unknown:
+            breaker.fail()
+        elif isinstance(outcome, Advance):
+            breaker.succeed()
+        return outcome
+
+    def _of(self, job: Job) -> Breaker:
+        return self._breakers.setdefault(self._key_of(job), Breaker(self._clock))
+
+    def _put_off(self, code: str, message: str, job: Job, seconds: float) -> Retry:
+        return Retry(code, message, self._spread(job, seconds), counts=False)
+
+    def _spread(self, job: Job, seconds: float) -> float:
+        # All who were told the same time would come back in one moment.
+        return seconds + chance_of(job) * min(seconds, 30.0)
+
+
+class Budget:
+    """Repeated calls are at most a tenth of all, and ten a minute where there are few."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._left = BUDGET_MOST
+        self._at = clock()
+
+    def earn(self) -> None:
+        """A first call was made."""
+        self._left = min(self._left + SHARE_OF_RETRIES, BUDGET_MOST)
+
+    def spend(self) -> bool:
+        """Whether one call may be repeated now."""
+        now = self._clock()
+        gained = (now - self._at) * RETRIES_PER_MINUTE / 60
+        self._left, self._at = min(self._left + gained, BUDGET_MOST), now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

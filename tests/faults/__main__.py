@@ -1,0 +1,85 @@
+"""This file is where the fault matrix is run, by `make faults`."""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from tests.faults import crowd, interruptions, kills, providers
+from tests.faults.judge import Verdict
+from tests.faults.town import Town, build
+
+Cell = Callable[[Town], Awaitable[tuple[int, Verdict]]]
+LINE = "{:<44}{:>7}{:>9}{:>10}{:>6}{:>5}{:>6}{:>6}  {}\n"
+
+
+def cells(quick: bool) -> dict[str, Cell]:
+    """Every cell by its name, in the order they run; the quick ones are the same, smaller."""
+    times = 3 if quick else 100
+    few = 1 if quick else 10
+    killed = kills.POINTS[8:12:2] if quick else kills.POINTS
+    chosen: dict[str, Cell] = {
+        f"SIGKILL {side} {point}": partial(kills.kill_at, point=point, side=side, times=times)
+        for point, side in killed
+    }
+    chosen["poison contact"] = kills.poison
+    chosen["PostgreSQL stopped hard"] = partial(interruptions.stop_database, times=few)
+    if quick:
+        return chosen
+    return chosen | {
+        "SIGKILL at random": partial(kills.kill_at_random, times=200),
+        "answers of the database lost": partial(interruptions.cut_answers, times=60),
+        "SIGSTOP longer than the lease, CONT": partial(interruptions.freeze, times=3),
+        "SIGTERM at each call": partial(interruptions.terminate, times=5),
+        "SIGTERM twice": interruptions.terminate_twice,
+        "somebody steps in between": interruptions.step_in,
+        "every fault of the AI": providers.google,
+        "every fault of Facebook for a contact": providers.facebook,
+        "every fault of Facebook for a page": providers.pages,
+        "outage of the AI": partial(crowd.outage, service="google", seconds=40),
+        "outage of Facebook": partial(crowd.outage, service="facebook", seconds=40),
+        "two schedulers": partial(crowd.two_schedulers, slots=300),
+        "four workers, 10 messages a second": partial(crowd.keep_the_rate, seconds=20),
+        "100,000 contacts waiting": partial(crowd.backlog, contacts=100_000),
+    }
+
+
+async def run(chosen: dict[str, Cell]) -> bool:
+    """Runs the cells one after the other in one town; True when every promise was kept."""
+    heads = ("cell", "events", "contacts", "delivered", "twice", "lost", "stuck", "s", "ends")
+    sys.stdout.write(LINE.format(*heads))
+    good = True
+    async with build() as town:
+        for name, cell in chosen.items():
+            started = time.monotonic()
+            try:
+                events, verdict = await cell(town)
+            except Exception as error:
+                # One cell must not hide the others.
+                events, verdict = 0, Verdict(wrong=[f"{type(error).__name__}: {error}"])
+                await town.dismiss()
+                town.facebook.reset()
+            row = (events, verdict.contacts, verdict.delivered, verdict.twice, verdict.lost,
+                   verdict.stuck, round(time.monotonic() - started), verdict.words)  # fmt: skip
+            sys.stdout.write(LINE.format(name, *row))
+            for wrong in verdict.wrong[:8]:
+                sys.stdout.write(f"    WRONG: {wrong}\n")
+            sys.stdout.flush()
+            good = good and not verdict.wrong
+    return good
+
+
+def main() -> int:
+    """0 when every promise was kept, otherwise 1."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the subset that normal tests run")
+    parser.add_argument("--only", default="", metavar="WORDS", help="cells whose name has these")
+    given = parser.parse_args()
+    chosen = {name: cell for name, cell in cells(given.quick).items() if given.only in name}
+    return 0 if asyncio.run(run(chosen)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

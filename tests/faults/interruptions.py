@@ -1,0 +1,229 @@
+"""This file is where databases stop, workers freeze, answers get lost, people step in."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+import psycopg
+
+from tests.builders import Row
+from tests.faults.gate import CutError, Trap
+from tests.faults.judge import WINDOW_SECONDS, Verdict
+from tests.faults.kills import feed, wait_and_judge
+from tests.faults.town import LEASE_SECONDS, Hand, Town
+
+
+async def stop_database(town: Town, times: int) -> tuple[int, Verdict]:
+    """PostgreSQL is stopped as by a power cut while two workers are busy, and comes back."""
+    rules = town.rules(10)
+    town.queue(rules, 200 + 80 * times)
+    await town.hand()
+    await town.hand()
+    for _ in range(times):
+        await asyncio.sleep(1.2)
+        # SIGQUIT is what `pg_ctl stop -m immediate` sends.
+        os.kill(town.cluster.pid, signal.SIGQUIT)
+        while town.cluster.alive():
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(town.cluster.start)
+        town.reconnect()
+    return times, await wait_and_judge(town, rules, 90)
+
+
+async def freeze(town: Town, times: int) -> tuple[int, Verdict]:
+    """SIGSTOP in the middle of a send for longer than a lease; another worker takes over; CONT."""
+    rules = town.rules(10)
+    town.queue(rules, 40 * times)
+    hands = [await town.hand(), await town.hand()]
+    points = (("claim:ready_to_send", "after"), ("facebook:send", "before"),
+              ("facebook:send", "after"), ("record:sent", "before"))  # fmt: skip
+    done = 0
+    for number in range(times):
+        for point, side in points:
+            done += await _freeze_at(hands[number % 2], point, side, town, rules)
+    return done, await wait_and_judge(town, rules, 60)
+
+
+async def _freeze_at(hand: Hand, point: str, side: str, town: Town, rules: list[Row]) -> int:
+    sprung = asyncio.Event()
+
+    async def stop() -> None:
+        hand.signal(signal.SIGSTOP)
+        sprung.set()
+        await asyncio.sleep(WINDOW_SECONDS + 0.5)
+
+    hand.gate.trap = Trap(point, side, stop)
+    town.queue(rules, 20)
+    try:
+        async with asyncio.timeout(15):
+            await sprung.wait()
+    except TimeoutError:
+        hand.gate.trap = None
+        return 0
+    await asyncio.sleep(WINDOW_SECONDS)
+    hand.signal(signal.SIGCONT)
+    await asyncio.sleep(0.7)
+    return 1
+
+
+async def cut_answers(town: Town, times: int) -> tuple[int, Verdict]:
+    """The database did what it was asked, and the answer never comes: nothing is done twice."""
+    rules = town.rules(10)
+    town.queue(rules, 300)
+    hands = [await town.hand(), await town.hand()]
+    feeding = asyncio.create_task(feed(town, rules, closed=False))
+    points = ("claim:queued", "decide_contacts", "claim:eligible", "record:ready_to_send",
+              "claim:ready_to_send", "record:sent")  # fmt: skip
+    done = 0
+    for number in range(times):
+        sprung = asyncio.Event()
+
+        async def cut(sprung: asyncio.Event = sprung) -> None:
+            sprung.set()
+            raise CutError
+
+        hands[number % 2].gate.trap = Trap(points[number % len(points)], "after", cut)
+        try:
+            async with asyncio.timeout(10):
+                await sprung.wait()
+            done += 1
+        except TimeoutError:
+            hands[number % 2].gate.trap = None
+    feeding.cancel()
+    return done, await wait_and_judge(town, rules)
+
+
+async def terminate(town: Town, times: int) -> tuple[int, Verdict]:
+    """SIGTERM at every kind of call: the worker ends within 10 s, with nothing left in hand."""
+    rules = town.rules(10)
+    town.queue(rules, 100)
+    hand = await town.hand()
+    feeding = asyncio.create_task(feed(town, rules, closed=False))
+    late: list[str] = []
+    points = ("claim:eligible", "google", "record:ready_to_send", "facebook:send", "record:sent")
+    for point in points * times:
+        late += await _terminate_at(hand, point, "before")
+        hand.hatch()
+    feeding.cancel()
+    verdict = await wait_and_judge(town, rules)
+    verdict.wrong += late
+    return len(points) * times, verdict
+
+
+async def _terminate_at(hand: Hand, point: str, side: str) -> list[str]:
+    sprung = asyncio.Event()
+
+    async def tell() -> None:
+        hand.signal(signal.SIGTERM)
+        sprung.set()
+
+    hand.gate.trap = Trap(point, side, tell)
+    async with asyncio.timeout(20):
+        await sprung.wait()
+    started = time.monotonic()
+    code = await hand.gone()
+    seconds = time.monotonic() - started
+    good = code == 0 and seconds <= 10
+    return [] if good else [f"SIGTERM at {point}: code {code} after {seconds:.1f} s"]
+
+
+async def terminate_twice(town: Town) -> tuple[int, Verdict]:
+    """While Facebook hangs, the first SIGTERM waits; the second ends the worker at once."""
+    rules = town.rules(1)
+    town.facebook.fault("facebook", "hang-after-accept", times=3)
+    town.queue(rules, 3)
+    hand = await town.hand(lease_seconds=30)
+    hanging = asyncio.Event()
+
+    async def note() -> None:
+        hanging.set()
+
+    hand.gate.trap = Trap("facebook:send", "before", note)
+    async with asyncio.timeout(20):
+        await hanging.wait()
+    hand.signal(signal.SIGTERM)
+    await asyncio.sleep(0.5)
+    waiting = town.nest.ended(hand.pid) is None
+    started = time.monotonic()
+    hand.signal(signal.SIGTERM)
+    await hand.gone()
+    seconds = time.monotonic() - started
+    town.facebook.reset()
+    # Its lease lasts 30 s; as if they were over.
+    town.rows(
+        "update public.ai_automation_contact_states set lease_expires_at = now()"
+        " where lease_expires_at is not null returning id"
+    )
+    await town.hand()
+    verdict = await wait_and_judge(town, rules)
+    if not waiting or seconds > 1:
+        verdict.wrong.append(f"waited {waiting}, second SIGTERM took {seconds:.1f} s")
+    return 1, verdict
+
+
+STEPS: dict[str, str] = {
+    "page token replaced by a bad one": (
+        "update public.facebook_page_secrets set encrypted_token = 'bad', updated_at = now()"
+        " where page_id = %(page)s returning page_id"
+    ),
+    "rule switched off": (
+        "update public.ai_automation_rules set enabled = false where id = %(rule)s returning id"
+    ),
+    "contact deleted": (
+        "delete from public.contacts where page_id = %(page)s returning id"
+    ),
+    "user deleted": "delete from auth.users where id = %(user)s returning id",
+}  # fmt: skip
+BETWEEN = (("google", "before"), ("google", "after"), ("facebook:send", "before"),
+           ("facebook:send", "after"), ("record:sent", "before"))  # fmt: skip
+
+
+async def step_in(town: Town) -> tuple[int, Verdict]:
+    """Somebody changes the world between two calls; after that nothing new goes out."""
+    total, done = Verdict(), 0
+    hand = await town.hand()
+    for what, statement in STEPS.items():
+        for point, side in BETWEEN:
+            wrong = await _step_in_at(town, hand, statement, point, side)
+            total.wrong += [f"{what} at {point} {side}: {word}" for word in wrong]
+            total.ends[what] += 1
+            done += 1
+    await town.dismiss()
+    return done, total
+
+
+async def _step_in_at(town: Town, hand: Hand, statement: str, point: str, side: str) -> list[str]:
+    town.owner = town.world.user()
+    [rule] = rules = town.rules(1)
+    people = _people(town, rule)
+    sprung = asyncio.Event()
+
+    async def change() -> None:
+        values = {"page": rule["page_id"], "rule": rule["id"], "user": town.owner["id"]}
+        async with await psycopg.AsyncConnection.connect(
+            town.cluster.superuser_dsn(), autocommit=True
+        ) as connection:
+            await connection.execute(statement.encode(), values)
+        sprung.set()
+
+    hand.gate.trap = Trap(point, side, change)
+    town.queue(rules, 1)
+    people |= _people(town, rule)
+    async with asyncio.timeout(20):
+        await sprung.wait()
+    await asyncio.sleep(LEASE_SECONDS * 0.3)
+    got = sum(row["recipient_id"] in people for row in town.facebook.messages())
+    # A call that was under way when the change was committed may arrive; no other may.
+    allowed = 1 if point in ("facebook:send", "record:sent") else 0
+    return [f"{got} messages"] if got > allowed else []
+
+
+def _people(town: Town, rule: Row) -> set[str]:
+    rows = town.rows("select sender_id from public.contacts where page_id = %s", rule["page_id"])
+    return {row["sender_id"] for row in rows}
+
+
+Cell = Callable[[Town], Awaitable[tuple[int, Verdict]]]
