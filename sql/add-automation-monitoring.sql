@@ -1724,7 +1724,7 @@ begin
             c.rule_id, c.id, c.quota_day, c.last_inbound_at,
             case
                 when not r.enabled then 'rule_disabled'
-                when r.page_status <> 'active' or r.paused_until > p_now then 'page_unavailable'
+                when r.paused_until > p_now or (r.page_status <> 'active' and r.paused_until is null) then 'page_unavailable'
                 when c.opted_out_at is not null then 'opted_out'
                 when c.stopped_at is not null then 'stopped'
                 when c.tags && r.exclude_tags then 'excluded_tag'
@@ -1741,7 +1741,7 @@ begin
             end as reason,
             c.last_said_at + make_interval(mins => r.wait_minutes) as wait_ends_at,
             h.next_open_at,
-            case when r.page_status = 'active' then r.paused_until else p_now + interval '30 minutes' end as page_probe_at,
+            coalesce(r.paused_until, p_now + interval '30 minutes') as page_probe_at,
             r.today,
             r.tomorrow_at,
             r.daily_limit
@@ -2208,7 +2208,15 @@ begin
     from page
     inner join public.facebook_pages as p on p.id = page.id
     -- A message is not written for a page that Facebook asked to wait; the contacts stay where they are.
-    where p_stage <> 'eligible' or p.paused_until is null or p.paused_until <= now();
+    where
+        p_stage <> 'eligible'
+        or (
+            (p.paused_until is null or p.paused_until <= now())
+            -- A stopped page is tried again with one message; no others are written meanwhile.
+            and (p.status = 'active' or not exists (
+                select 1 from public.ai_automation_contact_states as s where s.current_stage = 'ready_to_send' and s.page_id = p.id
+            ))
+        );
 
     while cardinality(v_pages) > 0 and cardinality(v_picked) < p_limit loop
         v_share := ceil((p_limit - cardinality(v_picked))::numeric / cardinality(v_pages));
@@ -2251,7 +2259,7 @@ declare
     v_picked bigint[];
 begin
     for v_page in
-        select p.id, p.sends_per_minute, row_number() over (order by random()) as place, count(*) over () as pages
+        select p.id, row_number() over (order by random()) as place, count(*) over () as pages
         from public.facebook_pages as p
         where (p.paused_until is null or p.paused_until <= now()) and exists (
             select 1
@@ -2262,9 +2270,8 @@ begin
     loop
         perform 1 from public.facebook_pages as p where p.id = v_page.id for no key update skip locked;
         continue when not found;
-        select v_page.sends_per_minute - count(*) into v_room
-        from public.ai_automation_attempts as a
-        where a.page_id = v_page.id and a.started_at > now() - interval '1 minute';
+        v_room := public.page_room(v_page.id);
+        continue when v_room = 0;
         select array_agg(picked.id) into v_picked
         from (
             select s.id
@@ -2274,7 +2281,7 @@ begin
                 s.current_stage = 'ready_to_send' and s.page_id = v_page.id and s.due_at <= now()
                 and (not r.review_before_send or s.approved_at is not null)
             order by s.due_at, s.id
-            limit least(greatest(v_room, 0), ceil(v_left::numeric / (v_page.pages - v_page.place + 1)))
+            limit least(v_room, ceil(v_left::numeric / (v_page.pages - v_page.place + 1)))
             for no key update of s skip locked
         ) as picked;
         v_left := v_left - coalesce(cardinality(v_picked), 0);
@@ -2390,13 +2397,15 @@ begin
     if p_stage = 'ready_to_send' then
         insert into public.ai_automation_attempts (
             id, started_at, user_id, state_id, rule_id, contact_id, page_id, run_id, follow_up, message, ai_model,
-            tokens_in, tokens_out, generation_time_ms, worker
+            tokens_in, tokens_out, cost_usd, generation_time_ms, worker
         )
         select
             s.attempt_id, s.attempt_started_at, s.user_id, s.id, s.rule_id, s.contact_id, s.page_id, s.run_id,
-            s.follow_up_count + 1, s.generated_message, s.ai_model, s.tokens_in, s.tokens_out, s.generation_time_ms, p_worker
+            s.follow_up_count + 1, s.generated_message, s.ai_model, s.tokens_in, s.tokens_out, s.cost_usd,
+            s.generation_time_ms, p_worker
         from public.ai_automation_contact_states as s
         where s.id = any(v_ids);
+        perform public.test_stopped_pages(v_ids);
     end if;
 
     return query
@@ -2430,6 +2439,188 @@ $$;
 
 comment on function public.claim_contacts(text, text, integer, integer) is
 'Hands up to p_limit due contacts to one worker: queued become checking, eligible become generating, ready_to_send become sending with an attempt written first; from sending it hands out those whose lease has expired, to be settled. Each comes with a new lease token that every later write must show.';
+-- A page that Facebook slows down or stops: how fast it may send, when it is tried again, and the one alert it gives.
+
+alter table public.facebook_pages add column if not exists setbacks integer not null default 0;
+alter table public.facebook_pages add column if not exists setback_at timestamptz;
+alter table public.facebook_pages add column if not exists usage_percent real not null default 0;
+alter table public.facebook_pages add column if not exists usage_at timestamptz;
+alter table public.ai_automation_contact_states add column if not exists cost_usd numeric(12, 6);
+alter table public.ai_automation_attempts add column if not exists cost_usd numeric(12, 6);
+alter table public.ai_automation_audit add column if not exists page_id uuid;
+
+comment on column public.facebook_pages.paused_until is
+'Nothing is sent before this moment. Then sending goes on by itself; of a page that is not active one message is sent to see whether it works again.';
+comment on column public.facebook_pages.setbacks is 'How often in a row Facebook stopped the page or asked it to wait; 0 after a message that went through.';
+comment on column public.facebook_pages.setback_at is 'When it did so last; what tries that began before tell is the same setback.';
+comment on column public.facebook_pages.usage_percent is 'The share of Facebook''s limits in use by its own headers; from 75 the page slows down, at 95 it pauses.';
+comment on column public.facebook_pages.usage_at is 'When that share was told.';
+comment on column public.ai_automation_contact_states.cost_usd is 'What writing this message cost, drafts that were not used included, by the worker''s price list.';
+comment on column public.ai_automation_attempts.cost_usd is 'What writing the message cost.';
+comment on column public.ai_automation_audit.page_id is 'The page that was stopped, for page_paused.';
+
+-- The share of a page's rate that Facebook's usage headers leave: all of it below 75 %, a tenth from 93 %.
+create or replace function public.rate_share(p_usage_percent real, p_usage_at timestamptz)
+returns double precision
+language sql
+stable
+set search_path = ''
+as $$
+    select case
+        when p_usage_percent < 75 or p_usage_at is null or p_usage_at < now() - interval '1 hour' then 1
+        else greatest((95 - p_usage_percent) / 20.0, 0.1)
+    end;
+$$;
+
+comment on function public.rate_share(real, timestamptz) is 'How much of its rate a page may use, from 0.1 to 1; a reading older than an hour says nothing.';
+
+-- Calls travel for some milliseconds, so that a second at Facebook may see those of a little more than a second here.
+create or replace function public.page_room(p_page_id uuid)
+returns integer
+language sql
+stable
+set search_path = ''
+as $$
+    select case
+        when p.status <> 'active' then 1
+        else greatest(0, least(
+            ceil(p.sends_per_minute * s.share) - t.in_a_minute,
+            greatest(floor(p.sends_per_minute * s.share / 60), 1) - t.in_a_second
+        ))
+    end::integer
+    from public.facebook_pages as p
+    cross join lateral (select public.rate_share(p.usage_percent, p.usage_at) as share) as s
+    cross join lateral (
+        select
+            count(*) as in_a_minute,
+            count(*) filter (where a.started_at > clock_timestamp() - interval '1.25 seconds') as in_a_second
+        from public.ai_automation_attempts as a
+        where a.page_id = p.id and a.started_at > now() - interval '1 minute'
+    ) as t
+    where p.id = p_page_id;
+$$;
+
+comment on function public.page_room(uuid) is
+'How many messages of the page may be handed over now, over all workers: its rate per minute, a sixtieth of it in a second; one as a test when the page is not active.';
+
+create or replace function public.test_stopped_pages(p_state_ids bigint[])
+returns void
+language sql
+set search_path = ''
+as $$
+    update public.facebook_pages as p
+    set paused_until = now() + interval '2 minutes'
+    from public.ai_automation_contact_states as s
+    where s.id = any(p_state_ids) and p.id = s.page_id and p.status <> 'active';
+$$;
+
+comment on function public.test_stopped_pages(bigint[]) is
+'Called when messages are taken for sending: a page that is not active sends nothing else until it is known what became of this one.';
+
+-- What messages tell of their pages. 30 minutes, doubling to 4 hours, for a page that was stopped; 15 seconds, doubling to
+-- 15 minutes, or as long as Facebook asks, for one that is too fast.
+create or replace function public.record_page_news(p_news jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform 1
+    from public.facebook_pages as p
+    where p.id in (select (n.value ->> 'page_id')::uuid from jsonb_array_elements(p_news) as n)
+    order by p.id
+    for no key update;
+
+    update public.facebook_pages as p
+    set
+        status = case when w.page_status is not null then w.page_status when w.is_back then 'active' else p.status end,
+        status_reason = case when w.reason is not null then w.reason when not w.is_back then p.status_reason end,
+        setbacks = case when w.is_new then w.setbacks + 1 when w.is_back then 0 else p.setbacks end,
+        setback_at = case when w.is_new then now() else p.setback_at end,
+        paused_until = case
+            when w.is_back and w.page_status is null and not w.is_full then null
+            else greatest(
+                case when w.is_back then null else p.paused_until end,
+                case when w.is_new then now() + w.own_pause end,
+                now() + w.asked_pause,
+                case when w.is_full then now() + interval '5 minutes' end
+            )
+        end,
+        usage_percent = coalesce(w.usage_percent, p.usage_percent),
+        usage_at = case when w.usage_percent is null then p.usage_at else now() end,
+        updated_at = now()
+    from (
+        select
+            g.*,
+            f.is_new, f.setbacks,
+            g.sent_since is true and not f.is_new as is_back,
+            coalesce(g.usage_of_sent, 0) >= 95 as is_full,
+            case
+                when not f.is_new then null
+                when g.page_status is null then least(interval '15 seconds' * power(2, least(f.setbacks, 10)), interval '15 minutes')
+                else least(interval '30 minutes' * power(2, least(f.setbacks, 10)), interval '4 hours')
+            end as own_pause
+        from (
+            select
+                q.id as page_id, q.status, q.setbacks as setbacks_before, q.setback_at,
+                max(n.page_status) as page_status, max(n.reason) as reason,
+                max(make_interval(secs => n.pause_seconds)) as asked_pause,
+                max(n.usage_percent) as usage_percent, max(n.usage_percent) filter (where n.sent) as usage_of_sent,
+                bool_or(n.sent and (q.setback_at is null or n.started_at > q.setback_at)) as sent_since,
+                max(coalesce(n.started_at, now())) filter (where n.page_status is not null or n.pause_seconds > 0) as failed_from
+            from jsonb_to_recordset(p_news) as n (
+                page_id uuid, page_status text, reason text, pause_seconds double precision, usage_percent real, sent boolean,
+                started_at timestamptz
+            )
+            inner join public.facebook_pages as q on q.id = n.page_id
+            group by q.id, q.status, q.setbacks, q.setback_at
+        ) as g
+        cross join lateral (
+            select
+                g.failed_from is not null and (g.setback_at is null or g.failed_from > g.setback_at) as is_new,
+                case when g.page_status is not null and g.status = 'active' then 0 else g.setbacks_before end as setbacks
+        ) as f
+    ) as w
+    where p.id = w.page_id;
+end;
+$$;
+
+comment on function public.record_page_news(jsonb) is
+'Stops, pauses, slows or frees pages by what their messages met ([{page_id, page_status, reason, pause_seconds, usage_percent, sent, started_at}]). Several tries that met one trouble are one setback.';
+
+create or replace function public.alert_when_a_page_stops()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into public.ai_automation_audit (user_id, page_id, action)
+    values (new.user_id, new.id, case new.status when 'active' then 'page_resumed' else 'page_paused' end);
+    return null;
+end;
+$$;
+
+create or replace trigger alert_when_a_page_stops
+after update on public.facebook_pages
+for each row when ((new.status = 'active') is distinct from (old.status = 'active'))
+execute function public.alert_when_a_page_stops();
+
+comment on function public.alert_when_a_page_stops() is 'One line in the audit when a page is stopped, and one when it may send again, however many messages met it.';
+
+revoke execute on function
+public.rate_share(real, timestamptz),
+public.page_room(uuid),
+public.test_stopped_pages(bigint[]),
+public.record_page_news(jsonb),
+public.alert_when_a_page_stops()
+from public, anon, authenticated, service_role;
+grant execute on function
+public.rate_share(real, timestamptz),
+public.page_room(uuid),
+public.test_stopped_pages(bigint[]),
+public.record_page_news(jsonb)
+to service_role;
 -- How the result of a step is written down: fenced, set-based, all or nothing per contact.
 
 create or replace function public.record_outcomes(p_outcomes jsonb)
@@ -2441,6 +2632,7 @@ declare
     v_now timestamptz := now();
     v_attempts uuid[];
     v_oldest timestamptz;
+    v_news jsonb;
 begin
     -- The tries are named, with the oldest day they can be of, so that no plan looks through the days.
     select
@@ -2454,6 +2646,30 @@ begin
         order by s.id
         for no key update of s
     ) as h;
+
+    select jsonb_agg(jsonb_build_object(
+        'page_id', s.page_id, 'reason', o.error_message, 'pause_seconds', o.pause_page_seconds, 'usage_percent', nullif(o.usage_percent, 0),
+        'sent', o.to_stage = 'sent', 'started_at', s.attempt_started_at,
+        -- A try that began with the token of before says nothing about the one that was saved since.
+        'page_status', case when k.updated_at is null or k.updated_at <= s.attempt_started_at then o.page_status end
+    )) into v_news
+    from jsonb_to_recordset(p_outcomes) as o (
+        state_id bigint, lease_token uuid, from_stage text, to_stage text, error_message text, page_status text,
+        pause_page_seconds double precision, usage_percent real
+    )
+    inner join public.ai_automation_contact_states as s
+        on s.id = o.state_id and s.lease_token = o.lease_token and s.current_stage = 'sending'
+    inner join public.facebook_pages as p on p.id = s.page_id
+    left join public.facebook_page_secrets as k on k.page_id = s.page_id
+    where
+        o.from_stage = 'sending'
+        and (
+            o.page_status is not null or o.pause_page_seconds > 0 or greatest(o.usage_percent, p.usage_percent) >= 75
+            or (o.to_stage = 'sent' and (p.setbacks > 0 or p.status <> 'active'))
+        );
+    if v_news is not null then
+        perform public.record_page_news(v_news);
+    end if;
 
     return query
     -- Whatever others said is cut to what a reader needs and an index can hold: no row may be refused for ever.
@@ -2469,7 +2685,7 @@ begin
             status_message text, error_code text, error_message text, error_hint text,
             generated_message text, generation_time_ms integer, ai_model text, tokens_in integer, tokens_out integer,
             facebook_message_id text, after_seconds double precision, attempt_outcome text,
-            page_status text, pause_page_seconds double precision, attempt_id uuid
+            page_status text, pause_page_seconds double precision, usage_percent real, counts boolean, cost_usd numeric, attempt_id uuid
         )
     ),
 
@@ -2506,11 +2722,14 @@ begin
             ai_model = coalesce(g.ai_model, s.ai_model),
             tokens_in = coalesce(g.tokens_in, s.tokens_in),
             tokens_out = coalesce(g.tokens_out, s.tokens_out),
+            cost_usd = coalesce(g.cost_usd, s.cost_usd),
             due_at = v_now + make_interval(secs => least(coalesce(g.after_seconds, 0), 172800)),
             next_send_at = case
                 when g.to_stage = 'ready_to_send' then v_now + make_interval(secs => coalesce(g.after_seconds, 0))
             end,
-            attempt = s.attempt + (g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send'))::int,
+            attempt = s.attempt + (
+                g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send') and coalesce(g.counts, true)
+            )::int,
             follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
             -- The moment of the call, not of its settling: a reply in between is a reply to this message.
             last_sent_at = case when g.to_stage = 'sent' then coalesce(g.started_at, v_now) else s.last_sent_at end,
@@ -2580,29 +2799,6 @@ begin
         from good as g
         where g.to_stage = 'sent' and c.id = g.contact_id
         returning c.id
-    ),
-
-    paged as (
-        update public.facebook_pages as p
-        set
-            status = coalesce(w.page_status, p.status),
-            status_reason = w.error_message,
-            paused_until = greatest(p.paused_until, w.paused_until),
-            updated_at = v_now
-        from (
-            select
-                g.page_id,
-                -- A try that began with the token of before says nothing about the one that was saved since.
-                max(g.page_status) filter (where k.updated_at is null or k.updated_at <= coalesce(g.started_at, v_now)) as page_status,
-                max(g.error_message) as error_message,
-                max(v_now + make_interval(secs => g.pause_page_seconds)) filter (where g.pause_page_seconds > 0) as paused_until
-            from good as g
-            left join public.facebook_page_secrets as k on k.page_id = g.page_id
-            where g.page_status is not null or g.pause_page_seconds > 0
-            group by g.page_id
-        ) as w
-        where p.id = w.page_id
-        returning p.id
     )
 
     select c.state_id, c.problem is null, c.problem from checked as c;
@@ -2629,7 +2825,7 @@ begin
             else 'eligible'
         end::public.automation_stage,
         times_lost = s.times_lost + 1,
-        due_at = now(),
+        due_at = now() + expired.wait,
         status_message = 'Taken back from a worker that stopped answering',
         error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
         error_message = case
@@ -2640,11 +2836,21 @@ begin
         end,
         quota_day = case when s.current_stage = 'generating' and s.times_lost >= 2 then null else s.quota_day end
     from (
-        select t.id
-        from public.ai_automation_contact_states as t
-        where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
-        order by t.id
-        for no key update skip locked
+        select
+            l.id,
+            -- One of those in hand may have ended the worker. They come back one after the other, so that it meets the
+            -- next worker alone and the others are not put aside with it.
+            case when l.current_stage = 'checking' then interval '0' else
+                least(row_number() over (partition by l.lease_owner, l.current_stage order by l.times_lost desc, l.id) - 1, 10)
+                * case when l.times_lost = 0 then interval '1 second' else interval '5 seconds' end
+            end as wait
+        from (
+            select t.id, t.lease_owner, t.current_stage, t.times_lost
+            from public.ai_automation_contact_states as t
+            where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
+            order by t.id
+            for no key update skip locked
+        ) as l
     ) as expired
     where s.id = expired.id;
     get diagnostics v_reclaimed = row_count;
@@ -3133,7 +3339,7 @@ begin
         raise exception 'This page does not exist.' using errcode = 'P0002';
     end if;
     update public.facebook_pages as p
-    set status = 'active', status_reason = null, paused_until = null, updated_at = now()
+    set status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = now(), updated_at = now()
     where p.id = p_page_id;
 end;
 $$;

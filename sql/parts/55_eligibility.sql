@@ -108,7 +108,7 @@ begin
             c.rule_id, c.id, c.quota_day, c.last_inbound_at,
             case
                 when not r.enabled then 'rule_disabled'
-                when r.page_status <> 'active' or r.paused_until > p_now then 'page_unavailable'
+                when r.paused_until > p_now or (r.page_status <> 'active' and r.paused_until is null) then 'page_unavailable'
                 when c.opted_out_at is not null then 'opted_out'
                 when c.stopped_at is not null then 'stopped'
                 when c.tags && r.exclude_tags then 'excluded_tag'
@@ -125,7 +125,7 @@ begin
             end as reason,
             c.last_said_at + make_interval(mins => r.wait_minutes) as wait_ends_at,
             h.next_open_at,
-            case when r.page_status = 'active' then r.paused_until else p_now + interval '30 minutes' end as page_probe_at,
+            coalesce(r.paused_until, p_now + interval '30 minutes') as page_probe_at,
             r.today,
             r.tomorrow_at,
             r.daily_limit

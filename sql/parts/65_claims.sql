@@ -36,7 +36,15 @@ begin
     from page
     inner join public.facebook_pages as p on p.id = page.id
     -- A message is not written for a page that Facebook asked to wait; the contacts stay where they are.
-    where p_stage <> 'eligible' or p.paused_until is null or p.paused_until <= now();
+    where
+        p_stage <> 'eligible'
+        or (
+            (p.paused_until is null or p.paused_until <= now())
+            -- A stopped page is tried again with one message; no others are written meanwhile.
+            and (p.status = 'active' or not exists (
+                select 1 from public.ai_automation_contact_states as s where s.current_stage = 'ready_to_send' and s.page_id = p.id
+            ))
+        );
 
     while cardinality(v_pages) > 0 and cardinality(v_picked) < p_limit loop
         v_share := ceil((p_limit - cardinality(v_picked))::numeric / cardinality(v_pages));
@@ -79,7 +87,7 @@ declare
     v_picked bigint[];
 begin
     for v_page in
-        select p.id, p.sends_per_minute, row_number() over (order by random()) as place, count(*) over () as pages
+        select p.id, row_number() over (order by random()) as place, count(*) over () as pages
         from public.facebook_pages as p
         where (p.paused_until is null or p.paused_until <= now()) and exists (
             select 1
@@ -90,9 +98,8 @@ begin
     loop
         perform 1 from public.facebook_pages as p where p.id = v_page.id for no key update skip locked;
         continue when not found;
-        select v_page.sends_per_minute - count(*) into v_room
-        from public.ai_automation_attempts as a
-        where a.page_id = v_page.id and a.started_at > now() - interval '1 minute';
+        v_room := public.page_room(v_page.id);
+        continue when v_room = 0;
         select array_agg(picked.id) into v_picked
         from (
             select s.id
@@ -102,7 +109,7 @@ begin
                 s.current_stage = 'ready_to_send' and s.page_id = v_page.id and s.due_at <= now()
                 and (not r.review_before_send or s.approved_at is not null)
             order by s.due_at, s.id
-            limit least(greatest(v_room, 0), ceil(v_left::numeric / (v_page.pages - v_page.place + 1)))
+            limit least(v_room, ceil(v_left::numeric / (v_page.pages - v_page.place + 1)))
             for no key update of s skip locked
         ) as picked;
         v_left := v_left - coalesce(cardinality(v_picked), 0);
@@ -218,13 +225,15 @@ begin
     if p_stage = 'ready_to_send' then
         insert into public.ai_automation_attempts (
             id, started_at, user_id, state_id, rule_id, contact_id, page_id, run_id, follow_up, message, ai_model,
-            tokens_in, tokens_out, generation_time_ms, worker
+            tokens_in, tokens_out, cost_usd, generation_time_ms, worker
         )
         select
             s.attempt_id, s.attempt_started_at, s.user_id, s.id, s.rule_id, s.contact_id, s.page_id, s.run_id,
-            s.follow_up_count + 1, s.generated_message, s.ai_model, s.tokens_in, s.tokens_out, s.generation_time_ms, p_worker
+            s.follow_up_count + 1, s.generated_message, s.ai_model, s.tokens_in, s.tokens_out, s.cost_usd,
+            s.generation_time_ms, p_worker
         from public.ai_automation_contact_states as s
         where s.id = any(v_ids);
+        perform public.test_stopped_pages(v_ids);
     end if;
 
     return query

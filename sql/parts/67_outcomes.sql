@@ -9,6 +9,7 @@ declare
     v_now timestamptz := now();
     v_attempts uuid[];
     v_oldest timestamptz;
+    v_news jsonb;
 begin
     -- The tries are named, with the oldest day they can be of, so that no plan looks through the days.
     select
@@ -22,6 +23,30 @@ begin
         order by s.id
         for no key update of s
     ) as h;
+
+    select jsonb_agg(jsonb_build_object(
+        'page_id', s.page_id, 'reason', o.error_message, 'pause_seconds', o.pause_page_seconds, 'usage_percent', nullif(o.usage_percent, 0),
+        'sent', o.to_stage = 'sent', 'started_at', s.attempt_started_at,
+        -- A try that began with the token of before says nothing about the one that was saved since.
+        'page_status', case when k.updated_at is null or k.updated_at <= s.attempt_started_at then o.page_status end
+    )) into v_news
+    from jsonb_to_recordset(p_outcomes) as o (
+        state_id bigint, lease_token uuid, from_stage text, to_stage text, error_message text, page_status text,
+        pause_page_seconds double precision, usage_percent real
+    )
+    inner join public.ai_automation_contact_states as s
+        on s.id = o.state_id and s.lease_token = o.lease_token and s.current_stage = 'sending'
+    inner join public.facebook_pages as p on p.id = s.page_id
+    left join public.facebook_page_secrets as k on k.page_id = s.page_id
+    where
+        o.from_stage = 'sending'
+        and (
+            o.page_status is not null or o.pause_page_seconds > 0 or greatest(o.usage_percent, p.usage_percent) >= 75
+            or (o.to_stage = 'sent' and (p.setbacks > 0 or p.status <> 'active'))
+        );
+    if v_news is not null then
+        perform public.record_page_news(v_news);
+    end if;
 
     return query
     -- Whatever others said is cut to what a reader needs and an index can hold: no row may be refused for ever.
@@ -37,7 +62,7 @@ begin
             status_message text, error_code text, error_message text, error_hint text,
             generated_message text, generation_time_ms integer, ai_model text, tokens_in integer, tokens_out integer,
             facebook_message_id text, after_seconds double precision, attempt_outcome text,
-            page_status text, pause_page_seconds double precision, attempt_id uuid
+            page_status text, pause_page_seconds double precision, usage_percent real, counts boolean, cost_usd numeric, attempt_id uuid
         )
     ),
 
@@ -74,11 +99,14 @@ begin
             ai_model = coalesce(g.ai_model, s.ai_model),
             tokens_in = coalesce(g.tokens_in, s.tokens_in),
             tokens_out = coalesce(g.tokens_out, s.tokens_out),
+            cost_usd = coalesce(g.cost_usd, s.cost_usd),
             due_at = v_now + make_interval(secs => least(coalesce(g.after_seconds, 0), 172800)),
             next_send_at = case
                 when g.to_stage = 'ready_to_send' then v_now + make_interval(secs => coalesce(g.after_seconds, 0))
             end,
-            attempt = s.attempt + (g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send'))::int,
+            attempt = s.attempt + (
+                g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send') and coalesce(g.counts, true)
+            )::int,
             follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
             -- The moment of the call, not of its settling: a reply in between is a reply to this message.
             last_sent_at = case when g.to_stage = 'sent' then coalesce(g.started_at, v_now) else s.last_sent_at end,
@@ -148,29 +176,6 @@ begin
         from good as g
         where g.to_stage = 'sent' and c.id = g.contact_id
         returning c.id
-    ),
-
-    paged as (
-        update public.facebook_pages as p
-        set
-            status = coalesce(w.page_status, p.status),
-            status_reason = w.error_message,
-            paused_until = greatest(p.paused_until, w.paused_until),
-            updated_at = v_now
-        from (
-            select
-                g.page_id,
-                -- A try that began with the token of before says nothing about the one that was saved since.
-                max(g.page_status) filter (where k.updated_at is null or k.updated_at <= coalesce(g.started_at, v_now)) as page_status,
-                max(g.error_message) as error_message,
-                max(v_now + make_interval(secs => g.pause_page_seconds)) filter (where g.pause_page_seconds > 0) as paused_until
-            from good as g
-            left join public.facebook_page_secrets as k on k.page_id = g.page_id
-            where g.page_status is not null or g.pause_page_seconds > 0
-            group by g.page_id
-        ) as w
-        where p.id = w.page_id
-        returning p.id
     )
 
     select c.state_id, c.problem is null, c.problem from checked as c;

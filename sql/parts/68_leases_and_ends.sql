@@ -16,7 +16,7 @@ begin
             else 'eligible'
         end::public.automation_stage,
         times_lost = s.times_lost + 1,
-        due_at = now(),
+        due_at = now() + expired.wait,
         status_message = 'Taken back from a worker that stopped answering',
         error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
         error_message = case
@@ -27,11 +27,21 @@ begin
         end,
         quota_day = case when s.current_stage = 'generating' and s.times_lost >= 2 then null else s.quota_day end
     from (
-        select t.id
-        from public.ai_automation_contact_states as t
-        where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
-        order by t.id
-        for no key update skip locked
+        select
+            l.id,
+            -- One of those in hand may have ended the worker. They come back one after the other, so that it meets the
+            -- next worker alone and the others are not put aside with it.
+            case when l.current_stage = 'checking' then interval '0' else
+                least(row_number() over (partition by l.lease_owner, l.current_stage order by l.times_lost desc, l.id) - 1, 10)
+                * case when l.times_lost = 0 then interval '1 second' else interval '5 seconds' end
+            end as wait
+        from (
+            select t.id, t.lease_owner, t.current_stage, t.times_lost
+            from public.ai_automation_contact_states as t
+            where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
+            order by t.id
+            for no key update skip locked
+        ) as l
     ) as expired
     where s.id = expired.id;
     get diagnostics v_reclaimed = row_count;

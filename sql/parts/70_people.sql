@@ -174,7 +174,7 @@ begin
         raise exception 'This page does not exist.' using errcode = 'P0002';
     end if;
     update public.facebook_pages as p
-    set status = 'active', status_reason = null, paused_until = null, updated_at = now()
+    set status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = now(), updated_at = now()
     where p.id = p_page_id;
 end;
 $$;

@@ -155,6 +155,10 @@ FOR_WORKERS = {
     "pick_contacts": {"p_stage": "queued", "p_limit": 9},
     "pick_fairly": {"p_stage": "queued", "p_limit": 9},
     "pick_ready_to_send": {"p_limit": 9},
+    "page_room": {"p_page_id": "{page}"},
+    "rate_share": {"p_usage_percent": 80, "p_usage_at": None},
+    "record_page_news": {"p_news": []},
+    "test_stopped_pages": {"p_state_ids": ["{ready}"]},
     "recheck_before_send": {"p_state_ids": ["{ready}"]},
     "recheck_reviews": {"p_limit": 9},
     "reclaim_expired_leases": {},
@@ -165,6 +169,7 @@ FOR_WORKERS = {
 }
 # Called by triggers or by other functions only.
 FOR_NOBODY = {
+    "alert_when_a_page_stops": {},
     "drop_history_days": {"p_before": "2026-01-01"},
     "end_sequences_on_reply": {},
     "forget_deleted_contacts": {},

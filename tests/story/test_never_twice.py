@@ -170,23 +170,6 @@ def test_a_rate_limit_is_waited_for_and_uses_up_no_follow_up(story):
     assert state["follow_up_count"] == 0
 
 
-def test_a_refused_token_stops_the_whole_page(story):
-    first, second = story.contact(), story.contact()
-    story.run_now()
-    story.turn("check", "write")
-    story.facebook.fault("facebook", "token-expired", times=10)
-
-    story.turn("send", "send")
-
-    [page] = story.world.rows("select * from public.facebook_pages")
-    assert page["status"] == "token_invalid"
-    assert story.facebook.messages() == []
-    assert {story.state(contact)["current_stage"] for contact in (first, second)} <= {
-        "failed",
-        "skipped",
-    }
-
-
 def test_a_page_never_sends_faster_than_its_rate(story):
     story.update("facebook_pages", story.page, sends_per_minute=3)
     for _ in range(5):

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.model import Fail, Retry
-from pipeline.steps.backoff import LONGEST_SECONDS, backoff_seconds, chance_of, try_again
+from pipeline.steps.backoff import (
+    LONGEST_SECONDS,
+    backoff_seconds,
+    chance_of,
+    try_again,
+    wait,
+)
 from tests.providers.jobs import JOB
 
 

@@ -1,0 +1,160 @@
+"""This file is where Facebook stops or slows a page, and nobody on it is failed or forgotten."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.builders import ago
+
+
+def written(story, people):
+    """Contacts whose message is written."""
+    contacts = [story.contact() for _ in range(people)]
+    story.run_now()
+    story.turn("check", "write")
+    return contacts
+
+
+def page(story):
+    [row] = story.world.rows("select * from public.facebook_pages where id = %s", story.page["id"])
+    return row
+
+
+def alerts(story):
+    return [
+        row["action"]
+        for row in story.world.rows(
+            "select action from public.ai_automation_audit where page_id = %s order by id",
+            story.page["id"],
+        )
+    ]
+
+
+def skip_ahead(story):
+    """As if the page's pause were over, and everybody's own wait."""
+    story.update("facebook_pages", story.page, paused_until=ago(seconds=1))
+    story.world.rows(
+        "update public.ai_automation_contact_states set due_at = now() - interval '1 second'"
+        " returning id"
+    )
+    age_attempts(story)
+
+
+def age_attempts(story):
+    story.world.rows(
+        "update public.ai_automation_attempts set started_at = started_at - interval '2 minutes'"
+        " where started_at > date_trunc('day', now()) + interval '2 minutes' returning id"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("token-expired", "token_invalid"), ("page-restricted", "restricted")]
+)
+def test_a_page_that_is_stopped_gives_one_alert_and_fails_nobody(story, kind, status):
+    contacts = written(story, 4)
+    story.facebook.fault("facebook", kind, times=100)
+
+    story.turn("send", "send")
+
+    assert page(story)["status"] == status
+    assert page(story)["paused_until"] > ago(minutes=-29)
+    assert alerts(story) == ["page_paused"]
+    assert {story.stage_of(contact) for contact in contacts} == {("ready_to_send", None)}
+    assert {story.state(contact)["attempt"] for contact in contacts} == {0}
+
+
+def test_a_stopped_page_is_tried_with_one_message_and_later_each_time(story):
+    written(story, 3)
+    story.facebook.fault("facebook", "page-restricted", times=100)
+    story.turn("send")
+    waits = []
+    for _ in range(5):
+        before = tries(story)
+        skip_ahead(story)
+        story.turn("send", "send")
+        assert tries(story) == before + 1
+        waits.append(page(story)["paused_until"] - ago(seconds=0))
+
+    hours = [round(wait / timedelta(hours=1), 1) for wait in waits]
+    assert hours == [1, 2, 4, 4, 4]
+    assert alerts(story) == ["page_paused"]
+
+
+def tries(story):
+    [row] = story.world.rows("select count(*) as tries from public.ai_automation_attempts")
+    return row["tries"]
+
+
+def test_a_page_whose_test_message_arrives_goes_on_by_itself(story):
+    contacts = written(story, 3)
+    story.facebook.fault("facebook", "page-restricted", times=3)
+    story.turn("send")
+
+    skip_ahead(story)
+    story.turn("send")
+    first = len(story.facebook.messages())
+    age_attempts(story)
+    story.turn("send")
+
+    assert first == 1
+    assert page(story)["status"] == "active"
+    assert page(story)["setbacks"] == 0
+    assert alerts(story) == ["page_paused", "page_resumed"]
+    assert {story.stage_of(contact) for contact in contacts} == {("sent", None)}
+
+
+def test_waiting_for_a_page_uses_up_no_tries(story):
+    [contact] = written(story, 1)
+    story.facebook.fault("facebook", "rate-limit", times=9)
+    for _ in range(9):
+        story.turn("send")
+        skip_ahead(story)
+    story.turn("send")
+
+    assert story.stage_of(contact) == ("sent", None)
+    assert story.state(contact)["attempt"] == 0
+
+
+def test_a_page_that_is_too_fast_waits_longer_each_time(story):
+    written(story, 1)
+    story.facebook.fault("facebook", "rate-limit", times=9)
+    waits = []
+    for _ in range(3):
+        story.turn("send")
+        waits.append(round((page(story)["paused_until"] - ago(seconds=0)) / timedelta(seconds=15)))
+        skip_ahead(story)
+
+    assert waits == [1, 2, 4]
+
+
+def test_a_page_near_its_limits_pauses_and_one_over_three_quarters_slows_down(story):
+    written(story, 1)
+    story.facebook.fault("facebook", "usage-high", times=1)
+
+    story.turn("send")
+
+    paused = page(story)
+    assert paused["paused_until"] > ago(minutes=-4)
+    assert paused["usage_percent"] == 96
+    shares = {
+        usage: story.world.rows("select public.rate_share(%s, now()) as share", usage)[0]["share"]
+        for usage in (0, 74, 85, 94)
+    }
+    assert shares == {0: 1, 74: 1, 85: 0.5, 94: 0.1}
+
+
+def test_a_new_token_lets_the_page_send_at_once(story):
+    [contact] = written(story, 1)
+    story.facebook.fault("facebook", "token-invalid", times=1)
+    story.turn("send")
+
+    sealed = story.world.rows(
+        "select encrypted_token from public.facebook_page_secrets where page_id = %s",
+        story.page["id"],
+    )[0]["encrypted_token"]
+    story.call("save_page_token", p_page_id=str(story.page["id"]), p_encrypted_token=sealed)
+    story.world.rows("update public.ai_automation_contact_states set due_at = now() returning id")
+    age_attempts(story)
+    story.turn("send")
+
+    assert story.stage_of(contact) == ("sent", None)
