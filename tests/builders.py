@@ -51,7 +51,7 @@ class World:
         )
 
     def page(self, user: Row, **values: Any) -> Row:
-        """A connected page; its token opens with no key unless `encrypted_token` is given."""
+        """A connected page, in nobody's way; its token opens only if `encrypted_token` is given."""
         token = values.pop("encrypted_token", "sealed")
         number = f"{1000 + next(self._numbers)}"
         page = self.insert(
@@ -60,6 +60,7 @@ class World:
                 "user_id": user["id"],
                 "name": "Corner Bakery",
                 "facebook_page_id": number,
+                "sends_per_minute": 2400,
                 **values,
             },
         )

@@ -216,6 +216,11 @@ def test_a_contact_that_killed_three_workers_gives_its_place_back(world, rule, w
     for _ in range(3):
         worker.claim("eligible", limit=3, lease_seconds=0)
         call(world.connection, "reclaim_expired_leases")
+        # They come back one after the other.
+        world.rows(
+            "update public.ai_automation_contact_states set due_at = now()"
+            " where current_stage = 'eligible' returning id"
+        )
 
     assert stages(world)["failed"] == 3
     assert reserved(world) == [0]

@@ -1,7 +1,5 @@
 """This file is where workers die, providers lie, and still no message goes out twice."""
 
-from datetime import timedelta
-
 import pytest
 
 from pipeline.stages import Stage
@@ -168,20 +166,6 @@ def test_a_rate_limit_is_waited_for_and_uses_up_no_follow_up(story):
     assert state["current_stage"] == "ready_to_send"
     assert state["due_at"] > ago(seconds=0)
     assert state["follow_up_count"] == 0
-
-
-def test_a_page_never_sends_faster_than_its_rate(story):
-    story.update("facebook_pages", story.page, sends_per_minute=3)
-    for _ in range(5):
-        story.contact()
-    story.run_now()
-
-    story.turn("check", "write", "send", "send", "send")
-
-    assert len(story.facebook.messages()) == 3
-    assert story.world.rows(
-        "select max(started_at) - min(started_at) as span from public.ai_automation_attempts"
-    )[0]["span"] < timedelta(minutes=1)
 
 
 def test_while_facebook_asks_the_page_to_wait_written_messages_wait_too(story):

@@ -37,14 +37,7 @@ def skip_ahead(story):
         "update public.ai_automation_contact_states set due_at = now() - interval '1 second'"
         " returning id"
     )
-    age_attempts(story)
-
-
-def age_attempts(story):
-    story.world.rows(
-        "update public.ai_automation_attempts set started_at = started_at - interval '2 minutes'"
-        " where started_at > date_trunc('day', now()) + interval '2 minutes' returning id"
-    )
+    age(story, "2 minutes")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +86,7 @@ def test_a_page_whose_test_message_arrives_goes_on_by_itself(story):
     skip_ahead(story)
     story.turn("send")
     first = len(story.facebook.messages())
-    age_attempts(story)
+    age(story, "2 minutes")
     story.turn("send")
 
     assert first == 1
@@ -154,7 +147,33 @@ def test_a_new_token_lets_the_page_send_at_once(story):
     )[0]["encrypted_token"]
     story.call("save_page_token", p_page_id=str(story.page["id"]), p_encrypted_token=sealed)
     story.world.rows("update public.ai_automation_contact_states set due_at = now() returning id")
-    age_attempts(story)
+    age(story, "2 minutes")
     story.turn("send")
 
     assert story.stage_of(contact) == ("sent", None)
+
+
+def test_a_page_never_sends_faster_than_its_rate_in_a_second_nor_in_a_minute(story):
+    story.update("facebook_pages", story.page, sends_per_minute=3)
+    contacts = written(story, 5)
+
+    sent = []
+    for _ in range(5):
+        story.turn("send", "send")
+        sent.append(len(story.facebook.messages()))
+        age(story, "2 seconds")
+    age(story, "1 minute")
+    story.turn("send")
+
+    assert sent == [1, 2, 3, 3, 3]
+    assert len(story.facebook.messages()) == 4
+    assert sum(story.stage_of(contact)[0] == "ready_to_send" for contact in contacts) == 1
+
+
+def age(story, interval):
+    """As if tries had been made so much earlier."""
+    story.world.rows(
+        "update public.ai_automation_attempts set started_at = started_at - %s::interval"
+        " returning id",
+        interval,
+    )
