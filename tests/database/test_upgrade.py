@@ -172,6 +172,8 @@ def test_workers_of_today_go_on_and_send_nothing_twice(past):
     )
 
     call(past.world.connection, "reclaim_expired_leases")
+    # They come back one after the other.
+    past.world.rows("update public.ai_automation_contact_states set due_at = now() returning 1")
     unsure = worker.claim("sending")
     worker.record(unsure[::2], "sent", attempt_outcome="sent", facebook_message_id="m_settled")
     worker.record(unsure[1::2], "failed", error_code="unknown", attempt_outcome="unknown")
@@ -192,7 +194,10 @@ def test_workers_of_today_go_on_and_send_nothing_twice(past):
 
 def test_work_goes_on_while_the_database_is_upgraded(cluster):
     with version_1.empty(cluster) as world:
-        page = world.page(world.user(), sends_per_minute=2400)
+        world.connection.execute(
+            "alter table public.facebook_pages drop constraint facebook_pages_rate_is_possible"
+        )
+        page = world.page(world.user(), sends_per_minute=1_000_000)
         rule = world.rule(page, daily_limit=300)
         for _ in range(300):
             world.contact(page)
