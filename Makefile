@@ -9,7 +9,7 @@ compile := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run worker dashboard reset test check bench browser sql docs advisors lock
+.PHONY: help run worker dashboard reset test check bench browser sql docs advisors lock faults
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,6 +28,9 @@ reset: $(installed) ## delete all local data (refused while it runs)
 
 test: $(installed_tests) browser ## run all tests; one of them: make test args=tests/stack
 	@$(python) -m pytest $(args)
+
+faults: $(installed_tests) ## kill workers, stop PostgreSQL, let Google and Facebook fail; takes a quarter of an hour
+	@$(python) -m tests.faults $(args)
 
 check: $(installed_tests) ## style, types, layers, SQL
 	@$(python) -m ruff check .

@@ -39,16 +39,22 @@ class Verdict:
         return ", ".join(f"{count} {end}" for end, count in self.ends.most_common())
 
 
-async def settle_down(town: Town, rules: list[Row], seconds: float) -> float:
-    """Waits until nobody is queued or in hand; returns how long it took, or `seconds`."""
+async def settle_down(
+    town: Town, rules: list[Row], seconds: float, *, waiting: bool = False
+) -> float:
+    """Waits until nobody is on the way any more; returns how long it took, or `seconds`.
+
+    With `waiting`, somebody whose time has not come is not waited for.
+    """
     started = time.monotonic()
     ids = [rule["id"] for rule in rules]
     query = (
         "select 1 from public.ai_automation_contact_states where rule_id = any(%s) and ("
         " current_stage in ('checking', 'generating', 'sending')"
-        " or current_stage in ('queued', 'eligible', 'ready_to_send') and due_at <= now()) limit 1"
+        " or current_stage in ('queued', 'eligible', 'ready_to_send')"
+        " and (not %s or due_at <= now())) limit 1"
     )
-    while town.rows(query, ids) and time.monotonic() - started < seconds:
+    while town.rows(query, ids, waiting) and time.monotonic() - started < seconds:
         await asyncio.sleep(0.1)
     return time.monotonic() - started
 

@@ -110,7 +110,7 @@ async def wait_and_judge(
 ) -> Verdict:
     """Lets the living workers finish, then judges; taking longer than `seconds` counts as stuck."""
     await asyncio.sleep(WINDOW_SECONDS)
-    await settle_down(town, rules, seconds)
+    await settle_down(town, rules, seconds, waiting=waiting)
     verdict = judge(town, rules, waiting=waiting)
     await town.dismiss()
     return verdict
