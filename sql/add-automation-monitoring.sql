@@ -2679,7 +2679,7 @@ begin
             left(o.error_code, 100) as error_code, left(o.error_message, 2000) as error_message, left(o.error_hint, 500) as error_hint,
             o.generated_message, o.generation_time_ms, left(o.ai_model, 200) as ai_model, o.tokens_in, o.tokens_out,
             left(o.facebook_message_id, 200) as facebook_message_id, o.after_seconds, o.attempt_outcome,
-            o.page_status, o.pause_page_seconds, o.attempt_id
+            o.page_status, o.pause_page_seconds, o.usage_percent, o.counts, o.cost_usd, o.attempt_id
         from jsonb_to_recordset(p_outcomes) as o (
             state_id bigint, lease_token uuid, from_stage public.automation_stage, to_stage public.automation_stage,
             status_message text, error_code text, error_message text, error_hint text,
