@@ -3,7 +3,7 @@
   const { words, make, put, button, panels, STAGES } = window.stagelight;
   const ORDER = Object.keys(STAGES);
   const FACTS = ["avg", "p95", "oldest", "in · out"];
-  const PACE = { stalled: "stalled", slow: "slower than usual", grows: "more come than go" };
+  const PACE = { stalled: "stalled", slow: "slower than usual", grows: "filling up" };
   const FINAL = new Set(ORDER.slice(6));
   const NAMES = ["head", "alerts", "stages", "sum", "totals", "next", "held", "run"];
   const byId = (id) => document.getElementById(id);

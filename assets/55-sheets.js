@@ -132,9 +132,9 @@
       sign.setAttribute("aria-hidden", "true");
       sign.textContent = icon + " ";
       make("span", "", name).textContent = word;
-      make("span", "step-when mute", top).textContent = words.exact(entry.at, answer.now);
-      const stay = entry.until ? "stayed " + words.duration(entry.until - entry.at, true) : "here for " + words.duration(answer.now - entry.at);
-      text(item, "step-text mute", entry.text + " · " + stay, "auto");
+      const stay = entry.until ? words.duration(entry.until - entry.at, true) : "for " + words.duration(answer.now - entry.at);
+      make("span", "step-when mute", top).textContent = words.exact(entry.at, answer.now) + " · " + stay;
+      text(item, "step-text mute", entry.text, "auto");
     }
   }
 

@@ -45,8 +45,8 @@
     }
     const here = sheets.sheet((retry ? "Queue " : "Cancel ") + many + (retry ? " again?" : "?"), "ask");
     sheets.text(here.body, "", retry
-      ? "They go through every check again. Exactly these are queued, a hundred at a time; you can stop in between."
-      : "Nothing more is sent to them by this run. Exactly these are cancelled, a hundred at a time; you can stop in between.");
+      ? "Every check is made again. Exactly what was counted is queued, a hundred at a time; you can stop in between."
+      : "This run sends them nothing more. Exactly what was counted is cancelled, a hundred at a time; you can stop in between.");
     if (twice && retry) sheets.text(here.body, "notice warn", "Nobody knows whether their last message arrived. Some may get it twice.");
     sheets.foot(here, (retry ? "Queue " : "Cancel ") + many, "btn-primary", () => start(answer), "Leave them as they are").focus();
   }

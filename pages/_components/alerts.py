@@ -61,7 +61,7 @@ def page_problem(snapshot: Row) -> Row | None:
 
 def failures(snapshot: Row) -> Row | None:
     """How many failed, and the causes with what can be done about each."""
-    causes = [_cause(row, snapshot["rule"]["page_status"]) for row in failures_of(snapshot)]
+    causes = [_cause(row, snapshot["rule"]["page_status"]) for row in snapshot["failures"]]
     failed = sum(cause["n"] for cause in causes)
     if not failed:
         return None
@@ -73,19 +73,6 @@ def failures(snapshot: Row) -> Row | None:
         "causes": causes[:SHOWN_CAUSES],
     }
     return alert | ({"more": len(causes) - SHOWN_CAUSES} if len(causes) > SHOWN_CAUSES else {})
-
-
-def failures_of(snapshot: Row) -> list[Row]:
-    """The causes; until the database counts them, those of the listed contacts."""
-    if "failures" in snapshot:
-        return list(snapshot["failures"])
-    causes: dict[str, Row] = {}
-    for row in snapshot["contacts"]:
-        if row["stage"] == Stage.FAILED:
-            new = {"message": row["error_message"], "hint": row["error_hint"], "contacts": 0}
-            cause = causes.setdefault(row["error_code"], new | {"error_code": row["error_code"]})
-            cause["contacts"] += 1
-    return list(causes.values())
 
 
 def _cause(row: Row, page_status: str) -> Row:

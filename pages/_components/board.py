@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pages._components.alerts import alerts, failures_of
+from pages._components.alerts import alerts
 from pages._components.contact_card import card
 from pages._components.pace import pace
 from pages._components.words import count, epoch, reason
@@ -50,7 +50,7 @@ def head(snapshot: Row) -> Row:
 def stage(row: Row, now: float) -> Row:
     """One stage card; `avg` is of passes of the last hour, `since` is when the oldest came in."""
     name, there = Stage(row["stage"]), row["contacts"]
-    oldest, waiting, p95 = row["oldest_seconds"], row["average_seconds"], row.get("p95_seconds")
+    oldest, waiting, p95 = row["oldest_seconds"], row["average_seconds"], row["p95_seconds"]
     full = {
         "n": there,
         "avg": row["mean_seconds_last_hour"],
@@ -68,13 +68,13 @@ def note(name: str, snapshot: Row) -> Row:
     """What a stage card says besides its numbers, where its meaning needs it."""
     if name == Stage.READY_TO_SEND:
         upcoming = snapshot["going_out_next"]
-        reviews = snapshot.get("to_review", 0)
+        reviews = snapshot["to_review"]
         next_at = epoch(upcoming[0]["next_send_at"]) if upcoming else None
         return ({"next": next_at} if next_at else {}) | (
             {"note": f"{reviews:,} to review"} if reviews else {}
         )
-    if name == Stage.FAILED and failures_of(snapshot):
-        return {"note": count(len(failures_of(snapshot)), "cause")}
+    if name == Stage.FAILED and snapshot["failures"]:
+        return {"note": count(len(snapshot["failures"]), "cause")}
     return {}
 
 

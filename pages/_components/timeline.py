@@ -7,7 +7,6 @@ from pipeline.stages import LOOKS, Stage
 
 Row = dict[str, Any]
 GONE = ["This contact is no longer here.", "It may have been deleted."]
-WHO = {"person": "by a person", "worker": "by the worker", "system": "by itself"}
 OUTCOMES = {
     "sending": "Being sent",
     "sent": "Sent",
@@ -42,7 +41,7 @@ def _stage(entry: Row) -> Row:
         "stage": name.value,
         "at": epoch(entry["at"]),
         "until": epoch(entry["until"]),
-        "text": f"{because}, {WHO[entry['by']]}",
+        "text": because + (" · by a person" if entry["by"] == "person" else ""),
     }
 
 

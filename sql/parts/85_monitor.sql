@@ -210,7 +210,9 @@ as $$
                 select c.sender_name, s.next_send_at
                 from public.ai_automation_contact_states as s
                 inner join public.contacts as c on c.id = s.contact_id
-                where s.rule_id = r.id and s.stage_rank = 2 and s.next_send_at is not null
+                where
+                    s.rule_id = r.id and s.stage_rank = 2 and s.next_send_at is not null
+                    and (not r.review_before_send or s.approved_at is not null)
                 order by s.next_send_at
                 limit 5
             ) as n

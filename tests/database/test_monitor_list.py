@@ -69,6 +69,7 @@ def test_a_message_waits_for_review_until_it_is_approved(world, owner):
     assert (before["to_review"], state["review"]) == (1, True)
     assert state["window_closes_at"].startswith(heard.strftime("%Y-%m-%d")[:8])
     assert (after["to_review"], after["contacts"][0]["review"]) == (0, False)
+    assert [len(each["going_out_next"]) for each in (before, after)] == [0, 1]
 
 
 def test_without_the_rules_wish_nothing_waits_for_review(world, owner):

@@ -41,6 +41,7 @@ def snapshot() -> dict:
         "average_seconds": 2.0,
         "oldest_seconds": 4.0,
         "mean_seconds_last_hour": None,
+        "p95_seconds": None,
         "in_per_minute": 0,
         "out_per_minute": 0,
     }
@@ -62,6 +63,7 @@ def snapshot() -> dict:
             {"stage": name, "contacts": number, **stage} for name, number in numbers.items()
         ],
         "failures": [],
+        "to_review": 0,
         "totals": {"in_flight": 1, "total": 1201, "matching": 1},
         "contacts": [contact(1, "ready_to_send", next_send_at="2026-11-22T14:05:00+00:00")],
         "going_out_next": [],

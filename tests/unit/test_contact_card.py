@@ -149,8 +149,8 @@ def test_the_timeline_is_told_in_words():
 
     assert told["name"] == "No name"
     assert [entry["text"] for entry in told["stages"]] == [
-        "Replied, by the worker",
-        "Added to a run, waiting, by a person",
+        "Replied",
+        "Added to a run, waiting · by a person",
     ]
     [attempt] = told["tries"]
     assert attempt["text"] == (
