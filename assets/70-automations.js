@@ -81,7 +81,8 @@
     if (act === "dry") {
       window.dash_clientside.set_props("dry-search", { value: "" });
       window.dash_clientside.set_props("dry-body", { children: "Looking at every contact…" });
-      window.dash_clientside.set_props("dry", { is_open: true, title: "Dry run: " + state.cards.get(id).name });
+      window.dash_clientside.set_props("dry-title", { children: "Dry run: " + state.cards.get(id).name });
+      window.dash_clientside.set_props("dry", { is_open: true });
       window.dash_clientside.set_props("dry-ask", { data: { rule_id: id, at: Date.now() } });
       state.dry = id;
       return;

@@ -151,6 +151,12 @@
     edit.querySelector("input").focus();
   });
 
+  // The bar with the buttons may lie over the end of a long message.
+  function reveal() {
+    setTimeout(() => { const end = byId("test-result"); if (end) end.scrollIntoView({ block: "nearest" }); }, 0);
+    return none();
+  }
+
   const unsaved = () => root() && state.on === root() && !state.leaving && state.draft && state.draft.changed;
   window.addEventListener("beforeunload", (event) => { if (unsaved()) event.preventDefault(); });
   document.addEventListener("click", (event) => {
@@ -160,5 +166,5 @@
     else { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { ruleForm: { apply, typed } });
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { ruleForm: { apply, typed, reveal } });
 })();

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from dash import Input, Output, State, callback
+from dash import ClientsideFunction, Input, Output, State, callback, clientside_callback
 from dash import no_update as unchanged
 
 from pages._components.look_ahead import problem, test_result, writing
@@ -11,6 +11,14 @@ from pipeline.feed import FeedError, signed_in
 
 GIVE_UP_SECONDS = 75
 SETTINGS = ("prompt", "language", "model", "max_follow_ups")
+
+
+clientside_callback(
+    ClientsideFunction("ruleForm", "reveal"),
+    Output("test-mark", "children"),
+    Input("test-result", "children"),
+    prevent_initial_call=True,
+)
 
 
 @callback(

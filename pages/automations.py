@@ -67,6 +67,14 @@ clientside_callback(
 )
 
 
+clientside_callback(
+    ClientsideFunction("rules", "close"),
+    Output("dry", "is_open"),
+    Input("dry-close", "n_clicks"),
+    prevent_initial_call=True,
+)
+
+
 @callback(Output("rules-answer", "data"), Input("rules-request", "data"), prevent_initial_call=True)
 async def poll(request: Any) -> Any:
     """Every five seconds: the cards, when one of them differs from what the browser has."""

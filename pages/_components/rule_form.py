@@ -229,6 +229,7 @@ def _test() -> list[Component]:
         html.Button(
             "✍️ Write a test message", id="test-write", className="btn btn-soft", type="button"
         ),
+        html.Div(id="test-mark", hidden=True),
         html.Div(id="test-result", **attrs({"aria-live": "polite"})),
     ]
 

@@ -146,6 +146,13 @@ def _dry_run() -> list[Component]:
         dcc.Store(id="dry-ask"),
         dbc.Offcanvas(
             [
+                html.Div(
+                    [
+                        html.H2("Dry run", id="dry-title", className="offcanvas-title", dir="auto"),
+                        html.Button("✕", id="dry-close", className="icon-button", title="Close"),
+                    ],
+                    className="drawer-head",
+                ),
                 html.Label("Search people", htmlFor="dry-search", className="visually-hidden"),
                 dbc.Input(
                     id="dry-search",
@@ -158,7 +165,7 @@ def _dry_run() -> list[Component]:
                 html.Div(id="dry-body", **attrs({"aria-live": "polite"})),
             ],
             id="dry",
-            title="Dry run",
+            close_button=False,
             placement="end",
             is_open=False,
             labelledby="dry-title",
