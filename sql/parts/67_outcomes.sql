@@ -25,7 +25,7 @@ begin
     ) as h;
 
     select jsonb_agg(jsonb_build_object(
-        'page_id', s.page_id, 'reason', o.error_message, 'pause_seconds', o.pause_page_seconds, 'usage_percent', nullif(o.usage_percent, 0),
+        'page_id', s.page_id, 'reason', left(o.error_message, 2000), 'pause_seconds', o.pause_page_seconds, 'usage_percent', nullif(o.usage_percent, 0),
         'sent', o.to_stage = 'sent', 'started_at', s.attempt_started_at,
         -- A try that began with the token of before says nothing about the one that was saved since.
         'page_status', case when k.updated_at is null or k.updated_at <= s.attempt_started_at then o.page_status end
