@@ -109,6 +109,7 @@
     show(node.attempt, row.attempt ? "Attempt " + row.attempt : "");
     show(node.gone, "");
     node.row = row;
+    count(node, clock);
   }
 
   const followUp = ({ stage, up: [number, most] }) => (["failed", "skipped", "completed"].includes(stage) ? `${number} of ${most} follow-ups sent` : `Follow-up ${number}/${most}`);
@@ -126,14 +127,37 @@
     node.told.setAttribute("aria-label", "Timeline of " + row.name);
   }
 
-  function tick(now) {
-    for (const node of nodes.values()) {
-      const row = node.row;
-      const past = SINCE[row.stage];
-      put(node.time, past ? past + " " + words.duration(now - row.since) + " ago" : "In stage " + words.duration(now - row.since));
-      show(node.due, row.closes ? "Window closes " + words.until(row.closes - now) : row.send_at ? "Sends " + words.until(row.send_at - now) : "");
-      show(node.check, row.check_at ? (row.check_at > now ? "Next check " + words.moment(row.check_at, now) : "Next check with the next run") : "");
+  // Only what can be seen counts every second; a card that comes into sight is brought up to date then.
+  const inSight = new Set();
+  const sight = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const node = nodes.get(Number(target.dataset.stateId));
+      if (!node) continue;
+      if (!isIntersecting) { inSight.delete(node); continue; }
+      inSight.add(node);
+      count(node, clock);
     }
+  }, { rootMargin: "300px 0px" });
+  let clock = 0;
+
+  function tick(now) {
+    clock = now;
+    for (const node of inSight) count(node, now);
+  }
+
+  function count(node, now) {
+    const row = node.row, past = SINCE[row.stage];
+    put(node.time, past ? past + " " + words.duration(now - row.since) + " ago" : "In stage " + words.duration(now - row.since));
+    show(node.due, row.closes ? "Window closes " + words.until(row.closes - now) : row.send_at ? "Sends " + words.until(row.send_at - now) : "");
+    show(node.check, row.check_at ? (row.check_at > now ? "Next check " + words.moment(row.check_at, now) : "Next check with the next run") : "");
+  }
+
+  function leave(id) {
+    const node = nodes.get(id);
+    sight.unobserve(node.card);
+    inSight.delete(node);
+    node.card.remove();
+    nodes.delete(id);
   }
 
   // Only nodes outside the longest run that is already in order are moved; a moved node loses focus.
@@ -164,21 +188,22 @@
   }
 
   // Answers how many rows wait until the reader has left the list; `settle` puts them in anyway.
-  function draw(list, settle) {
+  function draw(list, settle, now) {
+    clock = now;
     const waits = !settle && nodes.size > 0 && reader.isIn(list);
     const dirty = [...changed].filter((id) => nodes.has(id) && rows.has(id));
     const heights = waits ? dirty.map((id) => nodes.get(id).card.offsetHeight) : [];
     for (const id of dirty) { fill(nodes.get(id), rows.get(id)); changed.delete(id); }
     if (waits) return hold(dirty, heights);
-    for (const [id, node] of nodes) {
+    for (const [id, node] of [...nodes]) {
       if (rows.has(id)) { back(node, rows.get(id)); continue; }
-      node.card.remove();
-      nodes.delete(id);
+      leave(id);
     }
     for (const id of order) {
       if (nodes.has(id)) continue;
       nodes.set(id, build(id));
       fill(nodes.get(id), rows.get(id));
+      sight.observe(nodes.get(id).card);
     }
     changed.clear();
     const focus = document.activeElement;
@@ -215,7 +240,7 @@
     return order.some((id, index) => !nodes.has(id) || list.children[index] !== nodes.get(id).card);
   }
 
-  function clear() { nodes.clear(); rows.clear(); changed.clear(); order = []; }
+  function clear() { sight.disconnect(); inSight.clear(); nodes.clear(); rows.clear(); changed.clear(); order = []; }
 
   Object.assign(window.stagelight, {
     cards: { take, draw, tick, clear, isBehind, row: (id) => rows.get(id) || (nodes.get(id) || {}).row, count: () => order.length },

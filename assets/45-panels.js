@@ -58,14 +58,21 @@
 
   function drawLimits(head) {
     const panel = emptied("panel-today");
-    line(panel, "Sent today", words.number(head.sent_today) + " of " + words.number(head.daily_limit));
-    const meter = make("div", "meter", panel);
+    limit(panel, "Sent today", words.number(head.sent_today) + " of " + words.number(head.daily_limit), head.sent_today, head.daily_limit);
+    if (head.usage !== null) limit(panel, "Facebook’s limits in use", head.usage + " %", head.usage, 100);
+    line(panel, "The page sends at most", words.number(head.rate) + " / min");
+  }
+
+  function limit(panel, word, value, used, most) {
+    const row = line(panel, word, value);
+    row.classList.add("metered");
+    const meter = make("div", "meter", row);
     meter.setAttribute("role", "meter");
-    meter.setAttribute("aria-label", "Daily limit used");
+    meter.setAttribute("aria-label", word);
     meter.setAttribute("aria-valuemin", "0");
-    meter.setAttribute("aria-valuemax", String(Math.max(head.daily_limit, head.sent_today)));
-    meter.setAttribute("aria-valuenow", String(head.sent_today));
-    make("i", "", meter).style.width = Math.min(100, (100 * head.sent_today) / Math.max(1, head.daily_limit)) + "%";
+    meter.setAttribute("aria-valuemax", String(Math.max(most, used)));
+    meter.setAttribute("aria-valuenow", String(used));
+    make("i", "", meter).style.width = Math.min(100, (100 * used) / Math.max(1, most)) + "%";
   }
 
   function drawRun(run) {

@@ -81,8 +81,7 @@
   }
 
   function drawList(settle) {
-    state.waits = cards.draw(byId("contacts"), settle);
-    cards.tick(now());
+    state.waits = cards.draw(byId("contacts"), settle, now());
     const strip = byId("new-rows");
     if (strip.hidden !== !state.waits) strip.hidden = !state.waits;
     if (state.waits) put(byId("show-new"), words.number(state.waits) + " new");

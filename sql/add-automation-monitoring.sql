@@ -4474,7 +4474,9 @@ as $$
             'id', r.id, 'name', r.name, 'enabled', r.enabled, 'time_zone', r.time_zone, 'daily_limit', r.daily_limit,
             'max_follow_ups', r.max_follow_ups, 'run_24_7', r.run_24_7, 'active_from', r.active_from,
             'active_until', r.active_until, 'active_days', r.active_days, 'next_run_at', r.next_run_at,
-            'page_name', g.name, 'page_status', g.status, 'paused_until', g.paused_until, 'sent_today', l.sent_today
+            'page_name', g.name, 'page_status', g.status, 'paused_until', g.paused_until, 'sent_today', l.sent_today,
+            'usage_percent', case when g.usage_at > now() - interval '1 hour' then round(g.usage_percent) end,
+            'sends_per_minute', g.sends_per_minute
         ),
         'workers', public.worker_health(),
         'stages', (

@@ -42,6 +42,8 @@ def head(snapshot: Row) -> Row:
         "next_run": epoch(rule["next_run_at"]),
         "sent_today": rule["sent_today"],
         "daily_limit": rule["daily_limit"],
+        "usage": rule["usage_percent"],
+        "rate": rule["sends_per_minute"],
         "workers": workers["alive"],
         "beat": None if workers["alive"] else epoch(workers["last_beat_at"]),
     }

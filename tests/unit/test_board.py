@@ -57,6 +57,8 @@ def snapshot() -> dict:
             "next_run_at": None,
             "sent_today": 3,
             "daily_limit": 200,
+            "usage_percent": None,
+            "sends_per_minute": 30,
         },
         "workers": {"alive": 1, "last_beat_at": NOW},
         "stages": [
