@@ -30,7 +30,6 @@ clientside_callback(
     *[State(f"rule-{name}", "value") for name in SETTINGS],
     State("rule-saved", "data"),
     prevent_initial_call=True,
-    running=[(Output("test-write", "disabled"), True, False)],
 )
 async def ask(clicks: Any, contact_id: Any, *values: Any) -> Any:
     """Asks a worker to write; this process has no key for it (docs/decisions/0016)."""

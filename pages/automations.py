@@ -131,7 +131,6 @@ def ask(question: Question, rule_id: str) -> None:
     Input("ask-yes", "n_clicks"),
     State("asked", "data"),
     prevent_initial_call=True,
-    running=[(Output("ask-yes", "disabled"), True, False)],
 )
 async def confirmed(clicks: Any, asked: Any) -> Any:
     """The person said yes."""

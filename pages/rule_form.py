@@ -196,10 +196,6 @@ async def offer_tags(page_id: Any) -> Any:
     *controls(State),
     State("rule-saved", "data"),
     prevent_initial_call=True,
-    running=[
-        (Output("rule-save", "disabled"), True, False),
-        (Output("rule-start", "disabled"), True, False),
-    ],
 )
 async def save(*values: Any) -> Any:
     """Saves what can be read; anything else is said at its field, and nothing typed is lost."""

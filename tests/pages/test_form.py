@@ -234,6 +234,22 @@ def test_a_test_message_is_written_by_a_worker_and_sent_to_nobody(keeper: Keeper
     expect(result).to_contain_text("This contact asked not to be written to.")
 
 
+def test_a_save_that_does_not_arrive_is_told_and_can_be_pressed_again(keeper: Keeper) -> None:
+    page = open_form(keeper)
+    page.fill("#rule-name", "Kept")
+    page.route("**/_dash-update-component*", lambda route: route.abort())
+
+    page.click("#rule-save")
+
+    expect(page.locator("#toasts")).to_contain_text("Nothing you typed is lost.")
+    expect(page.locator("#rule-name")).to_have_value("Kept")
+    page.unroute("**/_dash-update-component*")
+    page.click("#rule-save")
+    expect(page.locator("[data-rule-id]")).to_contain_text("Kept")
+    keeper.visit.expect_complaint("ERR_FAILED")
+    keeper.visit.expect_complaint("server did not respond")
+
+
 def test_leaving_with_something_unsaved_asks_first(keeper: Keeper) -> None:
     page = open_form(keeper)
     page.fill("#rule-name", "Half done")
