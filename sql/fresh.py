@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local.binaries import find_bin
 from local.bootstrap import bootstrap, migrate
-from local.ports import first_free
+from local.ports import Claims
 from local.postgres import Postgres
 from pipeline.settings import read_settings
 
@@ -16,11 +16,14 @@ from pipeline.settings import read_settings
 def fresh_database() -> Iterator[str]:
     """The address of the database, for role postgres; it is gone after the block."""
     with tempfile.TemporaryDirectory() as home:
-        postgres = Postgres(Path(home), first_free(20000), find_bin(read_settings().app_pg_bin))
-        postgres.start()
+        ports = Claims()
+        port = ports.first_free(20000)
+        postgres = Postgres(Path(home), port, find_bin(read_settings().app_pg_bin))
         try:
+            postgres.start()
             bootstrap(postgres)
             migrate(postgres.dsn())
             yield postgres.dsn()
         finally:
             postgres.stop()
+            ports.release()
