@@ -1,4 +1,7 @@
-"""This file is where a worker process starts and stops: `python -m pipeline`."""
+"""This file is where a worker process starts and stops: `python -m pipeline`.
+
+`python -m pipeline rotate-keys` seals the page tokens with the first of TOKEN_ENCRYPTION_KEY.
+"""
 
 import asyncio
 import logging
@@ -7,7 +10,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +21,7 @@ from pipeline.adapters.google_ai import GoogleAi
 from pipeline.clients import service_client
 from pipeline.logs import log_to_stderr
 from pipeline.recorder import Recorder
+from pipeline.rotation import rotate_keys
 from pipeline.scheduler import schedule
 from pipeline.settings import Settings, SettingsError, read_settings
 from pipeline.store import Store
@@ -31,9 +35,12 @@ VERSION = "0.1.0"
 SECONDS_TO_FINISH = 7.0
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Exit code 2 when a setting is missing or wrong, 1 when outcomes cannot be written down."""
     log_to_stderr()
+    if list(arguments) not in ([], ["rotate-keys"]):
+        sys.stderr.write("usage: python -m pipeline [rotate-keys]\n")
+        return 2
     try:
         settings = read_settings()
         settings.require("supabase_url", "supabase_secret_key")
@@ -42,7 +49,7 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return asyncio.run(work(settings, vault))
+    return asyncio.run(rotate_keys(settings, vault) if arguments else work(settings, vault))
 
 
 async def work(settings: Settings, vault: Vault) -> int:
@@ -106,4 +113,4 @@ async def told_to_stop() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

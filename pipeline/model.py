@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pipeline.stages import Stage
@@ -114,6 +115,7 @@ class Draft:
     tokens_in: int
     tokens_out: int
     generation_time_ms: int
+    cost_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

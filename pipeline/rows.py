@@ -122,6 +122,8 @@ def _success(to: Stage, held: Job | Unreadable) -> str:
     if to is Stage.READY_TO_SEND:
         waits = isinstance(held, Job) and held.review_before_send
         return "Waiting for review" if waits else "Message written"
+    if isinstance(held, Job):
+        return f"Follow-up {held.follow_up_count + 1} of {held.max_follow_ups} accepted by Facebook"
     return "Accepted by Facebook"
 
 

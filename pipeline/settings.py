@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from pipeline.prices import parse_prices
+
 GRAPH_URL = "https://graph.facebook.com/v26.0"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -31,6 +33,7 @@ class Settings:
     google_api_key: str = field(default="", repr=False)
     google_model: str = "gemini-3.5-flash-lite"
     google_base_url: str = ""
+    google_prices: str = ""
     facebook_graph_url: str = ""
     facebook_app_secret: str = field(default="", repr=False)
     facebook_verify_token: str = field(default="", repr=False)
@@ -107,6 +110,13 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(**values)  # type: ignore[arg-type]
     for name in ("supabase_url", "facebook_graph_url", "google_base_url"):
         _check_address(name, getattr(settings, name))
+    try:
+        parse_prices(settings.google_prices)
+    except ValueError as error:
+        raise SettingsError(
+            f"GOOGLE_PRICES has {str(error)!r}; write model=in/out in dollars for a million tokens, "
+            "like gemini-3.5-flash-lite=0.30/2.50."
+        ) from None
     if settings.send_mode not in ("sandbox", "live"):
         raise SettingsError(f"SEND_MODE is {settings.send_mode!r}; it must be sandbox or live.")
     return settings

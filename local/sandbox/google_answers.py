@@ -37,6 +37,7 @@ BAD_TEXTS: dict[str, str] = {
     "too-long": "Still thinking about it? " * 96,
     "huge": "Still thinking about it? " * 42_000,
     "repeat": "Hi again! Just wanted to check in with you.",
+    "wrong-language": "Ελπίζουμε να είστε καλά! Σας ενδιαφέρει ακόμη η προσφορά μας;",
     "link": "Hi! Here is your special offer: https://example.net/win?id=1",
 }
 

@@ -15,6 +15,7 @@ from pipeline.adapters.google_errors import explain
 from pipeline.adapters.prompt import instruct, tell
 from pipeline.model import Draft, Job
 from pipeline.ports import WriterBusyError, WriterEmptyError, WriterRefusedError
+from pipeline.prices import cost_of, parse_prices
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.tls import trust_for
 
@@ -51,6 +52,7 @@ class GoogleAi:
             ),
         )
         self._model = settings.google_model
+        self._prices = parse_prices(settings.google_prices)
         self._seconds = timeout_seconds
 
     async def write(self, job: Job, correction: str = "") -> Draft:
@@ -59,12 +61,15 @@ class GoogleAi:
         started = time.monotonic()
         answer = await self._ask(model, tell(job, correction), instruct(job))
         usage = answer.usage_metadata or types.GenerateContentResponseUsageMetadata()
+        tokens_in = usage.prompt_token_count or 0
+        tokens_out = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
         return Draft(
             text=_text(answer),
             model=model,
-            tokens_in=usage.prompt_token_count or 0,
-            tokens_out=(usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0),
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
             generation_time_ms=round((time.monotonic() - started) * 1000),
+            cost_usd=cost_of(model, tokens_in, tokens_out, self._prices),
         )
 
     async def aclose(self) -> None:

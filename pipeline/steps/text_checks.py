@@ -4,8 +4,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 LONGEST_UNITS = 1990
+ALIKE = 0.9
+# Of fewer letters nobody can tell which script a contact writes in: "ok", a link, a name.
+FEWEST_LETTERS = 8
 LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
 PLACEHOLDER = re.compile(
     r"\[[^\[\]\n]{0,60}[^\W\d][^\[\]\n]{0,60}\]"
@@ -66,6 +70,12 @@ REPEATED = Fault(
     "text_repeated", "The text is the same as an earlier message.", "It was sent before; differ."
 )
 
+FOREIGN_WORDS = Fault(
+    "text_language",
+    "The text is not in the script the contact writes in.",
+    "It was in another language than the contact's; write in theirs.",
+)
+
 PATTERNS = ((JSON_LIKE, RAW_JSON), (PLACEHOLDER, PLACE), (REFUSAL, REFUSED))
 UNPRINTABLE = frozenset({"Cc", "Cs"})
 
@@ -83,7 +93,28 @@ def find_fault(text: str, earlier: Iterable[str] = (), prompt: str = "") -> Faul
         return found
     if any(link.rstrip(".,!?") not in prompt for link in LINK.findall(text)):
         return FOREIGN_LINK
-    return REPEATED if _gist(text) in {_gist(said) for said in earlier} else None
+    return REPEATED if any(_same(text, said) for said in earlier) else None
+
+
+def find_foreign(text: str, heard: Iterable[str]) -> Fault | None:
+    """A fault when the contact writes in one script and `text` hardly has a letter of it."""
+    theirs, ours = _scripts(" ".join(heard)), _scripts(text)
+    if sum(theirs.values()) < FEWEST_LETTERS or not ours:
+        return None
+    script, letters = max(theirs.items(), key=lambda item: item[1])
+    if letters < 0.7 * sum(theirs.values()):
+        return None
+    return FOREIGN_WORDS if ours.get(script, 0) < 0.2 * sum(ours.values()) else None
+
+
+def _scripts(text: str) -> dict[str, int]:
+    """How many letters of each script; Japanese and Chinese share one, for they share signs."""
+    counts: dict[str, int] = {}
+    for letter in filter(str.isalpha, LINK.sub(" ", text)):
+        script = unicodedata.name(letter, "?").split()[0]
+        script = "CJK" if script in ("HIRAGANA", "KATAKANA") else script
+        counts[script] = counts.get(script, 0) + 1
+    return counts
 
 
 def find_misfit(text: str) -> Fault | None:
@@ -96,6 +127,15 @@ def find_misfit(text: str) -> Fault | None:
 def length(text: str) -> int:
     """UTF-16 units: Meta does not say what a character is, and this counts most."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _same(text: str, said: str) -> bool:
+    """Whether a reader would call both the same message, an exchanged word or two included."""
+    new, old = _gist(text), _gist(said)
+    if new == old:
+        return True
+    alike = SequenceMatcher(None, new[:600], old[:600], autojunk=False)
+    return alike.quick_ratio() > ALIKE and alike.ratio() > ALIKE
 
 
 def _gist(text: str) -> str:

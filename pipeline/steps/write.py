@@ -10,7 +10,7 @@ from pipeline.ports import (
 )
 from pipeline.stages import Stage
 from pipeline.steps.backoff import MOST_TRIES, try_again, wait_for_provider
-from pipeline.steps.text_checks import EMPTY, Fault, clean, find_fault
+from pipeline.steps.text_checks import EMPTY, Fault, clean, find_fault, find_foreign
 
 HINT = "Read the automation's prompt, then retry: the message is written anew."
 
@@ -30,11 +30,12 @@ async def write(job: Job, writer: Writer) -> Outcome:
             return _explain(job, error)
         drafts.append(draft)
         text = clean(draft.text)
-        found = find_fault(text, _said_by_page(job), job.prompt)
+        found = find_fault(text, _said_by(job, "page"), job.prompt) or _find_foreign(job, text)
         if found is None:
-            return Advance(Stage.READY_TO_SEND, _fields(text, drafts))
+            fields = {"generated_message": text, **_paid(drafts)}
+            return Advance(Stage.READY_TO_SEND, fields)
         fault, correction = found, found.correction
-    return Fail(fault.code, fault.message, HINT)
+    return Fail(fault.code, fault.message, HINT, fields=_paid(drafts))
 
 
 def _explain(job: Job, error: WriterError) -> Outcome:
@@ -45,16 +46,26 @@ def _explain(job: Job, error: WriterError) -> Outcome:
     return Fail(error.code, error.message, hint)
 
 
-def _said_by_page(job: Job) -> list[str]:
-    return [said.text for said in job.history if said.by == "page"]
+def _find_foreign(job: Job, text: str) -> Fault | None:
+    """An automation that names its language has decided; otherwise it is the contact's."""
+    if job.language.strip().lower() not in ("", "auto"):
+        return None
+    return find_foreign(text, _said_by(job, "contact"))
 
 
-def _fields(text: str, drafts: list[Draft]) -> dict[str, object]:
-    """Both drafts were paid for, so both count."""
+def _said_by(job: Job, who: str) -> list[str]:
+    return [said.text for said in job.history if said.by == who]
+
+
+def _paid(drafts: list[Draft]) -> dict[str, object]:
+    """Both drafts were paid for, so both count, also when neither is used."""
+    if not drafts:
+        return {}
+    costs = [draft.cost_usd for draft in drafts if draft.cost_usd is not None]
     return {
-        "generated_message": text,
         "generation_time_ms": sum(draft.generation_time_ms for draft in drafts),
         "ai_model": drafts[-1].model,
         "tokens_in": sum(draft.tokens_in for draft in drafts),
         "tokens_out": sum(draft.tokens_out for draft in drafts),
+        "cost_usd": str(sum(costs)) if costs else None,
     }

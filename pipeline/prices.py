@@ -1,0 +1,44 @@
+"""This file is where tokens become dollars: Google's prices as read on 2026-10-07.
+
+Source: Google's price page, copied in github.com/api-evangelist/deepmind,
+plans/deepmind-plans-pricing.yml. GOOGLE_PRICES adds models or replaces a line.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+# Dollars for a million tokens in, and out; thinking is paid as out.
+PRICES: dict[str, tuple[Decimal, Decimal]] = {
+    "gemini-3.5-flash-lite": (Decimal("0.30"), Decimal("2.50")),
+    "gemini-3.5-flash": (Decimal("1.50"), Decimal("9.00")),
+    "gemini-3.6-flash": (Decimal("1.50"), Decimal("7.50")),
+    # 0.75 and 3.75 until 2026-12-31; the later price is the safe one to plan with.
+    "gemini-3.8-flash": (Decimal("1.50"), Decimal("7.50")),
+}
+A_MILLION = Decimal(1_000_000)
+
+
+def parse_prices(text: str) -> dict[str, tuple[Decimal, Decimal]]:
+    """`model=in/out, ...` in dollars for a million tokens. Raises ValueError."""
+    found = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        model, _, prices = part.partition("=")
+        into, _, out = prices.partition("/")
+        try:
+            found[model.strip()] = (Decimal(into.strip()), Decimal(out.strip()))
+        except InvalidOperation:
+            raise ValueError(part) from None
+    return found
+
+
+def cost_of(
+    model: str,
+    tokens_in: int,
+    tokens_out: int,
+    own: Mapping[str, tuple[Decimal, Decimal]] | None = None,
+) -> Decimal | None:
+    """What a call cost, in dollars; None for a model whose price nobody wrote down."""
+    price = (own or {}).get(model) or PRICES.get(model)
+    if price is None:
+        return None
+    return ((tokens_in * price[0] + tokens_out * price[1]) / A_MILLION).quantize(Decimal("1e-6"))
