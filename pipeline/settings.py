@@ -114,8 +114,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         parse_prices(settings.google_prices)
     except ValueError as error:
         raise SettingsError(
-            f"GOOGLE_PRICES has {str(error)!r}; write model=in/out in dollars for a million tokens, "
-            "like gemini-3.5-flash-lite=0.30/2.50."
+            f"GOOGLE_PRICES has {str(error)!r}; it must be model=in/out, in dollars for a million "
+            "tokens, like gemini-3.5-flash-lite=0.30/2.50."
         ) from None
     if settings.send_mode not in ("sandbox", "live"):
         raise SettingsError(f"SEND_MODE is {settings.send_mode!r}; it must be sandbox or live.")

@@ -2824,7 +2824,8 @@ begin
             when s.times_lost >= 2 then 'failed'
             else 'eligible'
         end::public.automation_stage,
-        times_lost = s.times_lost + 1,
+        -- Who is only checked is in a worker's hands with two hundred others, and nothing is done to them one by one.
+        times_lost = s.times_lost + (s.current_stage = 'generating')::int,
         due_at = now() + expired.wait,
         status_message = 'Taken back from a worker that stopped answering',
         error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,

@@ -81,11 +81,20 @@ PAGES = (
 )
 
 
+HEARD = (
+    "insert into public.contact_messages (user_id, contact_id, direction, body)"
+    " select user_id, id, 'in', 'How much is a cake?' from public.contacts where page_id = %s"
+    " returning id"
+)
+
+
 async def google(town: Town) -> tuple[int, Verdict]:
     """Every fault of the AI that is one contact's, at the same time."""
     rules = town.rules(len(GOOGLE))
     for rule, fault in zip(rules, GOOGLE, strict=True):
         town.queue([rule], EACH)
+        if fault.kind == "wrong-language":
+            town.rows(HEARD, rule["page_id"])
         for contact in contacts(town, rule):
             name = f"{fault.kind}{contact['number']}"
             rename(town, contact, name)

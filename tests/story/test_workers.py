@@ -185,3 +185,29 @@ def test_a_stopped_worker_checks_nothing(story):
 
     assert story.stage_of(contact) == ("queued", None)
     assert story.state(contact)["due_at"] <= ago(seconds=0)
+
+
+def test_what_a_stopping_worker_cannot_finish_is_given_up_at_once(story):
+    contacts = [story.contact() for _ in range(2)]
+    story.run_now()
+    story.turn("check", "write")
+    late = story.contact()
+    story.run_now()
+    story.turn("check")
+    story.facebook.fault("facebook", "hang-after-accept", times=2)
+    story.facebook.fault("google", "hang", times=1)
+    turns = story.worker.turns
+
+    async def stop_while_all_hangs():
+        await asyncio.gather(turns.send(), turns.write())
+        await turns.finish(within_seconds=0.3)
+
+    story.worker.run(stop_while_all_hangs())
+
+    given_up = story.state(late)
+    assert (given_up["current_stage"], given_up["attempt"]) == ("eligible", 0)
+    for contact in contacts:
+        state = story.state(contact)
+        assert (state["current_stage"], state["error_code"]) == ("sending", "outcome_unknown")
+        assert state["lease_token"] is None
+    assert len(story.facebook.messages()) == 2

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.steps.text_checks import clean, find_fault, length
+from pipeline.steps.text_checks import REPEATED, clean, find_fault, find_foreign, length
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,31 @@ def test_what_is_cleaned_can_be_stored(text: str) -> None:
 
     assert b"\x00" not in stored
     find_fault(clean(text))
+
+
+@pytest.mark.parametrize(
+    ("heard", "text", "foreign"),
+    [
+        ("Сколько стоит торт?", "Hi! Is the cake still of interest?", True),
+        ("Сколько стоит торт?", "Здравствуйте! Торт ещё нужен?", False),
+        ("كم سعر الكعكة من فضلك", "Bonjour, toujours intéressé ?", True),
+        ("How much is a cake?", "Καλημέρα σας, ενδιαφέρεστε ακόμη;", True),
+        ("ケーキはいくらですか、教えて", "こんにちは、田中さん。ケーキはいかがでしたか", False),
+        ("請問蛋糕多少錢可以外送嗎", "您好，請問還需要蛋糕嗎？", False),
+        ("ok", "Здравствуйте! Торт ещё нужен?", False),
+        ("Ποσο κανει; https://example.com/cakes", "Γεια σας! See www.example.com", False),
+    ],
+)
+def test_a_contact_is_answered_in_the_script_they_write_in(
+    heard: str, text: str, foreign: bool
+) -> None:
+    assert (find_foreign(text, [heard]) is not None) is foreign
+
+
+def test_a_message_with_an_exchanged_word_is_still_the_same_message() -> None:
+    before = "Hi Amina! Just checking in: was the chocolate cake good on Saturday?"
+    again = "Hi Amina! Just checking in: was the chocolate cake nice on Saturday?"
+    other = "Amina, our new autumn cakes are in. Shall I keep one for you?"
+
+    assert find_fault(again, [before]) is REPEATED
+    assert find_fault(other, [before]) is None

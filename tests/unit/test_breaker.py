@@ -1,0 +1,136 @@
+"""This file is where a provider's outage is shown to cost few calls, no tries, and no burst."""
+
+from dataclasses import replace
+
+from pipeline.breaker import BUDGET_MOST, Guard
+from pipeline.model import Advance, Fail, Job, Outcome, Retry
+from pipeline.stages import Stage
+from pipeline.steps.backoff import wait_for_provider
+from tests.providers.jobs import JOB
+
+SENT = Advance(Stage.SENT)
+UNCLEAR = Fail("outcome_unknown", "Words.", "Hint.", unknown=True)
+
+
+class Clock:
+    """Time that passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def guard_and_clock() -> tuple[Guard, Clock]:
+    clock = Clock()
+    return Guard(lambda job: job.model, clock), clock
+
+
+def away(job: Job, seconds: float = 0.0) -> Retry:
+    return wait_for_provider(job, "ai_unavailable", "Google AI is not available.", seconds)
+
+
+def call(guard: Guard, job: Job, outcome: Outcome) -> Outcome:
+    return guard.refuse(job) or guard.learn(job, outcome)
+
+
+def people(count: int) -> list[Job]:
+    return [replace(JOB, state_id=number) for number in range(count)]
+
+
+def test_an_outage_of_ten_minutes_uses_up_no_tries_and_is_over_within_two() -> None:
+    guard, clock = guard_and_clock()
+    calls = tries = 0
+    jobs = people(1000)
+    while clock.now < 600:
+        for _ in range(guard.room(6)):
+            outcome = call(guard, jobs[calls], away(jobs[calls]))
+            assert isinstance(outcome, Retry)
+            calls, tries = calls + 1, tries + outcome.counts
+        clock.now += 0.5
+    ended = clock.now
+    while guard.room(6) < 6:
+        for job in people(guard.room(6)):
+            guard.learn(job, SENT)
+        clock.now += 0.5
+
+    assert calls < 30
+    assert tries <= 1
+    assert clock.now - ended < 120
+
+
+def test_what_comes_after_an_outage_comes_slowly() -> None:
+    guard, clock = guard_and_clock()
+    for job in people(6):
+        guard.learn(job, away(job))
+    clock.now += 61
+    rooms = []
+    for _ in range(12):
+        rooms.append(guard.room(6))
+        guard.learn(JOB, SENT)
+
+    assert rooms == [1, 2, 3, 4, 5, 6, 6, 6, 6, 6, 6, 6]
+
+
+def test_one_contact_that_fails_among_others_uses_up_its_tries() -> None:
+    guard, _ = guard_and_clock()
+    guard.learn(JOB, SENT)
+
+    outcome = guard.learn(JOB, away(JOB))
+
+    assert isinstance(outcome, Retry)
+    assert outcome.counts
+    assert guard.room(6) == 6
+
+
+def test_a_daily_quota_stops_one_model_until_its_reset_and_no_other() -> None:
+    guard, clock = guard_and_clock()
+    spent, other = replace(JOB, model="gemini-3.8-flash"), replace(JOB, model="")
+    guard.learn(other, SENT)
+
+    first = guard.learn(spent, away(spent, 36_000.0))
+    clock.now += 35_000
+    later = guard.refuse(spent)
+
+    assert isinstance(first, Retry)
+    assert not first.counts
+    assert later is not None
+    assert not later.counts
+    assert later.after_seconds >= 1000
+    assert guard.refuse(other) is None
+    assert guard.room(6) == 6
+    clock.now += 2_000 + 3_600
+    assert guard.refuse(spent) is None
+
+
+def test_unclear_sends_open_the_breaker_too() -> None:
+    guard, _ = guard_and_clock()
+    for job in people(3):
+        guard.learn(job, UNCLEAR)
+
+    assert guard.room(6) == 0
+
+
+def test_repeated_calls_are_a_tenth_of_all_at_most() -> None:
+    guard, _ = guard_and_clock()
+    made = {0: 0, 1: 0}
+    for number in range(2000):
+        job = replace(JOB, state_id=number, attempt=number % 2)
+        outcome = call(guard, job, SENT)
+        made[job.attempt] += outcome is SENT
+
+    assert made[0] == 1000
+    assert made[1] <= 0.1 * 1000 + BUDGET_MOST
+
+
+def test_retries_that_had_to_wait_come_back_apart() -> None:
+    guard, _ = guard_and_clock()
+    for job in people(3):
+        guard.learn(job, away(job))
+
+    refused = [guard.refuse(job) for job in people(50)]
+    waits = {outcome.after_seconds for outcome in refused if outcome is not None}
+
+    assert len(waits) == 50
+    assert max(waits) <= 2 * min(waits) + 5

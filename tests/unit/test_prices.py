@@ -1,0 +1,33 @@
+"""This file is where tokens are shown to cost what the price list says."""
+
+from decimal import Decimal
+
+import pytest
+
+from pipeline.prices import cost_of, parse_prices
+from pipeline.settings import Settings, SettingsError, read_settings
+
+
+def test_a_message_costs_what_google_asks() -> None:
+    assert cost_of("gemini-3.5-flash-lite", 1000, 300) == Decimal("0.001050")
+
+
+def test_a_price_nobody_wrote_down_is_not_invented() -> None:
+    assert cost_of("gemini-9-ultra", 1000, 300) is None
+
+
+def test_the_default_model_has_a_price() -> None:
+    assert cost_of(Settings().google_model, 1, 1) is not None
+
+
+def test_own_prices_come_first() -> None:
+    own = parse_prices("gemini-3.5-flash-lite=1/2, gemini-9-ultra=3/4.5")
+
+    assert cost_of("gemini-3.5-flash-lite", 1_000_000, 1_000_000, own) == Decimal(3)
+    assert cost_of("gemini-9-ultra", 0, 1_000_000, own) == Decimal("4.5")
+
+
+@pytest.mark.parametrize("text", ["gemini", "gemini=1", "gemini=a/b", "=/"])
+def test_prices_that_cannot_be_read_are_refused_by_name(text: str) -> None:
+    with pytest.raises(SettingsError, match="GOOGLE_PRICES"):
+        read_settings({"GOOGLE_PRICES": text})
