@@ -120,8 +120,10 @@ def first_reason(rule: Row, page: Row, person: Person, now: datetime) -> str:
     hours = (rule["active_days"], rule["active_from"], rule["active_until"])
     wrong = {
         "rule_disabled": not rule["enabled"],
-        "page_unavailable": page["status"] != "active"
-        or bool(page["paused_until"] and page["paused_until"] > now),
+        # Once its pause is over, a stopped page is tried with one message (decision 0012).
+        "page_unavailable": page["paused_until"] > now
+        if page["paused_until"]
+        else page["status"] != "active",
         "opted_out": person.drawn["opted_out"],
         "stopped": person.has_state and person.drawn["stopped"],
         "excluded_tag": bool(mine & set(rule["exclude_tags"])),
@@ -160,8 +162,7 @@ def check_next(answer: Row, rule: Row, page: Row, person: Person, now: datetime)
     """Time alone can cure four of the reasons; the moment said is when it does."""
     reason, moment = answer["reason_code"], answer["next_check_at"]
     if reason == "page_unavailable":
-        expected = page["paused_until"] if page["status"] == "active" else now + HOUR / 2
-        assert moment == expected
+        assert moment == (page["paused_until"] or now + HOUR / 2)
     elif reason == "waiting":
         said = person.last_said_at
         assert said
