@@ -1,11 +1,13 @@
 """This file is where deleting an automation, its way back, and the looks ahead are tried."""
 
 import uuid
+from collections import Counter
 
 import pytest
 from psycopg.types.json import Jsonb
 
 from tests.builders import ago
+from tests.database import books
 from tests.database.acting import Worker, call, call_as, change, run_now
 
 
@@ -114,6 +116,36 @@ def test_taking_a_deletion_back_leaves_everything_as_it_was(world, enabled):
         decided = Worker(world.connection).check()
         assert [row["stage"] for row in decided] == ["eligible", "eligible"]
     assert waiting["id"] != checked["id"]
+
+
+def test_the_books_stay_true_through_a_deletion_and_its_way_back(world):
+    page = world.page(world.user())
+    rule = world.rule(page, max_follow_ups=2)
+    for hours in range(1, 13):
+        world.contact(page, last_inbound_at=ago(hours=hours))
+    worker = Worker(world.connection)
+    run_now(world, rule)
+    worker.check(limit=10)
+    worker.write(limit=8)
+    worker.send(limit=3)
+    writing = worker.claim("eligible", limit=1)
+    delete(world, rule)
+    worker.check()
+    worker.write()
+    worker.send()
+    worker.record(writing, "ready_to_send", generated_message="Late, but written.")
+
+    restore(world, rule)
+    worker.check()
+    worker.write()
+    worker.send()
+
+    states = world.rows(books.STATES, rule["id"])
+    assert len(states) == 12
+    assert Counter(state["current_stage"] for state in states) == {"sent": 12}
+    for check in (books.check_flow, books.check_runs, books.check_histories, books.check_attempts):
+        check(world, rule, states)
+    books.check_counts(world, rule)
 
 
 def test_only_the_owner_deletes_and_takes_back(world, rule):
