@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from tests.builders import World
 from tests.pages.conftest import Visit, waiting_in
 
-PAGES = ["/", "/contacts", "/nowhere", "monitor"]
+PAGES = ["/", "/automations/new", "/contacts", "/nowhere", "monitor"]
 
 
 def show(visit: Visit, path: str) -> None:
@@ -22,7 +22,7 @@ def test_no_page_scrolls_sideways_on_a_small_phone(phone: Visit, path: str) -> N
 
     width = phone.page.evaluate("() => document.documentElement.scrollWidth")
 
-    phone.picture(f"phone-dark-{path.strip('/') or 'automations'}")
+    phone.picture(f"phone-dark-{path.strip('/').replace('/', '-') or 'automations'}")
     assert width == 320
 
 
