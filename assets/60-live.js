@@ -1,7 +1,7 @@
 // The live monitor's heart: when to ask, what to do with an answer, how old the data is.
 (function () {
   const { words, cards, board, put, reader, many } = window.stagelight;
-  const PER_PAGE = 100, GIVE_UP_MS = 8000, AGAIN_MS = 2000, SPREAD_MS = 50, SAY_MS = 10000;
+  const PER_PAGE = 100, GIVE_UP_MS = 8000, AGAIN_MS = 2000, SPREAD_MS = 50, SAY_MS = 10000, MOST_PULSES = 60;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   const now = () => Date.now() / 1000 + state.skew;
@@ -135,9 +135,18 @@
     cards.tick(now());
   }
 
+  // Dash keeps every pulse of its Interval for an undo that this page does not offer; in eight hours that is megabytes.
+  function forgetPulses() {
+    for (const store of window.dash_stores || []) {
+      const { past } = store.getState().history || {};
+      if (past && past.length > MOST_PULSES) past.length = 0;
+    }
+  }
+
   // The reader has left the list: what waited is put in.
   function everySecond() {
     tick();
+    forgetPulses();
     const list = byId("contacts");
     if (!list || document.hidden || pressed || !state.dataAt) return;
     if (cards.isBehind(list) && !reader.isIn(list)) { state.dirty = true; flush(); }

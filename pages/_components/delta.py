@@ -28,6 +28,13 @@ class Drawn:
         rev = hashlib.blake2b(text.encode(errors="replace"), digest_size=9).hexdigest()
         return cls(sections, {card["id"]: card for card in cards}, rev)
 
+    def share(self, before: "Drawn") -> None:
+        """Keeps the older one's cards where they are equal: then they are there only once."""
+        for number, card in self.cards.items():
+            old = before.cards.get(number)
+            if old == card:
+                self.cards[number] = old
+
 
 class Sent:
     """The moments that browsers may still show. For an unknown one everything is sent."""
@@ -37,10 +44,12 @@ class Sent:
 
     def answer(self, now: Drawn, has: str) -> Row:
         """What a browser lacks that shows revision `has` ("" for nothing)."""
+        before = self._known.get(has)
+        if before is not None and now.rev not in self._known:
+            now.share(before)
         self._remember(now)
         if has == now.rev:
             return {"rev": now.rev}
-        before = self._known.get(has)
         if before is not None:
             return {"rev": now.rev, **_changes(before, now)}
         return {

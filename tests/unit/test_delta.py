@@ -88,3 +88,14 @@ def test_what_is_remembered_does_not_grow_for_ever():
         sent.answer(moment(card(number)), "")
 
     assert sent.answer(moment(card(1)), first["rev"])["all"]
+
+
+def test_what_did_not_change_is_remembered_only_once():
+    sent = Sent()
+    before, now = moment(card(1), card(2)), moment(card(1), card(2, stage="checking"))
+    first = sent.answer(before, "")
+
+    sent.answer(now, first["rev"])
+
+    assert now.cards[1] is before.cards[1]
+    assert now.cards[2]["stage"] == "checking"
