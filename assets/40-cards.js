@@ -91,7 +91,7 @@
     const [icon, word] = STAGES[row.stage] || ["", row.stage];
     const was = node.row;
     if (!was || was.stage !== row.stage || was.can !== row.can) {
-      node.card.className = "contact st-" + row.stage + (was && was.stage !== row.stage ? " moved" : "");
+      node.card.className = "contact st-" + row.stage + (was && was.stage !== row.stage && inSight.has(node) ? " moved" : "");
       node.card.dataset.stage = row.stage;
       put(node.icon, icon);
       put(node.word, row.can === "review" ? word + " · to review" : word);

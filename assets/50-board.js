@@ -4,6 +4,7 @@
   const ORDER = Object.keys(STAGES);
   const FACTS = ["avg", "p95", "oldest", "in · out"];
   const PACE = { stalled: "stalled", slow: "slower than usual", grows: "filling up" };
+  const TROUBLE = { token_invalid: "access refused", restricted: "restricted by Facebook" };
   const FINAL = new Set(ORDER.slice(6));
   const NAMES = ["head", "alerts", "stages", "sum", "totals", "next", "held", "run"];
   const byId = (id) => document.getElementById(id);
@@ -33,7 +34,9 @@
     const toggle = byId("toggle-rule");
     put(toggle, head.enabled ? "Switch off" : "Switch on");
     toggle.dataset.act = head.enabled ? "off" : "on";
-    put(byId("page-pill"), head.page);
+    const trouble = TROUBLE[head.page_status];
+    put(byId("page-pill"), head.page + (trouble ? " · " + trouble : ""));
+    byId("page-pill").classList.toggle("bad", Boolean(trouble));
     byId("run-now").disabled = !head.enabled;
     byId("run-now").title = head.enabled ? "Queue every contact that matches now" : "Switch the automation on first";
   }
