@@ -106,7 +106,7 @@ async def feed(town: Town, rules: list[Row], *, closed: bool) -> None:
 
 
 async def wait_and_judge(
-    town: Town, rules: list[Row], seconds: float = 60, *, waiting: bool = False
+    town: Town, rules: list[Row], seconds: float = 150, *, waiting: bool = False
 ) -> Verdict:
     """Lets the living workers finish, then judges; taking longer than `seconds` counts as stuck."""
     await asyncio.sleep(WINDOW_SECONDS)
