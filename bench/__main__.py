@@ -20,7 +20,7 @@ def main() -> int:
         sys.stdout.write(f"\n{name}\n{'=' * len(name)}\n")
         sys.stdout.flush()
         command = [sys.executable, "-m", f"bench.{name}", *sys.argv[1:]]
-        if subprocess.run(command, cwd=HERE.parent, check=False).returncode:  # noqa: S603
+        if subprocess.run(command, cwd=HERE.parent, check=False).returncode:
             missed.append(name)
     sys.stdout.write(f"\nNot met by: {', '.join(missed)}.\n" if missed else "\nAll met.\n")
     return bool(missed)

@@ -121,25 +121,38 @@ comment on column public.ai_automation_follow_ups.follow_up is 'Which message of
 comment on column public.ai_automation_follow_ups.user_id is 'The owner of the automation.';
 comment on column public.ai_automation_follow_ups.accepted is 'Facebook said that it took the message; false while it is under way, or nobody knows.';
 
+-- By arrays, not by joins: a transition table has no statistics, and before its own first ones the ledger has none either,
+-- so that a planner would compare every try of a batch with every row.
 create or replace function public.keep_follow_ups()
 returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+    v_over bigint[];
+    v_over_tries uuid[];
+    v_sent bigint[];
+    v_sent_tries uuid[];
 begin
     if tg_op = 'UPDATE' then
+        select
+            array_agg(n.state_id) filter (where n.outcome in ('failed', 'retry', 'abandoned')),
+            array_agg(n.id) filter (where n.outcome in ('failed', 'retry', 'abandoned')),
+            array_agg(n.state_id) filter (where n.outcome = 'sent'),
+            array_agg(n.id) filter (where n.outcome = 'sent')
+        into v_over, v_over_tries, v_sent, v_sent_tries
+        from new_attempts as n;
         delete from public.ai_automation_follow_ups as f
-        using new_attempts as n
-        where f.state_id = n.state_id and f.attempt_id = n.id and n.outcome in ('failed', 'retry', 'abandoned');
+        where f.state_id = any(v_over) and f.attempt_id = any(v_over_tries);
         update public.ai_automation_follow_ups as f
         set accepted = true
-        from new_attempts as n
-        where f.state_id = n.state_id and f.attempt_id = n.id and n.outcome = 'sent' and not f.accepted;
+        where f.state_id = any(v_sent) and f.attempt_id = any(v_sent_tries) and not f.accepted;
         insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
         select n.state_id, n.follow_up, n.user_id, n.id, n.outcome = 'sent'
         from new_attempts as n
-        inner join old_attempts as o on o.id = n.id and o.outcome in ('failed', 'retry', 'abandoned')
-        where n.outcome in ('sending', 'sent', 'unknown');
+        where
+            n.outcome in ('sending', 'sent', 'unknown')
+            and n.id in (select o.id from old_attempts as o where o.outcome in ('failed', 'retry', 'abandoned'));
     else
         insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
         select n.state_id, n.follow_up, n.user_id, n.id, n.outcome = 'sent'

@@ -133,8 +133,8 @@ begin
             finished_at = case when g.to_stage <> 'sending' then v_now end
         from good as g
         where
-            g.from_stage = 'sending' and a.id = g.open_attempt_id and a.outcome in ('sending', 'unknown')
-            and a.id = any(v_attempts) and a.started_at >= v_oldest
+            g.from_stage = 'sending' and a.id = g.open_attempt_id and a.started_at = g.started_at
+            and a.outcome in ('sending', 'unknown')
         returning a.id
     ),
 

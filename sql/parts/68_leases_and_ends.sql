@@ -125,7 +125,21 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+    v_changed uuid[];
 begin
+    -- Most updates of contacts are none of a reply; a set operation compares without trying every pair.
+    v_changed := array(
+        select x.id
+        from (
+            select n.id, n.last_inbound_at, n.opted_out_at from new_contacts as n
+            except
+            select o.id, o.last_inbound_at, o.opted_out_at from old_contacts as o
+        ) as x
+    );
+    if cardinality(v_changed) = 0 then
+        return null;
+    end if;
     update public.ai_automation_contact_states as s
     set
         current_stage = 'completed',
@@ -136,7 +150,7 @@ begin
     inner join old_contacts as o on o.id = n.id
     cross join public.ai_automation_rules as r
     where
-        s.contact_id = n.id and r.id = s.rule_id and s.current_stage = 'sent'
+        n.id = any(v_changed) and s.contact_id = n.id and r.id = s.rule_id and s.current_stage = 'sent'
         and (
             (n.opted_out_at is not null and o.opted_out_at is null)
             or (r.stop_on_reply and n.last_inbound_at > s.last_sent_at and n.last_inbound_at is distinct from o.last_inbound_at)
