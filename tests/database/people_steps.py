@@ -73,8 +73,8 @@ class PeopleSteps(Automation):
 
     @initialize()
     def there_are_contacts(self) -> None:
-        for number in range(9):
-            self.somebody_writes([2, 2, 9, 20, 30][number % 5], TAGS[number % 5], False)
+        for number in range(12):
+            self.somebody_writes([2, 2, 9, 20, 30][number % 5], TAGS[number % 4], False)
         self.the_owner_runs_it()
 
     def somebody_writes(self, hours: int, tags: tuple[str, ...], opted_out: bool) -> None:

@@ -17,7 +17,7 @@ from tests.database.worker_steps import WORKER_ACTS, WorkerSteps
 # is made short then, too, which takes minutes.
 EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "0"))
 SETTINGS = settings(
-    max_examples=EXAMPLES or 25,
+    max_examples=EXAMPLES or 16,
     stateful_step_count=40,
     derandomize=not EXAMPLES,
     phases=(Phase.generate, Phase.shrink) if EXAMPLES else (Phase.generate,),
@@ -30,7 +30,7 @@ SETTINGS = settings(
 class Machine(WorkerSteps, PeopleSteps, TimeSteps):
     """All of them together; one rule, because of several hypothesis leaves some out each time."""
 
-    @rule(act=st.one_of(WORKER_ACTS, OWNER_ACTS, CONTACT_ACTS, TIME_ACTS, WORKER_ACTS))
+    @rule(act=st.one_of(WORKER_ACTS, OWNER_ACTS, CONTACT_ACTS, TIME_ACTS, WORKER_ACTS, WORKER_ACTS))
     def step(self, act: Act) -> None:
         name, *drawn = act
         getattr(self, name)(*drawn)

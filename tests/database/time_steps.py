@@ -42,7 +42,8 @@ class TimeSteps(Automation):
 
     def facebook_asks_to_wait(self, is_paused: bool) -> None:
         until = ago(hours=-1) if is_paused else None
-        change(self.world, "facebook_pages", self.page, paused_until=until)
+        # A message from before the setback that goes through does not end the pause.
+        change(self.world, "facebook_pages", self.page, paused_until=until, setback_at=until)
         self.model.is_paused = is_paused
 
     def a_day_passes_without_an_answer(self, indexes: list[int]) -> None:
@@ -86,7 +87,9 @@ class TimeSteps(Automation):
             back_to = "queued" if contact.stage == "checking" else "eligible"
             self.model.move(contact, "failed" if is_given_up else back_to)
             contact.place = contact.place and not is_given_up
-            contact.lost, contact.is_due = contact.lost + 1, True
+            contact.lost += 1
+        # They come back one after the other, in seconds; here those are over.
+        self.time_passes()
 
     def time_passes(self) -> None:
         self.set(

@@ -14,8 +14,11 @@ select
     s.follow_up_count as follow_ups, s.due_at <= now() as is_due,
     s.next_check_at is not null as has_next_check, s.stopped_at is not null as stopped,
     s.approved_at is not null as approved, s.quota_day is not null as place,
-    s.times_lost as lost, s.run_id, s.lease_token as token
+    s.times_lost as lost, s.run_id, s.lease_token as token,
+    c.last_inbound_at > s.last_sent_at as wrote_after_us,
+    coalesce(s.next_check_at <= now(), false) as is_to_be_checked
 from public.ai_automation_contact_states as s
+inner join public.contacts as c on c.id = s.contact_id
 where s.rule_id = %s
 """
 RUNS = """
@@ -113,6 +116,12 @@ class Truth:
             assert said == expected, (state_id, contact.history)
             assert state["token"] == contact.token
             assert state["has_next_check"] == (contact.next_check is not None)
+            assert state["is_to_be_checked"] == (
+                contact.next_check is not None and contact.next_check <= model.now
+            )
+            assert state["wrote_after_us"] == (
+                None if contact.sent_at is None else contact.wrote > contact.sent_at
+            )
 
     def check_history(self, model: Model) -> None:
         """Events follow one another without a gap, and are what happened."""

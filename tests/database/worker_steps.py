@@ -1,7 +1,7 @@
 """This file is where a random history has two workers in it, who take contacts up and may die."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
@@ -29,9 +29,9 @@ turns = st.builds(
     Turn,
     which=st.integers(0, 1),
     stage=st.integers(0, 11),
-    limit=st.integers(1, 8),
-    dies=st.sampled_from([False, False, False, False, True]),
-    ends=st.lists(st.sampled_from([0, 0, 0, 0, 0, 1, 2, 3, 4, 5, None]), min_size=4, max_size=4),
+    limit=st.integers(1, 8).map(lambda few: 9 - few),
+    dies=st.sampled_from([False] * 7 + [True]),
+    ends=st.lists(st.sampled_from([0] * 8 + [1, 2, 3, 4, 5, None]), min_size=5, max_size=5),
 )
 
 
@@ -39,6 +39,7 @@ WORKER_ACTS = acts(
     ("workers_take_turns", st.lists(turns, min_size=1, max_size=7)),
     ("workers_take_turns", st.lists(turns, min_size=3, max_size=7)),
     ("results_come_late", picks, turns),
+    ("a_worker_is_told_that_it_was_too_slow", turns, turns),
     ("a_result_is_told_twice", st.integers(0, 30), st.integers(0, 5)),
 )
 
@@ -95,6 +96,15 @@ class WorkerSteps(Automation):
     def results_come_late(self, indexes: list[int], turn: Turn) -> None:
         hands = [self.held.pop(index % len(self.held)) for index in indexes if self.held]
         self.finish(hands, turn)
+
+    def a_worker_is_told_that_it_was_too_slow(self, slow: Turn, quick: Turn) -> None:
+        """Another one took its contacts over, and neither knows of the other."""
+        held = replace(slow, ends=[None], dies=True)
+        self.workers_take_turns([held])
+        late, self.held = self.held, []
+        self.contacts_are_taken_back()
+        self.workers_take_turns([replace(quick, stage=slow.stage, ends=[None], dies=False)])
+        self.finish(late, replace(slow, dies=False))
 
     def a_result_is_told_twice(self, index: int, end: int) -> None:
         if self.held:
