@@ -10,6 +10,12 @@ from local.postgres import Postgres
 LIMIT = 200
 AT_MOST = 20
 NEWCOMERS = 10
+# Only the tenant with the long queue and the new one have somebody waiting.
+OTHERS_REST = """
+update public.ai_automation_contact_states
+set due_at = now() + interval '1 hour'
+where current_stage = 'queued' and rule_id <> md5('rule 101')::uuid
+"""
 # The last tenant's ten contacts, queued after everybody else's.
 ARRIVE = """
 with tenant as (
@@ -87,11 +93,12 @@ def _waiting(postgres: Postgres, database: str) -> int:
 
 
 def _newcomers_served(postgres: Postgres, database: str) -> int:
-    """How many of a new tenant's contacts are in the first claim after they came; nothing stays."""
+    """How many of them are in the first claim after they came, beside a long queue; undone."""
     with (
         as_superuser(postgres, database) as connection,
         connection.transaction(force_rollback=True),
     ):
+        connection.execute(OTHERS_REST)
         arrived = {state_id for (state_id,) in connection.execute(ARRIVE)}
         connection.execute("set local role service_role")
         return len(arrived & {job[0] for job in claim(connection, "queued", LIMIT)})
