@@ -83,11 +83,12 @@ class TimeSteps(Automation):
         over = [c for c in self.model.at("checking", "generating") if c.lease_is_over]
         assert self.call("reclaim_expired_leases")["reclaimed"] == len(over)
         for contact in over:
-            is_given_up = contact.stage == "generating" and contact.lost >= 2
+            is_written_to = contact.stage == "generating"
+            is_given_up = is_written_to and contact.lost >= 2
             back_to = "queued" if contact.stage == "checking" else "eligible"
             self.model.move(contact, "failed" if is_given_up else back_to)
             contact.place = contact.place and not is_given_up
-            contact.lost += 1
+            contact.lost += is_written_to
         # They come back one after the other, in seconds; here those are over.
         self.time_passes()
 
