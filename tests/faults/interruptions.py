@@ -192,6 +192,7 @@ async def step_in(town: Town) -> tuple[int, Verdict]:
             total.ends[what] += 1
             done += 1
     await town.dismiss()
+    town.owner = town.world.user()
     return done, total
 
 

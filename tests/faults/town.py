@@ -135,8 +135,9 @@ class Town:
 
     def reconnect(self) -> None:
         """A new connection, after the database was away."""
-        self.world.close()
-        self.world = World(self.cluster.dsn())
+        before, self.world = self.world, World(self.cluster.dsn())
+        self.world._numbers = before._numbers
+        before.close()
 
 
 QUEUE = """
