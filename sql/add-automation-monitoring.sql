@@ -166,7 +166,8 @@ begin
         references public.contacts (id, user_id, page_id) on delete cascade,
         enable trigger user;
     drop index
-    public.idx_automation_states_rule, public.ai_automation_contact_states_claim_idx,
+    public.idx_automation_states_rule, public.idx_automation_states_updated,
+    public.ai_automation_contact_states_owner_idx, public.ai_automation_contact_states_claim_idx,
     public.ai_automation_contact_states_recheck_idx;
 
     alter table public.ai_automation_stage_events set schema automation_history;
@@ -561,8 +562,9 @@ with (fillfactor = 70);
 
 create index if not exists idx_automation_states_rule
 on public.ai_automation_contact_states (rule_id, stage_rank, stage_entered_at desc, id);
-create index if not exists idx_automation_states_updated on public.ai_automation_contact_states (updated_at desc);
-create index if not exists ai_automation_contact_states_claim_idx on public.ai_automation_contact_states (current_stage, page_id, due_at, id)
+create index if not exists idx_automation_states_updated on public.ai_automation_contact_states (user_id, updated_at desc);
+create index if not exists ai_automation_contact_states_claim_idx
+on public.ai_automation_contact_states (current_stage, user_id, page_id, due_at, id)
 where current_stage in ('queued', 'eligible', 'ready_to_send');
 create index if not exists ai_automation_contact_states_lease_idx on public.ai_automation_contact_states (lease_expires_at)
 where lease_expires_at is not null;
@@ -579,7 +581,6 @@ create index if not exists ai_automation_contact_states_last_idx on public.ai_au
 where current_stage = 'sent' and follow_up_count >= max_follow_ups;
 create index if not exists ai_automation_contact_states_contact_idx on public.ai_automation_contact_states (contact_id);
 create index if not exists ai_automation_contact_states_run_idx on public.ai_automation_contact_states (run_id);
-create index if not exists ai_automation_contact_states_owner_idx on public.ai_automation_contact_states (user_id);
 
 comment on table public.ai_automation_contact_states is 'Where one contact of one automation is now.';
 comment on column public.ai_automation_contact_states.due_at is 'From when a worker may take the contact up in a waiting stage.';
@@ -643,8 +644,7 @@ comment on column public.ai_automation_contact_states.created_at is 'When it fir
 comment on column public.ai_automation_contact_states.updated_at is 'When anything here last changed; set by trigger.';
 comment on index public.ai_automation_contact_states_contact_idx is 'Serves the deletion of a contact, and what a reply ends.';
 comment on index public.ai_automation_contact_states_run_idx is 'Serves the deletion of a run.';
-comment on index public.ai_automation_contact_states_owner_idx is 'Serves row level security: what one person sees of all automations.';
-comment on index public.idx_automation_states_updated is 'Serves readers that ask what changed lately.';
+comment on index public.idx_automation_states_updated is 'Serves readers that ask what of theirs changed lately, and row level security.';
 -- How every contact got where it is, and every try to send: two tables of daily partitions (UTC), made ahead and dropped
 -- by maintain, and the ledger that outlives them.
 
@@ -2189,8 +2189,9 @@ comment on function public.decide_contacts(jsonb) is
 'Applies the eligibility rules to claimed contacts ([{state_id, lease_token}]) and takes their places in the daily limit; decided is false where the lease was lost.';
 -- How contacts get into a worker's hands: one stage at a time, each with a lease of its own.
 
--- Page by page, so that ten contacts of one page do not wait behind a hundred thousand of another; who wants less than
--- its share leaves the rest to the others. Planned each time, because a generic plan cannot know the partial index.
+-- Owner by owner, and page by page within each, so that ten contacts of one do not wait behind a hundred thousand of
+-- another; who wants less than its share leaves the rest to the others. Who has one page comes before who has many, so
+-- that rounding up takes nothing from the small. Planned each time: a generic plan cannot know the partial index.
 create or replace function public.pick_fairly(p_stage public.automation_stage, p_limit integer)
 returns setof bigint
 language plpgsql
@@ -2199,69 +2200,95 @@ set plan_cache_mode = 'force_custom_plan'
 as $$
 declare
     v_pages uuid[];
+    v_weights double precision[];
+    v_total double precision;
+    v_left integer := p_limit;
     v_picked bigint[] := '{}';
     v_new bigint[];
-    v_share integer;
 begin
-    with recursive page (id) as (
+    with recursive place as (
         (
-            select s.page_id from public.ai_automation_contact_states as s
+            select s.user_id, s.page_id from public.ai_automation_contact_states as s
             where s.current_stage = p_stage
-            order by s.page_id
+            order by s.user_id, s.page_id
             limit 1
         )
         union all
-        select (
-            select s.page_id from public.ai_automation_contact_states as s
-            where s.current_stage = p_stage and s.page_id > page.id
-            order by s.page_id
+        select n.user_id, n.page_id
+        from place as b
+        cross join lateral (
+            select s.user_id, s.page_id from public.ai_automation_contact_states as s
+            where s.current_stage = p_stage and (s.user_id, s.page_id) > (b.user_id, b.page_id)
+            order by s.user_id, s.page_id
             limit 1
-        )
-        from page
-        where page.id is not null
+        ) as n
+    ),
+
+    page as (
+        select p.id, 1.0 / count(*) over (partition by p.user_id) as weight, random() as turn
+        from place
+        inner join public.facebook_pages as p on p.id = place.page_id
+        -- A message is not written for a page that Facebook asked to wait; the contacts stay where they are.
+        where
+            p_stage <> 'eligible'
+            or (
+                (p.paused_until is null or p.paused_until <= now())
+                -- A stopped page is tried again with one message; no others are written meanwhile.
+                and (p.status = 'active' or not exists (
+                    select 1 from public.ai_automation_contact_states as s
+                    where s.current_stage = 'ready_to_send' and s.user_id = p.user_id and s.page_id = p.id
+                ))
+            )
     )
 
-    select array_agg(p.id order by random()) into v_pages
-    from page
-    inner join public.facebook_pages as p on p.id = page.id
-    -- A message is not written for a page that Facebook asked to wait; the contacts stay where they are.
-    where
-        p_stage <> 'eligible'
-        or (
-            (p.paused_until is null or p.paused_until <= now())
-            -- A stopped page is tried again with one message; no others are written meanwhile.
-            and (p.status = 'active' or not exists (
-                select 1 from public.ai_automation_contact_states as s where s.current_stage = 'ready_to_send' and s.page_id = p.id
-            ))
-        );
+    select array_agg(g.id order by g.weight desc, g.turn), array_agg(g.weight order by g.weight desc, g.turn)
+    into v_pages, v_weights
+    from page as g;
 
-    while cardinality(v_pages) > 0 and cardinality(v_picked) < p_limit loop
-        v_share := ceil((p_limit - cardinality(v_picked))::numeric / cardinality(v_pages));
-        select array_agg(k.id), array_agg(distinct k.page_id) filter (where k.place = v_share)
-        into v_new, v_pages
-        from (
-            select d.id, g.id as page_id, row_number() over (partition by g.id) as place
-            from unnest(v_pages) as g (id)
+    while cardinality(v_pages) > 0 and v_left > 0 loop
+        select sum(w.weight) into v_total from unnest(v_weights) as w (weight);
+        with taken as materialized (
+            select d.id, g.page_id, g.weight, g.turn, g.share
+            from (
+                select u.page_id, u.weight, u.turn, ceil(v_left * u.weight / v_total)::bigint as share
+                from unnest(v_pages, v_weights) with ordinality as u (page_id, weight, turn)
+            ) as g
+            inner join public.facebook_pages as p on p.id = g.page_id
             cross join lateral (
                 select s.id
                 from public.ai_automation_contact_states as s
                 where
-                    s.current_stage = p_stage and s.page_id = g.id and s.due_at <= now()
+                    s.current_stage = p_stage and s.user_id = p.user_id and s.page_id = g.page_id and s.due_at <= now()
                     and s.id <> all(v_picked)
                 order by s.due_at, s.id
-                limit v_share
+                limit g.share
                 for no key update skip locked
             ) as d
-            limit p_limit - cardinality(v_picked)
-        ) as k;
+            order by g.turn
+            limit v_left
+        ),
+
+        filled as (
+            select k.page_id, k.weight, k.turn
+            from taken as k
+            group by k.page_id, k.weight, k.turn, k.share
+            having count(*) = k.share
+        )
+
+        select
+            (select array_agg(k.id) from taken as k),
+            (select array_agg(f.page_id order by f.turn) from filled as f),
+            (select array_agg(f.weight order by f.turn) from filled as f)
+        into v_new, v_pages, v_weights;
         v_picked := v_picked || v_new;
+        v_left := p_limit - cardinality(v_picked);
     end loop;
     return query select unnest(v_picked);
 end;
 $$;
 
 comment on function public.pick_fairly(public.automation_stage, integer) is
-'Locks due contacts of a stage, the same number from every page that has so many, the oldest of each first.';
+'Locks due contacts of a stage: the same number for every owner who has so many, shared between their pages, the oldest of each first.';
 
 -- Ready messages, as many per page as its rate allows. The page row is the lock that several workers share.
 create or replace function public.pick_ready_to_send(p_limit integer)
@@ -2276,12 +2303,12 @@ declare
     v_picked bigint[];
 begin
     for v_page in
-        select p.id, row_number() over (order by random()) as place, count(*) over () as pages
+        select p.id, p.user_id, row_number() over (order by random()) as place, count(*) over () as pages
         from public.facebook_pages as p
         where (p.paused_until is null or p.paused_until <= now()) and exists (
             select 1
             from public.ai_automation_contact_states as s
-            where s.current_stage = 'ready_to_send' and s.page_id = p.id and s.due_at <= now()
+            where s.current_stage = 'ready_to_send' and s.user_id = p.user_id and s.page_id = p.id and s.due_at <= now()
         )
         order by place
     loop
@@ -2295,7 +2322,7 @@ begin
             from public.ai_automation_contact_states as s
             inner join public.ai_automation_rules as r on r.id = s.rule_id
             where
-                s.current_stage = 'ready_to_send' and s.page_id = v_page.id and s.due_at <= now()
+                s.current_stage = 'ready_to_send' and s.user_id = v_page.user_id and s.page_id = v_page.id and s.due_at <= now()
                 and (not r.review_before_send or s.approved_at is not null)
             order by s.due_at, s.id
             limit least(v_room, ceil(v_left::numeric / (v_page.pages - v_page.place + 1)))
@@ -2316,17 +2343,22 @@ set search_path = ''
 as $$
 declare
     v_ids bigint[] := array(
-        select s.id
-        from public.ai_automation_contact_states as s
-        inner join public.ai_automation_rules as r on r.id = s.rule_id
-        inner join public.facebook_pages as p on p.id = s.page_id
-        where
-            s.current_stage = 'ready_to_send' and s.due_at <= now() and r.review_before_send and s.approved_at is null
-            -- A message is not thrown away because Facebook asked its page to wait.
-            and (p.paused_until is null or p.paused_until <= now())
-        order by s.due_at, s.id
+        select d.id
+        from public.ai_automation_rules as r
+        inner join public.facebook_pages as p on p.id = r.page_id
+        cross join lateral (
+            select s.id
+            from public.ai_automation_contact_states as s
+            where
+                s.current_stage = 'ready_to_send' and s.user_id = r.user_id and s.page_id = r.page_id and s.due_at <= now()
+                and s.rule_id = r.id and s.approved_at is null
+            order by s.due_at, s.id
+            limit p_limit
+            for no key update of s skip locked
+        ) as d
+        -- A message is not thrown away because Facebook asked its page to wait.
+        where r.review_before_send and (p.paused_until is null or p.paused_until <= now())
         limit p_limit
-        for no key update of s skip locked
     );
 begin
     perform public.skip_ineligible(v_ids);
@@ -4104,10 +4136,10 @@ cross join lateral ( -- noqa: ST05
             m.bucket,
             sum(m.passed) as passed,
             sum(m.passed_seconds) as passed_seconds,
-            sum(m.entered) filter (where m.minute = date_trunc('minute', now())) as entered_now,
-            sum(m.entered) filter (where m.minute = date_trunc('minute', now()) - interval '1 minute') as entered_before,
-            sum(m.passed) filter (where m.minute = date_trunc('minute', now())) as passed_now,
-            sum(m.passed) filter (where m.minute = date_trunc('minute', now()) - interval '1 minute') as passed_before
+            sum(m.entered) filter (where m.minute = (select date_trunc('minute', now()))) as entered_now,
+            sum(m.entered) filter (where m.minute = (select date_trunc('minute', now()) - interval '1 minute')) as entered_before,
+            sum(m.passed) filter (where m.minute = (select date_trunc('minute', now()))) as passed_now,
+            sum(m.passed) filter (where m.minute = (select date_trunc('minute', now()) - interval '1 minute')) as passed_before
         from public.ai_automation_stage_minutes as m
         where m.rule_id = r.id and m.minute > now() - interval '1 hour'
         group by m.stage, m.bucket
@@ -4324,7 +4356,8 @@ comment on column public.automation_candidates.reason is 'The same in words.';
 comment on column public.automation_candidates.next_check_at is 'When time alone may change the answer.';
 comment on column public.automation_history.attempt_id is 'The try.';
 comment on column public.automation_history.rule_name is 'What the owner calls the automation.';
--- The live monitor in one round trip: cards, list and side panels of one moment.
+-- The live monitor in one round trip: cards, list and side panels of one moment. In plpgsql, whose plans are kept: this
+-- is asked every two seconds, and planning it would cost more than answering.
 
 create or replace function public.worker_health()
 returns jsonb
@@ -4372,97 +4405,103 @@ create or replace function public.monitor_contacts(
     p_rule_id uuid, p_stage text, p_search text, p_limit integer, p_offset integer
 )
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    with asked as materialized (
-        select public.search_cause(p_search) as cause, public.search_pattern(p_search) as pattern
-    ),
+declare
+    v_since timestamptz := public.monitor_since();
+begin
+    return (
+        with asked as materialized (
+            select public.search_cause(p_search) as cause, public.search_pattern(p_search) as pattern
+        ),
 
-    since as (
-        select g.stage_rank, case when g.stage_rank between 1 and 6 then '-infinity' else public.monitor_since() end as moment
-        from (
-            values
-            ('failed', 0::smallint), ('sending', 1), ('ready_to_send', 2), ('generating', 3), ('eligible', 4), ('checking', 5),
-            ('queued', 6), ('sent', 7), ('skipped', 8), ('completed', 9)
-        ) as g (stage, stage_rank)
-        where p_stage is null or g.stage = p_stage
-    ),
+        since as (
+            select g.stage_rank, case when g.stage_rank between 1 and 6 then '-infinity' else v_since end as moment
+            from (
+                values
+                ('failed', 0::smallint), ('sending', 1), ('ready_to_send', 2), ('generating', 3), ('eligible', 4), ('checking', 5),
+                ('queued', 6), ('sent', 7), ('skipped', 8), ('completed', 9)
+            ) as g (stage, stage_rank)
+            where p_stage is null or g.stage = p_stage
+        ),
 
-    -- Stage by stage and each from its newest, so that a page is read in the order of an index.
-    unsearched as (
-        select k.id, k.stage_rank, k.stage_entered_at
-        from asked as q
-        cross join since as n
-        cross join lateral (
-            select s.id, s.stage_rank, s.stage_entered_at
-            from public.ai_automation_contact_states as s
-            where
-                s.rule_id = p_rule_id and s.stage_rank = n.stage_rank and s.stage_entered_at >= n.moment
-                and (q.cause is null or s.end_reason = q.cause)
-            order by s.stage_entered_at desc, s.id
-            limit least(greatest(p_limit, 1), 100) + greatest(p_offset, 0)
-        ) as k
-        where q.pattern is null
-    ),
-
-    searched as materialized (
-        select a.state_id as id, s.stage_rank, s.stage_entered_at
-        from asked as q
-        inner join public.active_automation_contacts as a on q.pattern is not null
-        inner join public.ai_automation_contact_states as s on s.id = a.state_id
-        where
-            a.rule_id = p_rule_id
-            and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
-            and (q.cause is null or s.end_reason = q.cause)
-            and concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message) ilike q.pattern
-    ),
-
-    page as (
-        select l.id, l.stage_rank, l.stage_entered_at
-        from (
-            select u.id, u.stage_rank, u.stage_entered_at from unsearched as u
-            union all
-            select f.id, f.stage_rank, f.stage_entered_at from searched as f
-        ) as l
-        order by l.stage_rank, l.stage_entered_at desc, l.id
-        limit least(greatest(p_limit, 1), 100) offset greatest(p_offset, 0)
-    )
-
-    select jsonb_build_object(
-        'matching', case
-            when (select q.pattern from asked as q) is not null then (select count(*) from searched)
-            else (
-                select coalesce(sum(c.contacts), 0)
-                from asked as q
-                cross join public.ai_automation_stage_counts as c
+        -- Stage by stage and each from its newest, so that a page is read in the order of an index.
+        unsearched as (
+            select k.id, k.stage_rank, k.stage_entered_at
+            from asked as q
+            cross join since as n
+            cross join lateral (
+                select s.id, s.stage_rank, s.stage_entered_at
+                from public.ai_automation_contact_states as s
                 where
-                    c.rule_id = p_rule_id and c.quarter >= public.monitor_since()
-                    and (p_stage is null or c.stage = p_stage::public.automation_stage)
-                    and (q.cause is null or c.reason = q.cause)
-            )
-        end,
-        'contacts', coalesce((
-            select jsonb_agg(jsonb_build_object(
-                'state_id', p.state_id, 'contact_id', p.contact_id, 'name', p.sender_name, 'stage', p.current_stage,
-                'stage_entered_at', p.stage_entered_at, 'status', p.status_message, 'reason_code', p.reason_code,
-                'error_code', p.error_code, 'error_message', p.error_message, 'error_hint', p.error_hint,
-                'message', p.generated_message, 'next_send_at', p.next_send_at, 'next_check_at', p.next_check_at,
-                'generation_time_ms', p.generation_time_ms, 'tokens', p.tokens, 'follow_up_count', p.follow_up_count,
-                'max_follow_ups', p.max_follow_ups, 'attempt', p.attempt, 'lost', p.lost,
-                'review', p.current_stage = 'ready_to_send' and r.review_before_send and s.approved_at is null,
-                'window_closes_at', case
-                    when p.current_stage = 'ready_to_send' and r.review_before_send and s.approved_at is null
-                        then (select c.last_inbound_at + interval '24 hours' from public.contacts as c where c.id = s.contact_id)
-                end
-            ) order by l.stage_rank, l.stage_entered_at desc, l.id)
-            from page as l
-            inner join public.active_automation_contacts as p on p.state_id = l.id
-            inner join public.ai_automation_contact_states as s on s.id = l.id
-            inner join public.ai_automation_rules as r on r.id = p_rule_id
-        ), '[]'::jsonb)
+                    s.rule_id = p_rule_id and s.stage_rank = n.stage_rank and s.stage_entered_at >= n.moment
+                    and (q.cause is null or s.end_reason = q.cause)
+                order by s.stage_entered_at desc, s.id
+                limit least(greatest(p_limit, 1), 100) + greatest(p_offset, 0)
+            ) as k
+            where q.pattern is null
+        ),
+
+        searched as materialized (
+            select a.state_id as id, s.stage_rank, s.stage_entered_at
+            from asked as q
+            inner join public.active_automation_contacts as a on q.pattern is not null
+            inner join public.ai_automation_contact_states as s on s.id = a.state_id
+            where
+                a.rule_id = p_rule_id
+                and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
+                and (q.cause is null or s.end_reason = q.cause)
+                and concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message) ilike q.pattern
+        ),
+
+        page as (
+            select l.id, l.stage_rank, l.stage_entered_at
+            from (
+                select u.id, u.stage_rank, u.stage_entered_at from unsearched as u
+                union all
+                select f.id, f.stage_rank, f.stage_entered_at from searched as f
+            ) as l
+            order by l.stage_rank, l.stage_entered_at desc, l.id
+            limit least(greatest(p_limit, 1), 100) offset greatest(p_offset, 0)
+        )
+
+        select jsonb_build_object(
+            'matching', case
+                when (select q.pattern from asked as q) is not null then (select count(*) from searched)
+                else (
+                    select coalesce(sum(c.contacts), 0)
+                    from asked as q
+                    cross join public.ai_automation_stage_counts as c
+                    where
+                        c.rule_id = p_rule_id and c.quarter >= v_since
+                        and (p_stage is null or c.stage = p_stage::public.automation_stage)
+                        and (q.cause is null or c.reason = q.cause)
+                )
+            end,
+            'contacts', coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'state_id', p.state_id, 'contact_id', p.contact_id, 'name', p.sender_name, 'stage', p.current_stage,
+                    'stage_entered_at', p.stage_entered_at, 'status', p.status_message, 'reason_code', p.reason_code,
+                    'error_code', p.error_code, 'error_message', p.error_message, 'error_hint', p.error_hint,
+                    'message', p.generated_message, 'next_send_at', p.next_send_at, 'next_check_at', p.next_check_at,
+                    'generation_time_ms', p.generation_time_ms, 'tokens', p.tokens, 'follow_up_count', p.follow_up_count,
+                    'max_follow_ups', p.max_follow_ups, 'attempt', p.attempt, 'lost', p.lost,
+                    'review', p.current_stage = 'ready_to_send' and r.review_before_send and s.approved_at is null,
+                    'window_closes_at', case
+                        when p.current_stage = 'ready_to_send' and r.review_before_send and s.approved_at is null
+                            then (select c.last_inbound_at + interval '24 hours' from public.contacts as c where c.id = s.contact_id)
+                    end
+                ) order by l.stage_rank, l.stage_entered_at desc, l.id)
+                from page as l
+                inner join public.active_automation_contacts as p on p.state_id = l.id
+                inner join public.ai_automation_contact_states as s on s.id = l.id
+                inner join public.ai_automation_rules as r on r.id = p_rule_id
+            ), '[]'::jsonb)
+        )
     );
+end;
 $$;
 
 comment on function public.monitor_contacts(uuid, text, text, integer, integer) is
@@ -4470,15 +4509,20 @@ comment on function public.monitor_contacts(uuid, text, text, integer, integer) 
 
 create or replace function public.monitor_reasons(p_rule_id uuid, p_stages public.automation_stage[])
 returns table (reason text, contacts bigint)
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+    v_since timestamptz := public.monitor_since();
+begin
+    return query
     select c.reason, sum(c.contacts)
     from public.ai_automation_stage_counts as c
-    where c.rule_id = p_rule_id and c.quarter >= public.monitor_since() and c.stage = any(p_stages)
+    where c.rule_id = p_rule_id and c.quarter >= v_since and c.stage = any(p_stages)
     group by c.reason
     having sum(c.contacts) > 0;
+end;
 $$;
 
 comment on function public.monitor_reasons(uuid, public.automation_stage[]) is
@@ -4492,101 +4536,105 @@ create or replace function public.monitor_snapshot(
     p_offset integer default 0
 )
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    with listed as materialized (
-        select public.monitor_contacts(p_rule_id, p_stage, p_search, p_limit, p_offset) as found
-    )
-
-    select jsonb_build_object(
-        'now', now(),
-        'rule', jsonb_build_object(
-            'id', r.id, 'name', r.name, 'enabled', r.enabled, 'time_zone', r.time_zone, 'daily_limit', r.daily_limit,
-            'max_follow_ups', r.max_follow_ups, 'run_24_7', r.run_24_7, 'active_from', r.active_from,
-            'active_until', r.active_until, 'active_days', r.active_days, 'next_run_at', r.next_run_at,
-            'page_name', g.name, 'page_status', g.status, 'paused_until', g.paused_until, 'sent_today', l.sent_today,
-            'usage_percent', case when g.usage_at > now() - interval '1 hour' then round(g.usage_percent) end,
-            'sends_per_minute', g.sends_per_minute
-        ),
-        'workers', public.worker_health(),
-        'stages', (
-            select jsonb_agg(jsonb_build_object(
-                'stage', s.stage, 'contacts', s.contacts, 'average_seconds', round(s.average_seconds::numeric, 1),
-                'oldest_seconds', round(s.oldest_seconds::numeric, 1),
-                'mean_seconds_last_hour', round(s.mean_seconds_last_hour::numeric, 2),
-                'in_per_minute', s.in_per_minute, 'out_per_minute', s.out_per_minute,
-                'p50_seconds', round(s.p50_seconds::numeric, 2), 'p95_seconds', round(s.p95_seconds::numeric, 2)
-            ) order by s.position)
-            from public.automation_stage_summary as s
-            where s.rule_id = r.id
-        ),
-        'totals', jsonb_build_object('in_flight', l.in_flight, 'total', l.total, 'matching', x.found -> 'matching'),
-        'contacts', x.found -> 'contacts',
-        'to_review', case
-            when r.review_before_send then (
-                select count(*)
-                from public.ai_automation_contact_states as s
-                where s.rule_id = r.id and s.stage_rank = 2 and s.approved_at is null
-            )
-            else 0
-        end,
-        'going_out_next', coalesce((
-            select jsonb_agg(jsonb_build_object('name', n.sender_name, 'next_send_at', n.next_send_at) order by n.next_send_at)
-            from (
-                select c.sender_name, s.next_send_at
-                from public.ai_automation_contact_states as s
-                inner join public.contacts as c on c.id = s.contact_id
-                where
-                    s.rule_id = r.id and s.stage_rank = 2 and s.next_send_at is not null
-                    and (not r.review_before_send or s.approved_at is not null)
-                order by s.next_send_at
-                limit 5
-            ) as n
-        ), '[]'::jsonb),
-        'held_back', coalesce((
-            select jsonb_agg(jsonb_build_object(
-                'reason_code', nullif(b.reason, ''), 'contacts', b.contacts, 'next_check_at', k.next_check_at
-            ) order by b.contacts desc, b.reason)
-            from public.monitor_reasons(r.id, '{skipped,completed}') as b
-            left join lateral (
-                select s.next_check_at
-                from public.ai_automation_contact_states as s
-                where s.rule_id = r.id and s.end_reason = b.reason and s.next_check_at is not null
-                order by s.next_check_at
-                limit 1
-            ) as k on true
-        ), '[]'::jsonb),
-        'failures', coalesce((
-            select jsonb_agg(jsonb_build_object(
-                'error_code', b.reason, 'contacts', b.contacts, 'message', k.error_message, 'hint', k.error_hint
-            ) order by b.contacts desc, b.reason)
-            from public.monitor_reasons(r.id, '{failed}') as b
-            left join lateral (
-                select s.error_message, s.error_hint
-                from public.ai_automation_contact_states as s
-                where s.rule_id = r.id and s.stage_rank = 0 and s.end_reason = b.reason
-                order by s.stage_entered_at desc
-                limit 1
-            ) as k on true
-        ), '[]'::jsonb),
-        'last_run', (
-            select jsonb_build_object(
-                'id', u.id, 'source', u.source, 'requested_at', u.requested_at, 'finished_at', u.finished_at, 'total', u.total,
-                'in_flight', u.total - u.sent - u.skipped - u.failed, 'sent', u.sent, 'skipped', u.skipped, 'failed', u.failed
-            )
-            from public.ai_automation_runs as u
-            where u.rule_id = r.id
-            order by u.requested_at desc
-            limit 1
+begin
+    return (
+        with listed as materialized (
+            select public.monitor_contacts(p_rule_id, p_stage, p_search, p_limit, p_offset) as found
         )
-    )
-    from public.ai_automation_rules as r
-    inner join public.facebook_pages as g on g.id = r.page_id
-    inner join public.automation_live_stats as l on l.rule_id = r.id
-    cross join listed as x
-    where r.id = p_rule_id;
+
+        select jsonb_build_object(
+            'now', now(),
+            'rule', jsonb_build_object(
+                'id', r.id, 'name', r.name, 'enabled', r.enabled, 'time_zone', r.time_zone, 'daily_limit', r.daily_limit,
+                'max_follow_ups', r.max_follow_ups, 'run_24_7', r.run_24_7, 'active_from', r.active_from,
+                'active_until', r.active_until, 'active_days', r.active_days, 'next_run_at', r.next_run_at,
+                'page_name', g.name, 'page_status', g.status, 'paused_until', g.paused_until, 'sent_today', l.sent_today,
+                'usage_percent', case when g.usage_at > now() - interval '1 hour' then round(g.usage_percent) end,
+                'sends_per_minute', g.sends_per_minute
+            ),
+            'workers', public.worker_health(),
+            'stages', (
+                select jsonb_agg(jsonb_build_object(
+                    'stage', s.stage, 'contacts', s.contacts, 'average_seconds', round(s.average_seconds::numeric, 1),
+                    'oldest_seconds', round(s.oldest_seconds::numeric, 1),
+                    'mean_seconds_last_hour', round(s.mean_seconds_last_hour::numeric, 2),
+                    'in_per_minute', s.in_per_minute, 'out_per_minute', s.out_per_minute,
+                    'p50_seconds', round(s.p50_seconds::numeric, 2), 'p95_seconds', round(s.p95_seconds::numeric, 2)
+                ) order by s.position)
+                from public.automation_stage_summary as s
+                where s.rule_id = r.id
+            ),
+            'totals', jsonb_build_object('in_flight', l.in_flight, 'total', l.total, 'matching', x.found -> 'matching'),
+            'contacts', x.found -> 'contacts',
+            'to_review', case
+                when r.review_before_send then (
+                    select count(*)
+                    from public.ai_automation_contact_states as s
+                    where s.rule_id = r.id and s.stage_rank = 2 and s.approved_at is null
+                )
+                else 0
+            end,
+            'going_out_next', coalesce((
+                select jsonb_agg(jsonb_build_object('name', n.sender_name, 'next_send_at', n.next_send_at) order by n.next_send_at)
+                from (
+                    select c.sender_name, s.next_send_at
+                    from public.ai_automation_contact_states as s
+                    inner join public.contacts as c on c.id = s.contact_id
+                    where
+                        s.rule_id = r.id and s.stage_rank = 2 and s.next_send_at is not null
+                        and (not r.review_before_send or s.approved_at is not null)
+                    order by s.next_send_at
+                    limit 5
+                ) as n
+            ), '[]'::jsonb),
+            'held_back', coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'reason_code', nullif(b.reason, ''), 'contacts', b.contacts, 'next_check_at', k.next_check_at
+                ) order by b.contacts desc, b.reason)
+                from public.monitor_reasons(r.id, '{skipped,completed}') as b
+                left join lateral (
+                    select s.next_check_at
+                    from public.ai_automation_contact_states as s
+                    where s.rule_id = r.id and s.end_reason = b.reason and s.next_check_at is not null
+                    order by s.next_check_at
+                    limit 1
+                ) as k on true
+            ), '[]'::jsonb),
+            'failures', coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'error_code', b.reason, 'contacts', b.contacts, 'message', k.error_message, 'hint', k.error_hint
+                ) order by b.contacts desc, b.reason)
+                from public.monitor_reasons(r.id, '{failed}') as b
+                left join lateral (
+                    select s.error_message, s.error_hint
+                    from public.ai_automation_contact_states as s
+                    where s.rule_id = r.id and s.stage_rank = 0 and s.end_reason = b.reason
+                    order by s.stage_entered_at desc
+                    limit 1
+                ) as k on true
+            ), '[]'::jsonb),
+            'last_run', (
+                select jsonb_build_object(
+                    'id', u.id, 'source', u.source, 'requested_at', u.requested_at, 'finished_at', u.finished_at, 'total', u.total,
+                    'in_flight', u.total - u.sent - u.skipped - u.failed, 'sent', u.sent, 'skipped', u.skipped, 'failed', u.failed
+                )
+                from public.ai_automation_runs as u
+                where u.rule_id = r.id
+                order by u.requested_at desc
+                limit 1
+            )
+        )
+        from public.ai_automation_rules as r
+        inner join public.facebook_pages as g on g.id = r.page_id
+        inner join public.automation_live_stats as l on l.rule_id = r.id
+        cross join listed as x
+        where r.id = p_rule_id
+    );
+end;
 $$;
 
 comment on function public.monitor_snapshot(uuid, text, text, integer, integer) is

@@ -59,7 +59,8 @@ begin
         references public.contacts (id, user_id, page_id) on delete cascade,
         enable trigger user;
     drop index
-    public.idx_automation_states_rule, public.ai_automation_contact_states_claim_idx,
+    public.idx_automation_states_rule, public.idx_automation_states_updated,
+    public.ai_automation_contact_states_owner_idx, public.ai_automation_contact_states_claim_idx,
     public.ai_automation_contact_states_recheck_idx;
 
     alter table public.ai_automation_stage_events set schema automation_history;

@@ -78,8 +78,9 @@ with (fillfactor = 70);
 
 create index if not exists idx_automation_states_rule
 on public.ai_automation_contact_states (rule_id, stage_rank, stage_entered_at desc, id);
-create index if not exists idx_automation_states_updated on public.ai_automation_contact_states (updated_at desc);
-create index if not exists ai_automation_contact_states_claim_idx on public.ai_automation_contact_states (current_stage, page_id, due_at, id)
+create index if not exists idx_automation_states_updated on public.ai_automation_contact_states (user_id, updated_at desc);
+create index if not exists ai_automation_contact_states_claim_idx
+on public.ai_automation_contact_states (current_stage, user_id, page_id, due_at, id)
 where current_stage in ('queued', 'eligible', 'ready_to_send');
 create index if not exists ai_automation_contact_states_lease_idx on public.ai_automation_contact_states (lease_expires_at)
 where lease_expires_at is not null;
@@ -96,7 +97,6 @@ create index if not exists ai_automation_contact_states_last_idx on public.ai_au
 where current_stage = 'sent' and follow_up_count >= max_follow_ups;
 create index if not exists ai_automation_contact_states_contact_idx on public.ai_automation_contact_states (contact_id);
 create index if not exists ai_automation_contact_states_run_idx on public.ai_automation_contact_states (run_id);
-create index if not exists ai_automation_contact_states_owner_idx on public.ai_automation_contact_states (user_id);
 
 comment on table public.ai_automation_contact_states is 'Where one contact of one automation is now.';
 comment on column public.ai_automation_contact_states.due_at is 'From when a worker may take the contact up in a waiting stage.';
@@ -160,5 +160,4 @@ comment on column public.ai_automation_contact_states.created_at is 'When it fir
 comment on column public.ai_automation_contact_states.updated_at is 'When anything here last changed; set by trigger.';
 comment on index public.ai_automation_contact_states_contact_idx is 'Serves the deletion of a contact, and what a reply ends.';
 comment on index public.ai_automation_contact_states_run_idx is 'Serves the deletion of a run.';
-comment on index public.ai_automation_contact_states_owner_idx is 'Serves row level security: what one person sees of all automations.';
-comment on index public.idx_automation_states_updated is 'Serves readers that ask what changed lately.';
+comment on index public.idx_automation_states_updated is 'Serves readers that ask what of theirs changed lately, and row level security.';

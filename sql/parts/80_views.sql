@@ -88,10 +88,10 @@ cross join lateral ( -- noqa: ST05
             m.bucket,
             sum(m.passed) as passed,
             sum(m.passed_seconds) as passed_seconds,
-            sum(m.entered) filter (where m.minute = date_trunc('minute', now())) as entered_now,
-            sum(m.entered) filter (where m.minute = date_trunc('minute', now()) - interval '1 minute') as entered_before,
-            sum(m.passed) filter (where m.minute = date_trunc('minute', now())) as passed_now,
-            sum(m.passed) filter (where m.minute = date_trunc('minute', now()) - interval '1 minute') as passed_before
+            sum(m.entered) filter (where m.minute = (select date_trunc('minute', now()))) as entered_now,
+            sum(m.entered) filter (where m.minute = (select date_trunc('minute', now()) - interval '1 minute')) as entered_before,
+            sum(m.passed) filter (where m.minute = (select date_trunc('minute', now()))) as passed_now,
+            sum(m.passed) filter (where m.minute = (select date_trunc('minute', now()) - interval '1 minute')) as passed_before
         from public.ai_automation_stage_minutes as m
         where m.rule_id = r.id and m.minute > now() - interval '1 hour'
         group by m.stage, m.bucket

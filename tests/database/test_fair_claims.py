@@ -43,6 +43,17 @@ def test_who_came_last_with_little_is_served_in_the_first_claim(world, large, sm
         assert len(jobs) == 20, "what one leaves, the other gets"
 
 
+def test_many_pages_are_one_owner(world, small):
+    owner = world.user()
+    for _ in range(8):
+        queue(world, world.page(owner), 5)
+
+    jobs = Worker(world.connection).claim("queued", limit=10)
+
+    assert len(jobs) == 10
+    assert sum(job["rule_id"] == small["id"] for job in jobs) == 5
+
+
 def test_the_oldest_of_a_page_come_first(world, large):
     states = world.rows("select id from public.ai_automation_contact_states order by id desc")
     for place, state in enumerate(states):
