@@ -867,7 +867,7 @@ partition of public.ai_automation_attempts default;
 
 do $$
 begin
-    perform public.make_history_days((now() at time zone 'UTC')::date - 1, (now() at time zone 'UTC')::date + 14);
+    perform public.make_history_days((now() at time zone 'UTC')::date - 1, (now() at time zone 'UTC')::date + 3);
 end;
 $$;
 -- History that version 1 kept in one table goes into the days.
@@ -2242,8 +2242,7 @@ begin
     )
 
     select array_agg(g.id order by g.weight desc, g.turn), array_agg(g.weight order by g.weight desc, g.turn)
-    into v_pages, v_weights
-    from page as g;
+    into v_pages, v_weights from page as g;
 
     while cardinality(v_pages) > 0 and v_left > 0 loop
         select sum(w.weight) into v_total from unnest(v_weights) as w (weight);
@@ -3213,7 +3212,7 @@ begin
     perform public.remove_deleted_rules();
     perform public.forget_previews();
     begin
-        v_made := public.make_history_days(v_today, v_today + 14);
+        v_made := public.make_history_days(v_today, v_today + 3);
         v_dropped := public.drop_history_days(v_today - p_history_days);
     exception
         when lock_not_available then null;

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ from tests.builders import World
 from tests.running import Stack, free_port, serving, start_stack
 
 TEMPLATE = "template_stagelight"
+MEMORY, ROOM_NEEDED = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - mkdtemp makes it safe
 # Everything here is on this machine; a proxy from the environment must not get to see it.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 # A cluster that is thrown away need not survive a power cut.
@@ -50,7 +53,7 @@ class Supabase:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """One PostgreSQL for the whole run; APP_PG_BIN chooses which."""
-    home = tmp_path_factory.mktemp("cluster")
+    home = in_memory() or tmp_path_factory.mktemp("cluster")
     bin_dir = find_bin(os.environ.get("APP_PG_BIN", ""))
     postgres = Postgres(home, free_port(), bin_dir, {**THROWN_AWAY, "max_connections": "200"})
     postgres.start()
@@ -61,13 +64,21 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         yield postgres
     finally:
         postgres.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def in_memory() -> Path | None:
+    """A directory in memory, where there is one with room: copying a database is quick there."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_NEEDED:
+        return Path(tempfile.mkdtemp(prefix="stagelight-tests-", dir=MEMORY))
+    return None
 
 
 @pytest.fixture
 def database(cluster: Postgres) -> Iterator[Database]:
     """A fresh copy of the migrated database, dropped afterwards."""
     name = f"test_{secrets.token_hex(6)}"
-    copy = sql.SQL("create database {} owner postgres template {}")
+    copy = sql.SQL("create database {} owner postgres template {} strategy file_copy")
     with psycopg.connect(cluster.superuser_dsn(), autocommit=True) as admin:
         admin.execute(copy.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
         yield Database(cluster, name)

@@ -220,6 +220,6 @@ partition of public.ai_automation_attempts default;
 
 do $$
 begin
-    perform public.make_history_days((now() at time zone 'UTC')::date - 1, (now() at time zone 'UTC')::date + 14);
+    perform public.make_history_days((now() at time zone 'UTC')::date - 1, (now() at time zone 'UTC')::date + 3);
 end;
 $$;

@@ -53,8 +53,7 @@ begin
     )
 
     select array_agg(g.id order by g.weight desc, g.turn), array_agg(g.weight order by g.weight desc, g.turn)
-    into v_pages, v_weights
-    from page as g;
+    into v_pages, v_weights from page as g;
 
     while cardinality(v_pages) > 0 and v_left > 0 loop
         select sum(w.weight) into v_total from unnest(v_weights) as w (weight);

@@ -188,7 +188,7 @@ begin
     perform public.remove_deleted_rules();
     perform public.forget_previews();
     begin
-        v_made := public.make_history_days(v_today, v_today + 14);
+        v_made := public.make_history_days(v_today, v_today + 3);
         v_dropped := public.drop_history_days(v_today - p_history_days);
     exception
         when lock_not_available then null;

@@ -16,7 +16,7 @@ from tests.conftest import TEMPLATE, Database
 def shared_database(cluster: Postgres) -> Iterator[Database]:
     """A copy of the migrated database for the tests of one file, which must not mind each other."""
     name = f"shared_{secrets.token_hex(6)}"
-    copy = sql.SQL("create database {} owner postgres template {}")
+    copy = sql.SQL("create database {} owner postgres template {} strategy file_copy")
     with psycopg.connect(cluster.superuser_dsn(), autocommit=True) as admin:
         admin.execute(copy.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
         yield Database(cluster, name)

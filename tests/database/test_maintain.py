@@ -48,13 +48,13 @@ def age(world, table, column, **units):
 
 
 @pytest.mark.parametrize("table", ["ai_automation_stage_events", "ai_automation_attempts"])
-def test_two_weeks_of_days_are_always_ready(world, table):
+def test_the_next_days_are_always_ready(world, table):
     today = datetime.now(UTC).date()
-    name = f"automation_history.{table}_{today + timedelta(days=14):%Y%m%d}"
+    name = f"automation_history.{table}_{today + timedelta(days=3):%Y%m%d}"
     world.connection.execute(f"drop table {name}".encode())
 
     assert maintain(world)["days_made"] == 1
-    assert days_of(world, table)[-15:] == [today + timedelta(days=n) for n in range(15)]
+    assert days_of(world, table)[-4:] == [today + timedelta(days=n) for n in range(4)]
     assert maintain(world)["days_made"] == 0
 
 
@@ -230,7 +230,7 @@ def test_one_maintains_at_a_time(world, database):
 
 def test_a_table_that_is_held_is_left_for_the_next_minute(world, database):
     today = datetime.now(UTC).date()
-    name = f"ai_automation_attempts_{today + timedelta(days=14):%Y%m%d}"
+    name = f"ai_automation_attempts_{today + timedelta(days=3):%Y%m%d}"
     world.connection.execute(f"drop table automation_history.{name}".encode())
     world.connection.execute("alter function public.maintain set lock_timeout = '50ms'")
     with psycopg.connect(database.dsn()) as other:
