@@ -25,6 +25,8 @@ class Breaker:
     """
 
     clock: Callable[[], float] = time.monotonic
+    opens_after: int = OPENS_AFTER
+    longest_seconds: float = LONGEST_SECONDS
     _failures: int = 0
     _opened: int = 0
     _until: float = 0.0
@@ -57,8 +59,8 @@ class Breaker:
         self._failures += 1
         if asked_seconds > 0:
             self._open(asked_seconds)
-        elif self._failures >= OPENS_AFTER or self._successes is not None:
-            self._open(min(FIRST_SECONDS * 2.0**self._opened, LONGEST_SECONDS))
+        elif self._failures >= self.opens_after or self._successes is not None:
+            self._open(min(FIRST_SECONDS * 2.0**self._opened, self.longest_seconds))
         return first and asked_seconds <= 0
 
     def _open(self, seconds: float) -> None:
@@ -76,8 +78,12 @@ class Guard:
         self,
         key_of: Callable[[Job], str] = lambda job: "",
         clock: Callable[[], float] = time.monotonic,
+        opens_after: int = OPENS_AFTER,
+        longest_seconds: float = LONGEST_SECONDS,
     ) -> None:
         self._clock = clock
+        self._opens_after = opens_after
+        self._longest_seconds = longest_seconds
         self._key_of = key_of
         self._breakers: dict[str, Breaker] = {}
         self._budget = Budget(clock)
@@ -110,8 +116,15 @@ class Guard:
             breaker.succeed()
         return outcome
 
+    def hear(self, job: Job, outcome: Outcome) -> Outcome:
+        """What was read of a thread: whoever can be read is there, however unclear its answers."""
+        if isinstance(outcome, Advance) or (isinstance(outcome, Fail) and not outcome.unknown):
+            self._of(job).succeed()
+        return outcome
+
     def _of(self, job: Job) -> Breaker:
-        return self._breakers.setdefault(self._key_of(job), Breaker(self._clock))
+        fresh = Breaker(self._clock, self._opens_after, self._longest_seconds)
+        return self._breakers.setdefault(self._key_of(job), fresh)
 
     def _put_off(self, code: str, message: str, job: Job, seconds: float) -> Retry:
         return Retry(code, message, self._spread(job, seconds), counts=False)

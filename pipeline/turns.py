@@ -120,7 +120,9 @@ class Turns:
         self._stopping = False
         self._checking = asyncio.Lock()
         self.version = ""
-        google, facebook = Guard(lambda job: job.model), Guard()
+        google = Guard(lambda job: job.model)
+        # An unclear send costs a look at the thread, not a try: more of them, shorter pauses.
+        facebook = Guard(opens_after=10, longest_seconds=5.0)
         self.writing = Lane(
             Stage.ELIGIBLE,
             room.writing,
@@ -136,7 +138,7 @@ class Turns:
         self.settling = Lane(
             Stage.SENDING,
             room.settling,
-            partial(self._run, lambda job: settle(job, messenger, vault)),
+            partial(self._run, listening(lambda job: settle(job, messenger, vault), facebook)),
         )
         self.lanes = (self.writing, self.sending, self.settling)
 
@@ -238,6 +240,15 @@ def guarded(step: Step, guard: Guard) -> Step:
 
     async def taken(job: Job) -> Outcome:
         return guard.refuse(job) or guard.learn(job, await step(job))
+
+    return taken
+
+
+def listening(step: Step, guard: Guard) -> Step:
+    """The step, whose outcome says whether the provider can be reached again."""
+
+    async def taken(job: Job) -> Outcome:
+        return guard.hear(job, await step(job))
 
     return taken
 

@@ -83,7 +83,7 @@ async def outage(town: Town, service: str, seconds: float) -> tuple[int, Verdict
     verdict = await wait_and_judge(town, rules, 120)
     back = time.monotonic() - ended
     verdict.ends[f"{calls} calls in {seconds:.0f} s, back after {back:.0f} s"] = 0
-    if calls > 2 * (5 + seconds / 2):
+    if calls > 2 * (16 + seconds / 2):
         verdict.wrong.append(f"{calls} calls in {seconds} s")
     if worst["tries"] > 1:
         verdict.wrong.append(f"a contact used up {worst['tries']} tries")

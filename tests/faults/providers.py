@@ -101,7 +101,8 @@ async def google(town: Town) -> tuple[int, Verdict]:
             meet(town, "google", fault, containing=f'"{name}"', seconds=1)
     await town.hand()
     await town.hand()
-    verdict = await wait_and_judge(town, rules, 75)
+    verdict = await wait_and_judge(town, rules, 150)
+    town.facebook.reset()
     compare(town, rules, GOOGLE, verdict)
     return EACH * len(GOOGLE), verdict
 
@@ -115,7 +116,8 @@ async def facebook(town: Town) -> tuple[int, Verdict]:
             meet(town, "facebook", fault, recipient=contact["sender_id"], seconds=1)
     await town.hand()
     await town.hand()
-    verdict = await wait_and_judge(town, rules, 75)
+    verdict = await wait_and_judge(town, rules, 150)
+    town.facebook.reset()
     compare(town, rules, FACEBOOK, verdict)
     return EACH * len(FACEBOOK), verdict
 
@@ -125,11 +127,14 @@ async def pages(town: Town) -> tuple[int, Verdict]:
     rules = town.rules(len(PAGES))
     for rule, fault in zip(rules, PAGES, strict=True):
         town.queue([rule], EACH)
-        for contact in contacts(town, rule):
+        # One is limited and the page waits; of what stops a page, everybody would meet it.
+        limited = fault.kind in LIMITS
+        for contact in contacts(town, rule)[: 1 if limited else EACH]:
             meet(town, "facebook", fault, recipient=contact["sender_id"])
     await town.hand()
     await town.hand()
-    verdict = await wait_and_judge(town, rules, 60, waiting=True)
+    verdict = await wait_and_judge(town, rules, 120, waiting=True)
+    town.facebook.reset()
     compare(town, rules, PAGES, verdict)
     alerts = Counter(
         row["rule_page"]
@@ -145,6 +150,7 @@ async def pages(town: Town) -> tuple[int, Verdict]:
     return EACH * len(PAGES), verdict
 
 
+LIMITS = ("rate-limit", "app-rate-limit", "page-rate-limit")
 STOPPING = ("permission", "page-restricted", "policy-block", "commerce-disabled")
 
 

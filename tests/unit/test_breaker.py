@@ -104,12 +104,18 @@ def test_a_daily_quota_stops_one_model_until_its_reset_and_no_other() -> None:
     assert guard.refuse(spent) is None
 
 
-def test_unclear_sends_open_the_breaker_too() -> None:
-    guard, _ = guard_and_clock()
-    for job in people(3):
+def test_unclear_sends_open_the_breaker_until_a_thread_can_be_read() -> None:
+    clock = Clock()
+    guard = Guard(clock=clock, opens_after=10, longest_seconds=5.0)
+    for job in people(10):
         guard.learn(job, UNCLEAR)
+    closed = guard.room(6)
+    clock.now += 5
+    for job in people(5):
+        guard.hear(job, SENT)
 
-    assert guard.room(6) == 0
+    assert closed == 0
+    assert guard.room(6) == 6
 
 
 def test_repeated_calls_are_a_tenth_of_all_at_most() -> None:
