@@ -60,13 +60,14 @@ FACEBOOK = (
     Fault("reset-after-accept", SENT),
     Fault("hang-after-accept", SENT),
     Fault("slow", SENT),
-    Fault("usage-high", SENT),
     Fault("window-closed", ends("failed/window_closed"), delivered=0),
     Fault("unavailable", ends("failed/contact_unavailable"), delivered=0),
     Fault("no-matching-user", ends("failed/no_such_contact"), delivered=0),
 )
 # What stops a page: every one of these happens on a page of its own, and nobody is lost or failed.
 PAGES = (
+    # At 96 % the page pauses after the first.
+    Fault("usage-high", ends("sent", "ready_to_send"), delivered=1),
     Fault("rate-limit", SENT),
     Fault("app-rate-limit", SENT),
     Fault("page-rate-limit", SENT),
