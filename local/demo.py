@@ -33,13 +33,21 @@ GIVEN_AND_FAMILY: list[tuple[list[str], list[str]]] = [
     (["Ελένη", "Γιώργος", "Μαρία", "Νίκος"], ["Παπαδοπούλου", "Νικολάου", "Αντωνίου"]),
 ]
 
+# Each group writes in its own language, so that the answers can be told to be in theirs.
 QUESTIONS = [
-    "Hi! Do you still have places in the sourdough class on Saturday?",
-    "How much is a birthday cake for twelve people?",
-    "Are you open on Sunday morning?",
-    "Do you have anything without gluten?",
-    "I saw the rye bread in your story. Can I order two loaves?",
-    "Could you deliver croissants for an office breakfast?",
+    [
+        "Hi! Do you still have places in the sourdough class on Saturday?",
+        "How much is a birthday cake for twelve people?",
+        "Are you open on Sunday morning?",
+        "Do you have anything without gluten?",
+        "I saw the rye bread in your story. Can I order two loaves?",
+        "Could you deliver croissants for an office breakfast?",
+    ],
+    ["مرحباً، كم سعر كعكة عيد ميلاد لاثني عشر شخصاً؟", "هل أنتم مفتوحون صباح يوم الأحد؟"],
+    ["Сколько стоит торт на двенадцать человек?", "Есть ли ещё места на курсе в субботу?"],
+    ["12人分の誕生日ケーキはおいくらですか？", "日曜日の朝は開いていますか？"],
+    ["बारह लोगों के लिए जन्मदिन का केक कितने का है?", "क्या आप रविवार सुबह खुले रहते हैं?"],
+    ["Πόσο κοστίζει μια τούρτα για δώδεκα άτομα;", "Είστε ανοιχτά την Κυριακή το πρωί;"],
 ]
 
 RULES: list[dict[str, Any]] = [
@@ -177,7 +185,13 @@ def _question(row: Any) -> dict[str, Any]:
         "user_id": row["user_id"],
         "contact_id": row["id"],
         "direction": "in",
-        "body": dice.choice(QUESTIONS),
+        "body": dice.choice(_questions_of(row["sender_name"])),
         "facebook_message_id": f"m_demo_{row['sender_id']}",
         "said_at": row["last_inbound_at"],
     }
+
+
+def _questions_of(name: str) -> list[str]:
+    groups = zip(GIVEN_AND_FAMILY, QUESTIONS, strict=True)
+    own = (asked for (given, _), asked in groups if set(given) & set(name.split()))
+    return next(own, QUESTIONS[0])

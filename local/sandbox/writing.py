@@ -30,8 +30,7 @@ def compose(system: str, data: str) -> str:
     """A friendly message for the person in `data`, in their language, not one said before."""
     facts = _facts(data)
     name, page = _first(facts, NAME_KEYS), _first(facts, PAGE_KEYS)
-    said = [value for key, value in facts if key == "text"]
-    language = _language(_first(facts, ("language",)), " ".join(said), name)
+    language = _language(_first(facts, ("language",)), " ".join(_heard(facts)), name)
     phrases, question = _phrases()[language], _question(facts)
     bodies = _topic(phrases, system) or _asked(phrases, question) or phrases["body"]
     choices = list(product(phrases["hello"], bodies, phrases["end"]))
@@ -83,7 +82,7 @@ def _language(asked: str, said: str, name: str) -> str:
     for code, phrases in _phrases().items():
         if wanted in phrases["names"]:
             return code
-    return _language_of(said) or _language_of(name) or "en"
+    return (_language_of(said) if any(map(str.isalpha, said)) else _language_of(name)) or "en"
 
 
 def _language_of(text: str) -> str:
@@ -102,10 +101,15 @@ def _topic(phrases: dict[str, Any], text: str) -> list[str]:
     return found
 
 
+def _heard(facts: list[tuple[str, str]]) -> list[str]:
+    """What the contact said; who said a text stands before it."""
+    words = [value for key, value in facts if key in ("by", "text")]
+    return [text for by, text in pairwise(words) if by == "contact"]
+
+
 def _question(facts: list[tuple[str, str]]) -> str:
     """What the contact asked last, when it is short and plain enough to be quoted."""
-    words = [value for key, value in facts if key in ("by", "text")]
-    asked = [text for by, text in pairwise(words) if by == "contact"]
+    asked = _heard(facts)
     return asked[-1].strip() if asked and PLAIN_QUESTION.fullmatch(asked[-1].strip()) else ""
 
 
