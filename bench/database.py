@@ -46,6 +46,7 @@ def main() -> int:
     lines = []
     with thrown_away() as postgres:
         for line in _measure(postgres, large, wanted.repetitions):
+            _say(table([line]).splitlines()[-1])
             lines.append(line)
     sys.stdout.write(f"\nWith {large}:\n\n{table(lines)}\n")
     missed = [line.what.strip() for line in lines if line.is_met is False]
