@@ -121,6 +121,8 @@ begin
         disable trigger user,
         drop constraint ai_automation_contact_states_rule_fkey,
         drop constraint ai_automation_contact_states_contact_fkey,
+        drop constraint ai_automation_contact_states_once,
+        add constraint ai_automation_contact_states_once unique (contact_id, rule_id),
         add column page_id uuid,
         add column attempt_id uuid,
         add column attempt_started_at timestamptz,
@@ -138,10 +140,10 @@ begin
                 else ''
             end
         ) stored,
-        add column quarter timestamptz generated always as (
+        add column slot timestamptz generated always as (
             case
                 when current_stage <= 'sending' then timestamptz '9999-01-01 00:00:00+00'
-                else date_bin('15 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
+                else date_bin('30 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
             end
         ) stored;
     update public.ai_automation_contact_states as s
@@ -167,7 +169,7 @@ begin
         enable trigger user;
     drop index
     public.idx_automation_states_rule, public.idx_automation_states_updated,
-    public.ai_automation_contact_states_owner_idx, public.ai_automation_contact_states_claim_idx,
+    public.ai_automation_contact_states_owner_idx, public.ai_automation_contact_states_contact_idx, public.ai_automation_contact_states_claim_idx,
     public.ai_automation_contact_states_recheck_idx;
 
     alter table public.ai_automation_stage_events set schema automation_history;
@@ -500,10 +502,10 @@ create table if not exists public.ai_automation_contact_states (
         end
     ) stored,
     stage_entered_at timestamptz not null default now(),
-    quarter timestamptz generated always as (
+    slot timestamptz generated always as (
         case
             when current_stage <= 'sending' then timestamptz '9999-01-01 00:00:00+00'
-            else date_bin('15 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
+            else date_bin('30 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
         end
     ) stored,
     queued_at timestamptz not null default now(),
@@ -544,7 +546,7 @@ create table if not exists public.ai_automation_contact_states (
     updated_at timestamptz not null default now(),
     constraint ai_automation_contact_states_pkey primary key (id),
     constraint ai_automation_contact_states_owner_key unique (id, user_id),
-    constraint ai_automation_contact_states_once unique (rule_id, contact_id),
+    constraint ai_automation_contact_states_once unique (contact_id, rule_id),
     constraint ai_automation_contact_states_rule_fkey foreign key (rule_id, user_id, page_id)
     references public.ai_automation_rules (id, user_id, page_id) on delete cascade,
     constraint ai_automation_contact_states_contact_fkey foreign key (contact_id, user_id, page_id)
@@ -579,7 +581,6 @@ create index if not exists ai_automation_contact_states_over_idx on public.ai_au
 where current_stage = 'skipped' and reason_code in ('replied', 'opted_out', 'stopped', 'max_follow_ups_reached');
 create index if not exists ai_automation_contact_states_last_idx on public.ai_automation_contact_states (last_sent_at)
 where current_stage = 'sent' and follow_up_count >= max_follow_ups;
-create index if not exists ai_automation_contact_states_contact_idx on public.ai_automation_contact_states (contact_id);
 create index if not exists ai_automation_contact_states_run_idx on public.ai_automation_contact_states (run_id);
 
 comment on table public.ai_automation_contact_states is 'Where one contact of one automation is now.';
@@ -595,8 +596,8 @@ comment on column public.ai_automation_contact_states.lease_token is 'Fencing to
 comment on column public.ai_automation_contact_states.page_id is 'The page of the rule and of the contact; filled in when it is not given.';
 comment on column public.ai_automation_contact_states.stage_rank is
 'The place of the stage in the monitor''s list, failed first. A number, because row level security lets no index compare enums.';
-comment on column public.ai_automation_contact_states.quarter is
-'The quarter of an hour in which a finished contact came to its stage, the year 9999 while it is in flight: shown on the monitor while not before monitor_since().';
+comment on column public.ai_automation_contact_states.slot is
+'The half hour in which a finished contact came to its stage, the year 9999 while it is in flight: shown on the monitor while not before monitor_since().';
 comment on column public.ai_automation_contact_states.end_reason is
 'Why the contact is failed (error_code), skipped or completed (reason_code); empty in the other stages.';
 comment on column public.ai_automation_contact_states.attempt_id is 'The latest try to send; with attempt_started_at it finds the row in one day of ai_automation_attempts.';
@@ -642,7 +643,6 @@ comment on column public.ai_automation_contact_states.lease_expires_at is
 'Until when; later it may be taken back, or settled where a send may be under way.';
 comment on column public.ai_automation_contact_states.created_at is 'When it first came into the automation.';
 comment on column public.ai_automation_contact_states.updated_at is 'When anything here last changed; set by trigger.';
-comment on index public.ai_automation_contact_states_contact_idx is 'Serves the deletion of a contact, and what a reply ends.';
 comment on index public.ai_automation_contact_states_run_idx is 'Serves the deletion of a run.';
 comment on index public.idx_automation_states_updated is 'Serves readers that ask what of theirs changed lately, and row level security.';
 -- How every contact got where it is, and every try to send: two tables of daily partitions (UTC), made ahead and dropped
@@ -914,22 +914,22 @@ $$;
 create table if not exists public.ai_automation_stage_counts (
     user_id uuid not null,
     rule_id uuid not null,
-    quarter timestamptz not null,
+    slot timestamptz not null,
     stage public.automation_stage not null,
     reason text not null,
     shard smallint not null,
     contacts integer not null default 0,
     entered_ms bigint not null default 0,
-    constraint ai_automation_stage_counts_pkey primary key (rule_id, quarter, stage, reason, shard),
+    constraint ai_automation_stage_counts_pkey primary key (rule_id, slot, stage, reason, shard),
     constraint ai_automation_stage_counts_rule_fkey foreign key (rule_id, user_id)
     references public.ai_automation_rules (id, user_id) on delete cascade
 )
 with (fillfactor = 50);
 
 comment on table public.ai_automation_stage_counts is
-'How many contacts are where, so that nobody counts them: kept by trigger, summed over shards by the views. Equal to a recount for every quarter since monitor_since().';
-comment on column public.ai_automation_stage_counts.quarter is
-'The quarter of an hour in which a finished contact came to its stage, so that it can leave the monitor after 24 hours; the year 9999 for contacts in flight.';
+'How many contacts are where, so that nobody counts them: kept by trigger, summed over shards by the views. Equal to a recount for every slot since monitor_since().';
+comment on column public.ai_automation_stage_counts.slot is
+'The half hour in which a finished contact came to its stage, so that it can leave the monitor after 24 hours; the year 9999 for contacts in flight.';
 comment on column public.ai_automation_stage_counts.reason is 'Why the contacts are there, as in end_reason.';
 comment on column public.ai_automation_stage_counts.shard is
 'Transactions that write at the same time use different shards, so that they do not wait for each other; one shard alone may be negative.';
@@ -1274,11 +1274,11 @@ language sql
 stable
 set search_path = ''
 as $$
-    select date_bin('15 minutes', now(), timestamptz '2000-01-01 00:00:00+00') - interval '24 hours';
+    select date_bin('30 minutes', now(), timestamptz '2000-01-01 00:00:00+00') - interval '24 hours';
 $$;
 
 comment on function public.monitor_since() is
-'From when contacts that are sent, failed, skipped or completed are on the monitor: 24 hours ago, to the quarter hour, so that counts and list share one border.';
+'From when contacts that are sent, failed, skipped or completed are on the monitor: 24 hours ago, to the half hour, so that counts and list share one border.';
 
 -- A shard that no other transaction writes to now; kept for the rest of the transaction. With all taken, rows are shared.
 create or replace function public.own_shard()
@@ -1317,14 +1317,14 @@ declare
     v_shard smallint := public.own_shard();
 begin
     insert into public.ai_automation_stage_counts as k (
-        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
+        user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
     )
-    select n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason, v_shard, count(*), sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)
+    select n.user_id, n.rule_id, n.slot, n.current_stage, n.end_reason, v_shard, count(*), sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)
     from new_states as n
-    where n.quarter >= v_since
-    group by n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason
-    order by n.rule_id, n.quarter, n.current_stage, n.end_reason
-    on conflict (rule_id, quarter, stage, reason, shard) do update
+    where n.slot >= v_since
+    group by n.user_id, n.rule_id, n.slot, n.current_stage, n.end_reason
+    order by n.rule_id, n.slot, n.current_stage, n.end_reason
+    on conflict (rule_id, slot, stage, reason, shard) do update
         set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms;
 
     insert into public.ai_automation_stage_minutes as m (user_id, rule_id, minute, stage, bucket, shard, entered)
@@ -1356,15 +1356,15 @@ declare
     v_shard smallint := public.own_shard();
 begin
     insert into public.ai_automation_stage_counts as k (
-        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
+        user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
     )
-    select o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason, v_shard, -count(*), -sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)
+    select o.user_id, o.rule_id, o.slot, o.current_stage, o.end_reason, v_shard, -count(*), -sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)
     from old_states as o
     inner join public.ai_automation_rules as r on r.id = o.rule_id
-    where o.quarter >= v_since
-    group by o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason
-    order by o.rule_id, o.quarter, o.current_stage, o.end_reason
-    on conflict (rule_id, quarter, stage, reason, shard) do update
+    where o.slot >= v_since
+    group by o.user_id, o.rule_id, o.slot, o.current_stage, o.end_reason
+    order by o.rule_id, o.slot, o.current_stage, o.end_reason
+    on conflict (rule_id, slot, stage, reason, shard) do update
         set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms;
     return null;
 end;
@@ -1387,11 +1387,11 @@ declare
 begin
     lock table public.ai_automation_contact_states in share row exclusive mode;
     delete from public.ai_automation_stage_counts;
-    insert into public.ai_automation_stage_counts (user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms)
-    select s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason, 0, count(*), sum((date_part('epoch', s.stage_entered_at) * 1000)::bigint)
+    insert into public.ai_automation_stage_counts (user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms)
+    select s.user_id, s.rule_id, s.slot, s.current_stage, s.end_reason, 0, count(*), sum((date_part('epoch', s.stage_entered_at) * 1000)::bigint)
     from public.ai_automation_contact_states as s
-    where s.quarter >= public.monitor_since()
-    group by s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason;
+    where s.slot >= public.monitor_since()
+    group by s.user_id, s.rule_id, s.slot, s.current_stage, s.end_reason;
     get diagnostics v_rows = row_count;
     return v_rows;
 end;
@@ -1443,8 +1443,8 @@ begin
         -- Moves that are alike are put together first: a batch is one or two kinds of move.
         with kind as materialized (
             select
-                n.user_id, n.rule_id, n.quarter, n.current_stage as stage, n.end_reason as reason,
-                o.quarter as old_quarter, o.current_stage as old_stage, o.end_reason as old_reason,
+                n.user_id, n.rule_id, n.slot, n.current_stage as stage, n.end_reason as reason,
+                o.slot as old_slot, o.current_stage as old_stage, o.end_reason as old_reason,
                 least(greatest(ceil(
                     ln(greatest(date_part('epoch', n.stage_entered_at - o.stage_entered_at), 0.01) / 0.01) / 0.1823215567939546
                 ), 0), 110)::smallint as bucket,
@@ -1460,31 +1460,31 @@ begin
         ),
 
         change as materialized (
-            select c.user_id, c.rule_id, c.quarter, c.stage, c.reason, c.contacts, c.entered_ms, c.bucket, c.entered, c.passed, c.seconds
+            select c.user_id, c.rule_id, c.slot, c.stage, c.reason, c.contacts, c.entered_ms, c.bucket, c.entered, c.passed, c.seconds
             from kind as k
             cross join lateral (
                 values
                 (
-                    k.user_id, k.rule_id, k.quarter, k.stage, k.reason, k.contacts, k.entered_ms,
+                    k.user_id, k.rule_id, k.slot, k.stage, k.reason, k.contacts, k.entered_ms,
                     0::smallint, k.moves, 0, 0
                 ),
                 (
-                    k.user_id, k.rule_id, k.old_quarter, k.old_stage, k.old_reason, -k.contacts, -k.old_entered_ms,
+                    k.user_id, k.rule_id, k.old_slot, k.old_stage, k.old_reason, -k.contacts, -k.old_entered_ms,
                     k.bucket, 0, k.moves, k.seconds
                 )
-            ) as c (user_id, rule_id, quarter, stage, reason, contacts, entered_ms, bucket, entered, passed, seconds)
+            ) as c (user_id, rule_id, slot, stage, reason, contacts, entered_ms, bucket, entered, passed, seconds)
         ),
 
         counted as (
             insert into public.ai_automation_stage_counts as k (
-                user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
+                user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
             )
-            select c.user_id, c.rule_id, c.quarter, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.entered_ms)
+            select c.user_id, c.rule_id, c.slot, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.entered_ms)
             from change as c
-            where c.quarter >= v_since
-            group by c.user_id, c.rule_id, c.quarter, c.stage, c.reason
-            order by c.rule_id, c.quarter, c.stage, c.reason
-            on conflict (rule_id, quarter, stage, reason, shard) do update
+            where c.slot >= v_since
+            group by c.user_id, c.rule_id, c.slot, c.stage, c.reason
+            order by c.rule_id, c.slot, c.stage, c.reason
+            on conflict (rule_id, slot, stage, reason, shard) do update
                 set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms
         )
 
@@ -1708,7 +1708,13 @@ begin
         select
             k.rule_id, k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
         from public.ai_automation_contact_states as k
-        where k.rule_id = any(p_rule_ids) and (p_contact_ids is null or k.contact_id = any(p_contact_ids))
+        where k.rule_id = any(p_rule_ids) and p_contact_ids is null
+        union all
+        select
+            k.rule_id, k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
+        from asked as q
+        inner join public.ai_automation_contact_states as k on k.contact_id = q.contact_id and k.rule_id = q.rule_id
+        where p_contact_ids is not null
     ),
 
     candidate as (
@@ -3072,7 +3078,7 @@ $$;
 comment on function public.remove_old_texts(integer, integer) is
 'Removes generated messages and error texts p_text_hours after a contact ended, at most p_limit of each kind; codes, times and counts stay.';
 
--- Sums up minutes that are a week old into hours, and hours of last quarter into days; what is summed up is removed.
+-- Sums up minutes that are a week old into hours, and hours of three months ago into days; what is summed up is removed.
 create or replace function public.sum_up_minutes(p_limit integer)
 returns integer
 language plpgsql
@@ -3213,7 +3219,7 @@ begin
     get diagnostics v_messages = row_count;
     delete from public.ai_automation_stage_counts as k
     using public.ai_automation_rules as r
-    where k.rule_id = r.id and k.quarter < public.monitor_since() - interval '1 hour';
+    where k.rule_id = r.id and k.slot < public.monitor_since() - interval '1 hour';
     delete from public.ai_automation_workers as w where w.beat_at < now() - interval '7 days';
     perform public.remove_deleted_rules();
     perform public.forget_previews();
@@ -4086,7 +4092,7 @@ select
 from public.ai_automation_contact_states as s
 inner join public.ai_automation_rules as r on r.id = s.rule_id
 inner join public.contacts as c on c.id = s.contact_id
-where s.quarter >= (select public.monitor_since());
+where s.slot >= (select public.monitor_since());
 
 comment on view public.active_automation_contacts is
 'What the monitor lists: every contact in flight, however old, and those that were sent to, failed, skipped or completed in the last 24 hours (see monitor_since).';
@@ -4178,7 +4184,7 @@ cross join lateral ( -- noqa: ST05
             sum(n.contacts) as contacts,
             sum(n.entered_ms) as entered_ms
         from public.ai_automation_stage_counts as n
-        where n.rule_id = r.id and n.quarter >= (select public.monitor_since())
+        where n.rule_id = r.id and n.slot >= (select public.monitor_since())
         group by n.stage
     )
 
@@ -4252,7 +4258,7 @@ left join lateral (
         coalesce(sum(k.contacts) filter (where k.stage <= 'sending'), 0) as in_flight,
         coalesce(sum(k.contacts), 0) as total
     from public.ai_automation_stage_counts as k
-    where k.rule_id = r.id and k.quarter >= (select public.monitor_since())
+    where k.rule_id = r.id and k.slot >= (select public.monitor_since())
 ) as n on true
 left join public.ai_automation_daily_usage as d on d.rule_id = r.id and d.day = timezone(r.time_zone, now())::date
 left join lateral (
@@ -4480,7 +4486,7 @@ begin
                     from asked as q
                     cross join public.ai_automation_stage_counts as c
                     where
-                        c.rule_id = p_rule_id and c.quarter >= v_since
+                        c.rule_id = p_rule_id and c.slot >= v_since
                         and (p_stage is null or c.stage = p_stage::public.automation_stage)
                         and (q.cause is null or c.reason = q.cause)
                 )
@@ -4524,7 +4530,7 @@ begin
     return query
     select c.reason, sum(c.contacts)
     from public.ai_automation_stage_counts as c
-    where c.rule_id = p_rule_id and c.quarter >= v_since and c.stage = any(p_stages)
+    where c.rule_id = p_rule_id and c.slot >= v_since and c.stage = any(p_stages)
     group by c.reason
     having sum(c.contacts) > 0;
 end;

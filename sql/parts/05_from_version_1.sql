@@ -14,6 +14,8 @@ begin
         disable trigger user,
         drop constraint ai_automation_contact_states_rule_fkey,
         drop constraint ai_automation_contact_states_contact_fkey,
+        drop constraint ai_automation_contact_states_once,
+        add constraint ai_automation_contact_states_once unique (contact_id, rule_id),
         add column page_id uuid,
         add column attempt_id uuid,
         add column attempt_started_at timestamptz,
@@ -31,10 +33,10 @@ begin
                 else ''
             end
         ) stored,
-        add column quarter timestamptz generated always as (
+        add column slot timestamptz generated always as (
             case
                 when current_stage <= 'sending' then timestamptz '9999-01-01 00:00:00+00'
-                else date_bin('15 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
+                else date_bin('30 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
             end
         ) stored;
     update public.ai_automation_contact_states as s
@@ -60,7 +62,7 @@ begin
         enable trigger user;
     drop index
     public.idx_automation_states_rule, public.idx_automation_states_updated,
-    public.ai_automation_contact_states_owner_idx, public.ai_automation_contact_states_claim_idx,
+    public.ai_automation_contact_states_owner_idx, public.ai_automation_contact_states_contact_idx, public.ai_automation_contact_states_claim_idx,
     public.ai_automation_contact_states_recheck_idx;
 
     alter table public.ai_automation_stage_events set schema automation_history;

@@ -3,22 +3,22 @@
 create table if not exists public.ai_automation_stage_counts (
     user_id uuid not null,
     rule_id uuid not null,
-    quarter timestamptz not null,
+    slot timestamptz not null,
     stage public.automation_stage not null,
     reason text not null,
     shard smallint not null,
     contacts integer not null default 0,
     entered_ms bigint not null default 0,
-    constraint ai_automation_stage_counts_pkey primary key (rule_id, quarter, stage, reason, shard),
+    constraint ai_automation_stage_counts_pkey primary key (rule_id, slot, stage, reason, shard),
     constraint ai_automation_stage_counts_rule_fkey foreign key (rule_id, user_id)
     references public.ai_automation_rules (id, user_id) on delete cascade
 )
 with (fillfactor = 50);
 
 comment on table public.ai_automation_stage_counts is
-'How many contacts are where, so that nobody counts them: kept by trigger, summed over shards by the views. Equal to a recount for every quarter since monitor_since().';
-comment on column public.ai_automation_stage_counts.quarter is
-'The quarter of an hour in which a finished contact came to its stage, so that it can leave the monitor after 24 hours; the year 9999 for contacts in flight.';
+'How many contacts are where, so that nobody counts them: kept by trigger, summed over shards by the views. Equal to a recount for every slot since monitor_since().';
+comment on column public.ai_automation_stage_counts.slot is
+'The half hour in which a finished contact came to its stage, so that it can leave the monitor after 24 hours; the year 9999 for contacts in flight.';
 comment on column public.ai_automation_stage_counts.reason is 'Why the contacts are there, as in end_reason.';
 comment on column public.ai_automation_stage_counts.shard is
 'Transactions that write at the same time use different shards, so that they do not wait for each other; one shard alone may be negative.';

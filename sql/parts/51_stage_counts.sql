@@ -7,11 +7,11 @@ language sql
 stable
 set search_path = ''
 as $$
-    select date_bin('15 minutes', now(), timestamptz '2000-01-01 00:00:00+00') - interval '24 hours';
+    select date_bin('30 minutes', now(), timestamptz '2000-01-01 00:00:00+00') - interval '24 hours';
 $$;
 
 comment on function public.monitor_since() is
-'From when contacts that are sent, failed, skipped or completed are on the monitor: 24 hours ago, to the quarter hour, so that counts and list share one border.';
+'From when contacts that are sent, failed, skipped or completed are on the monitor: 24 hours ago, to the half hour, so that counts and list share one border.';
 
 -- A shard that no other transaction writes to now; kept for the rest of the transaction. With all taken, rows are shared.
 create or replace function public.own_shard()
@@ -50,14 +50,14 @@ declare
     v_shard smallint := public.own_shard();
 begin
     insert into public.ai_automation_stage_counts as k (
-        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
+        user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
     )
-    select n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason, v_shard, count(*), sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)
+    select n.user_id, n.rule_id, n.slot, n.current_stage, n.end_reason, v_shard, count(*), sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)
     from new_states as n
-    where n.quarter >= v_since
-    group by n.user_id, n.rule_id, n.quarter, n.current_stage, n.end_reason
-    order by n.rule_id, n.quarter, n.current_stage, n.end_reason
-    on conflict (rule_id, quarter, stage, reason, shard) do update
+    where n.slot >= v_since
+    group by n.user_id, n.rule_id, n.slot, n.current_stage, n.end_reason
+    order by n.rule_id, n.slot, n.current_stage, n.end_reason
+    on conflict (rule_id, slot, stage, reason, shard) do update
         set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms;
 
     insert into public.ai_automation_stage_minutes as m (user_id, rule_id, minute, stage, bucket, shard, entered)
@@ -89,15 +89,15 @@ declare
     v_shard smallint := public.own_shard();
 begin
     insert into public.ai_automation_stage_counts as k (
-        user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
+        user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
     )
-    select o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason, v_shard, -count(*), -sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)
+    select o.user_id, o.rule_id, o.slot, o.current_stage, o.end_reason, v_shard, -count(*), -sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)
     from old_states as o
     inner join public.ai_automation_rules as r on r.id = o.rule_id
-    where o.quarter >= v_since
-    group by o.user_id, o.rule_id, o.quarter, o.current_stage, o.end_reason
-    order by o.rule_id, o.quarter, o.current_stage, o.end_reason
-    on conflict (rule_id, quarter, stage, reason, shard) do update
+    where o.slot >= v_since
+    group by o.user_id, o.rule_id, o.slot, o.current_stage, o.end_reason
+    order by o.rule_id, o.slot, o.current_stage, o.end_reason
+    on conflict (rule_id, slot, stage, reason, shard) do update
         set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms;
     return null;
 end;
@@ -120,11 +120,11 @@ declare
 begin
     lock table public.ai_automation_contact_states in share row exclusive mode;
     delete from public.ai_automation_stage_counts;
-    insert into public.ai_automation_stage_counts (user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms)
-    select s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason, 0, count(*), sum((date_part('epoch', s.stage_entered_at) * 1000)::bigint)
+    insert into public.ai_automation_stage_counts (user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms)
+    select s.user_id, s.rule_id, s.slot, s.current_stage, s.end_reason, 0, count(*), sum((date_part('epoch', s.stage_entered_at) * 1000)::bigint)
     from public.ai_automation_contact_states as s
-    where s.quarter >= public.monitor_since()
-    group by s.user_id, s.rule_id, s.quarter, s.current_stage, s.end_reason;
+    where s.slot >= public.monitor_since()
+    group by s.user_id, s.rule_id, s.slot, s.current_stage, s.end_reason;
     get diagnostics v_rows = row_count;
     return v_rows;
 end;

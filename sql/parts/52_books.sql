@@ -34,8 +34,8 @@ begin
         -- Moves that are alike are put together first: a batch is one or two kinds of move.
         with kind as materialized (
             select
-                n.user_id, n.rule_id, n.quarter, n.current_stage as stage, n.end_reason as reason,
-                o.quarter as old_quarter, o.current_stage as old_stage, o.end_reason as old_reason,
+                n.user_id, n.rule_id, n.slot, n.current_stage as stage, n.end_reason as reason,
+                o.slot as old_slot, o.current_stage as old_stage, o.end_reason as old_reason,
                 least(greatest(ceil(
                     ln(greatest(date_part('epoch', n.stage_entered_at - o.stage_entered_at), 0.01) / 0.01) / 0.1823215567939546
                 ), 0), 110)::smallint as bucket,
@@ -51,31 +51,31 @@ begin
         ),
 
         change as materialized (
-            select c.user_id, c.rule_id, c.quarter, c.stage, c.reason, c.contacts, c.entered_ms, c.bucket, c.entered, c.passed, c.seconds
+            select c.user_id, c.rule_id, c.slot, c.stage, c.reason, c.contacts, c.entered_ms, c.bucket, c.entered, c.passed, c.seconds
             from kind as k
             cross join lateral (
                 values
                 (
-                    k.user_id, k.rule_id, k.quarter, k.stage, k.reason, k.contacts, k.entered_ms,
+                    k.user_id, k.rule_id, k.slot, k.stage, k.reason, k.contacts, k.entered_ms,
                     0::smallint, k.moves, 0, 0
                 ),
                 (
-                    k.user_id, k.rule_id, k.old_quarter, k.old_stage, k.old_reason, -k.contacts, -k.old_entered_ms,
+                    k.user_id, k.rule_id, k.old_slot, k.old_stage, k.old_reason, -k.contacts, -k.old_entered_ms,
                     k.bucket, 0, k.moves, k.seconds
                 )
-            ) as c (user_id, rule_id, quarter, stage, reason, contacts, entered_ms, bucket, entered, passed, seconds)
+            ) as c (user_id, rule_id, slot, stage, reason, contacts, entered_ms, bucket, entered, passed, seconds)
         ),
 
         counted as (
             insert into public.ai_automation_stage_counts as k (
-                user_id, rule_id, quarter, stage, reason, shard, contacts, entered_ms
+                user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
             )
-            select c.user_id, c.rule_id, c.quarter, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.entered_ms)
+            select c.user_id, c.rule_id, c.slot, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.entered_ms)
             from change as c
-            where c.quarter >= v_since
-            group by c.user_id, c.rule_id, c.quarter, c.stage, c.reason
-            order by c.rule_id, c.quarter, c.stage, c.reason
-            on conflict (rule_id, quarter, stage, reason, shard) do update
+            where c.slot >= v_since
+            group by c.user_id, c.rule_id, c.slot, c.stage, c.reason
+            order by c.rule_id, c.slot, c.stage, c.reason
+            on conflict (rule_id, slot, stage, reason, shard) do update
                 set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms
         )
 

@@ -75,7 +75,13 @@ begin
         select
             k.rule_id, k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
         from public.ai_automation_contact_states as k
-        where k.rule_id = any(p_rule_ids) and (p_contact_ids is null or k.contact_id = any(p_contact_ids))
+        where k.rule_id = any(p_rule_ids) and p_contact_ids is null
+        union all
+        select
+            k.rule_id, k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
+        from asked as q
+        inner join public.ai_automation_contact_states as k on k.contact_id = q.contact_id and k.rule_id = q.rule_id
+        where p_contact_ids is not null
     ),
 
     candidate as (

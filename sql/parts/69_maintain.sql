@@ -42,7 +42,7 @@ $$;
 comment on function public.remove_old_texts(integer, integer) is
 'Removes generated messages and error texts p_text_hours after a contact ended, at most p_limit of each kind; codes, times and counts stay.';
 
--- Sums up minutes that are a week old into hours, and hours of last quarter into days; what is summed up is removed.
+-- Sums up minutes that are a week old into hours, and hours of three months ago into days; what is summed up is removed.
 create or replace function public.sum_up_minutes(p_limit integer)
 returns integer
 language plpgsql
@@ -183,7 +183,7 @@ begin
     get diagnostics v_messages = row_count;
     delete from public.ai_automation_stage_counts as k
     using public.ai_automation_rules as r
-    where k.rule_id = r.id and k.quarter < public.monitor_since() - interval '1 hour';
+    where k.rule_id = r.id and k.slot < public.monitor_since() - interval '1 hour';
     delete from public.ai_automation_workers as w where w.beat_at < now() - interval '7 days';
     perform public.remove_deleted_rules();
     perform public.forget_previews();

@@ -33,7 +33,7 @@ select
 from public.ai_automation_contact_states as s
 inner join public.ai_automation_rules as r on r.id = s.rule_id
 inner join public.contacts as c on c.id = s.contact_id
-where s.quarter >= (select public.monitor_since());
+where s.slot >= (select public.monitor_since());
 
 comment on view public.active_automation_contacts is
 'What the monitor lists: every contact in flight, however old, and those that were sent to, failed, skipped or completed in the last 24 hours (see monitor_since).';
@@ -125,7 +125,7 @@ cross join lateral ( -- noqa: ST05
             sum(n.contacts) as contacts,
             sum(n.entered_ms) as entered_ms
         from public.ai_automation_stage_counts as n
-        where n.rule_id = r.id and n.quarter >= (select public.monitor_since())
+        where n.rule_id = r.id and n.slot >= (select public.monitor_since())
         group by n.stage
     )
 
@@ -199,7 +199,7 @@ left join lateral (
         coalesce(sum(k.contacts) filter (where k.stage <= 'sending'), 0) as in_flight,
         coalesce(sum(k.contacts), 0) as total
     from public.ai_automation_stage_counts as k
-    where k.rule_id = r.id and k.quarter >= (select public.monitor_since())
+    where k.rule_id = r.id and k.slot >= (select public.monitor_since())
 ) as n on true
 left join public.ai_automation_daily_usage as d on d.rule_id = r.id and d.day = timezone(r.time_zone, now())::date
 left join lateral (

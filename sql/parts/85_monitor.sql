@@ -117,7 +117,7 @@ begin
                     from asked as q
                     cross join public.ai_automation_stage_counts as c
                     where
-                        c.rule_id = p_rule_id and c.quarter >= v_since
+                        c.rule_id = p_rule_id and c.slot >= v_since
                         and (p_stage is null or c.stage = p_stage::public.automation_stage)
                         and (q.cause is null or c.reason = q.cause)
                 )
@@ -161,7 +161,7 @@ begin
     return query
     select c.reason, sum(c.contacts)
     from public.ai_automation_stage_counts as c
-    where c.rule_id = p_rule_id and c.quarter >= v_since and c.stage = any(p_stages)
+    where c.rule_id = p_rule_id and c.slot >= v_since and c.stage = any(p_stages)
     group by c.reason
     having sum(c.contacts) > 0;
 end;

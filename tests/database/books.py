@@ -35,18 +35,18 @@ def check_runs(world: World, rule: Row, states: list[Row]) -> None:
 
 
 COUNTED = """
-select stage::text, quarter, reason, sum(contacts) as contacts, sum(entered_ms) as seconds
-from public.ai_automation_stage_counts where rule_id = %s and quarter >= public.monitor_since()
-group by stage, quarter, reason having sum(contacts) <> 0 or sum(entered_ms) <> 0
-order by stage, quarter, reason
+select stage::text, slot, reason, sum(contacts) as contacts, sum(entered_ms) as seconds
+from public.ai_automation_stage_counts where rule_id = %s and slot >= public.monitor_since()
+group by stage, slot, reason having sum(contacts) <> 0 or sum(entered_ms) <> 0
+order by stage, slot, reason
 """
 RECOUNTED = """
 select
-    current_stage::text as stage, quarter, end_reason as reason, count(*) as contacts,
+    current_stage::text as stage, slot, end_reason as reason, count(*) as contacts,
     sum((date_part('epoch', stage_entered_at) * 1000)::bigint) as seconds
 from public.ai_automation_contact_states
-where rule_id = %s and quarter >= public.monitor_since()
-group by current_stage, quarter, end_reason order by current_stage::text, quarter, end_reason
+where rule_id = %s and slot >= public.monitor_since()
+group by current_stage, slot, end_reason order by current_stage::text, slot, end_reason
 """
 
 
