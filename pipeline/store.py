@@ -46,8 +46,10 @@ class Store:
         return await self._call_for_rows("record_outcomes", p_outcomes=list(rows))
 
     async def enqueue_due(self) -> Row:
-        """Queues what the schedule says is due."""
-        return dict(await self._call("enqueue_due_contacts"))
+        """Queues what is due of one automation whose time has come; one call each, so that a large
+        one holds up no other.
+        """
+        return dict(await self._call("enqueue_due_contacts", p_limit=1))
 
     async def reclaim(self) -> int:
         """Takes contacts back from workers that stopped answering."""

@@ -144,8 +144,7 @@ class Turns:
 
     async def plan(self) -> None:
         """Queues what the schedule says is due."""
-        queued = await self._store.enqueue_due()
-        if queued["rules"]:
+        while (queued := await self._store.enqueue_due())["rules"] and not self._stopping:
             log.info("plan", extra=queued)
 
     async def check(self) -> None:

@@ -1505,38 +1505,7 @@ begin
                 passed_seconds = m.passed_seconds + excluded.passed_seconds;
     end if;
 
-    if v_landed then
-        with changed as (
-            select
-                n.run_id,
-                sum((n.current_stage = 'sent')::int - (o.current_stage = 'sent')::int) as sent,
-                sum((n.current_stage = 'skipped')::int - (o.current_stage = 'skipped')::int) as skipped,
-                sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
-            from new_states as n
-            inner join old_states as o on o.id = n.id and o.run_id = n.run_id
-            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending')
-            group by n.run_id
-        ),
-
-        held as (
-            select r.id
-            from public.ai_automation_runs as r
-            inner join changed as c on c.run_id = r.id
-            order by r.id
-            for update of r
-        )
-
-        update public.ai_automation_runs as r
-        set
-            sent = r.sent + c.sent,
-            skipped = r.skipped + c.skipped,
-            failed = r.failed + c.failed,
-            finished_at = case when r.sent + c.sent + r.skipped + c.skipped + r.failed + c.failed = r.total then now() end
-        from held as h
-        inner join changed as c on c.run_id = h.id
-        where r.id = h.id;
-    end if;
-
+    -- Usage before runs, as claims and decisions lock them: who checks and who records must not wait in a circle.
     if v_places then
         insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, reserved)
         select n.user_id, n.rule_id, n.quota_day, count(*)
@@ -1583,6 +1552,38 @@ begin
         order by n.rule_id, day
         on conflict (rule_id, day) do update set sent = u.sent + excluded.sent;
     end if;
+
+    if v_landed then
+        with changed as (
+            select
+                n.run_id,
+                sum((n.current_stage = 'sent')::int - (o.current_stage = 'sent')::int) as sent,
+                sum((n.current_stage = 'skipped')::int - (o.current_stage = 'skipped')::int) as skipped,
+                sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
+            from new_states as n
+            inner join old_states as o on o.id = n.id and o.run_id = n.run_id
+            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending')
+            group by n.run_id
+        ),
+
+        held as (
+            select r.id
+            from public.ai_automation_runs as r
+            inner join changed as c on c.run_id = r.id
+            order by r.id
+            for update of r
+        )
+
+        update public.ai_automation_runs as r
+        set
+            sent = r.sent + c.sent,
+            skipped = r.skipped + c.skipped,
+            failed = r.failed + c.failed,
+            finished_at = case when r.sent + c.sent + r.skipped + c.skipped + r.failed + c.failed = r.total then now() end
+        from held as h
+        inner join changed as c on c.run_id = h.id
+        where r.id = h.id;
+    end if;
     return null;
 end;
 $$;
@@ -1601,15 +1602,6 @@ security definer
 set search_path = ''
 as $$
 begin
-    update public.ai_automation_runs as r
-    set
-        total = r.total - g.contacts,
-        finished_at = case when r.sent + r.skipped + r.failed = r.total - g.contacts then now() end
-    from (
-        select o.run_id, count(*) as contacts from old_states as o where o.current_stage <= 'sending' group by o.run_id
-    ) as g
-    where r.id = g.run_id;
-
     update public.ai_automation_daily_usage as u
     set reserved = u.reserved - g.places
     from (
@@ -1619,6 +1611,15 @@ begin
         group by o.rule_id, o.quota_day
     ) as g
     where u.rule_id = g.rule_id and u.day = g.quota_day;
+
+    update public.ai_automation_runs as r
+    set
+        total = r.total - g.contacts,
+        finished_at = case when r.sent + r.skipped + r.failed = r.total - g.contacts then now() end
+    from (
+        select o.run_id, count(*) as contacts from old_states as o where o.current_stage <= 'sending' group by o.run_id
+    ) as g
+    where r.id = g.run_id;
     return null;
 end;
 $$;
@@ -1934,6 +1935,7 @@ begin
     select v_rule.user_id, v_rule.id, m.contact_id, v_run_id, v_rule.max_follow_ups, 'In queue'
     from public.contacts_to_queue(v_rule.id, p_due_only) as m
     order by m.last_inbound_at, m.contact_id
+    limit case when p_due_only then 20000 end
     on conflict (rule_id, contact_id) do update
         set
             run_id = excluded.run_id,
@@ -1949,8 +1951,10 @@ begin
             error_hint = null,
             generated_message = null,
             generation_time_ms = null,
+            ai_model = null,
             tokens_in = null,
             tokens_out = null,
+            cost_usd = null,
             max_follow_ups = excluded.max_follow_ups,
             attempt = 0,
             times_lost = 0,
@@ -2017,6 +2021,7 @@ set search_path = ''
 as $$
 declare
     v_rule record;
+    v_new integer;
     v_queued integer := 0;
     v_rules integer := 0;
 begin
@@ -2029,9 +2034,11 @@ begin
         for no key update skip locked
     loop
         v_rules := v_rules + 1;
-        v_queued := v_queued + (public.enqueue_contacts(v_rule.id, 'schedule', null, true) ->> 'queued')::int;
+        v_new := (public.enqueue_contacts(v_rule.id, 'schedule', null, true) ->> 'queued')::int;
+        v_queued := v_queued + v_new;
         update public.ai_automation_rules as r
-        set next_run_at = now() + make_interval(mins => v_rule.run_every_minutes)
+        -- With more than one call queues, the rest is due at once.
+        set next_run_at = case when v_new < 20000 then now() + make_interval(mins => v_rule.run_every_minutes) else now() end
         where r.id = v_rule.id;
     end loop;
     return jsonb_build_object('rules', v_rules, 'queued', v_queued);
@@ -2088,8 +2095,12 @@ begin
                 (p.paused_until is null or p.paused_until <= now())
                 -- A stopped page is tried again with one message; no others are written meanwhile.
                 and (p.status = 'active' or not exists (
-                    select 1 from public.ai_automation_contact_states as s
-                    where s.current_stage = 'ready_to_send' and s.user_id = p.user_id and s.page_id = p.id
+                    select 1
+                    from public.ai_automation_contact_states as s
+                    inner join public.ai_automation_rules as r on r.id = s.rule_id
+                    where
+                        s.current_stage = 'ready_to_send' and s.user_id = p.user_id and s.page_id = p.id
+                        and (not r.review_before_send or s.approved_at is not null)
                 ))
             )
     )
@@ -2372,6 +2383,7 @@ declare
         limit p_limit
     );
 begin
+    perform public.lock_daily_usage(v_ids);
     perform public.skip_ineligible(v_ids);
     update public.ai_automation_contact_states as s
     set due_at = now() + interval '1 minute'
@@ -3223,11 +3235,12 @@ begin
     delete from public.ai_automation_workers as w where w.beat_at < now() - interval '7 days';
     perform public.remove_deleted_rules();
     perform public.forget_previews();
+    delete from public.ai_automation_bulk_actions as b where b.created_at < now() - interval '1 day';
     begin
         v_made := public.make_history_days(v_today, v_today + 3);
         v_dropped := public.drop_history_days(v_today - p_history_days);
     exception
-        when lock_not_available then null;
+        when lock_not_available or deadlock_detected then null;
     end;
     return jsonb_build_object(
         'days_made', v_made, 'days_dropped', v_dropped, 'texts_removed', v_texts, 'minutes_summed_up', v_minutes,
@@ -3313,8 +3326,13 @@ declare
     v_changed integer;
 begin
     select array_agg(s.id), array_agg(s.attempt_id), min(s.attempt_started_at) into v_failed, v_attempts, v_oldest
-    from public.ai_automation_contact_states as s
-    where s.id = any(p_state_ids) and s.user_id = (select auth.uid()) and s.current_stage = 'failed';
+    from (
+        select t.id, t.attempt_id, t.attempt_started_at
+        from public.ai_automation_contact_states as t
+        where t.id = any(p_state_ids) and t.user_id = (select auth.uid()) and t.current_stage = 'failed'
+        order by t.id
+        for no key update
+    ) as s;
     update public.ai_automation_attempts as a
     set outcome = 'abandoned', finished_at = coalesce(a.finished_at, now())
     where a.id = any(v_attempts) and a.started_at >= v_oldest and a.outcome = 'unknown';
@@ -3333,6 +3351,11 @@ begin
         error_message = null,
         error_hint = null,
         generated_message = null,
+        generation_time_ms = null,
+        ai_model = null,
+        tokens_in = null,
+        tokens_out = null,
+        cost_usd = null,
         next_check_at = null,
         stopped_at = null,
         approved_at = null,
@@ -3477,7 +3500,7 @@ declare
 begin
     select r.* into v_rule
     from public.ai_automation_rules as r
-    where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is not null
+    where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at > now() - interval '1 minute'
     for no key update;
     if not found then
         raise exception 'It is too late to undo: the automation is gone.' using errcode = 'P0002';
@@ -3518,7 +3541,8 @@ begin
         select s.id
         from public.ai_automation_rules as r
         inner join public.ai_automation_contact_states as s on s.rule_id = r.id
-        where r.deleted_at < now() - interval '1 minute'
+        -- Later than the last moment of an undo, so that nothing half removed is taken back.
+        where r.deleted_at < now() - interval '2 minutes'
         order by s.id
         limit p_limit
         for update of s skip locked
@@ -3526,14 +3550,14 @@ begin
     delete from public.ai_automation_contact_states as s where s.id = any(v_ids);
     delete from public.ai_automation_rules as r
     where
-        r.deleted_at < now() - interval '1 minute'
+        r.deleted_at < now() - interval '2 minutes'
         and not exists (select 1 from public.ai_automation_contact_states as s where s.rule_id = r.id);
     return coalesce(cardinality(v_ids), 0);
 end;
 $$;
 
 comment on function public.remove_deleted_rules(integer) is
-'Called by maintain: removes automations deleted more than a minute ago, up to p_limit of their contacts'' states at a time; says how many went.';
+'Called by maintain: removes automations deleted more than two minutes ago, up to p_limit of their contacts'' states at a time; says how many went.';
 
 create or replace function public.deletion_preview(p_rule_id uuid)
 returns jsonb
@@ -4900,7 +4924,7 @@ declare
 begin
     select b.* into v_bulk
     from public.ai_automation_bulk_actions as b
-    where b.id = p_id and b.user_id = (select auth.uid())
+    where b.id = p_id and b.user_id = (select auth.uid()) and b.created_at > now() - interval '1 hour'
     for update;
     if not found then
         raise exception 'This preview has run out.' using errcode = 'P0002', hint = 'Ask for the number again.';

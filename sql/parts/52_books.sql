@@ -96,38 +96,7 @@ begin
                 passed_seconds = m.passed_seconds + excluded.passed_seconds;
     end if;
 
-    if v_landed then
-        with changed as (
-            select
-                n.run_id,
-                sum((n.current_stage = 'sent')::int - (o.current_stage = 'sent')::int) as sent,
-                sum((n.current_stage = 'skipped')::int - (o.current_stage = 'skipped')::int) as skipped,
-                sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
-            from new_states as n
-            inner join old_states as o on o.id = n.id and o.run_id = n.run_id
-            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending')
-            group by n.run_id
-        ),
-
-        held as (
-            select r.id
-            from public.ai_automation_runs as r
-            inner join changed as c on c.run_id = r.id
-            order by r.id
-            for update of r
-        )
-
-        update public.ai_automation_runs as r
-        set
-            sent = r.sent + c.sent,
-            skipped = r.skipped + c.skipped,
-            failed = r.failed + c.failed,
-            finished_at = case when r.sent + c.sent + r.skipped + c.skipped + r.failed + c.failed = r.total then now() end
-        from held as h
-        inner join changed as c on c.run_id = h.id
-        where r.id = h.id;
-    end if;
-
+    -- Usage before runs, as claims and decisions lock them: who checks and who records must not wait in a circle.
     if v_places then
         insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, reserved)
         select n.user_id, n.rule_id, n.quota_day, count(*)
@@ -174,6 +143,38 @@ begin
         order by n.rule_id, day
         on conflict (rule_id, day) do update set sent = u.sent + excluded.sent;
     end if;
+
+    if v_landed then
+        with changed as (
+            select
+                n.run_id,
+                sum((n.current_stage = 'sent')::int - (o.current_stage = 'sent')::int) as sent,
+                sum((n.current_stage = 'skipped')::int - (o.current_stage = 'skipped')::int) as skipped,
+                sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
+            from new_states as n
+            inner join old_states as o on o.id = n.id and o.run_id = n.run_id
+            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending')
+            group by n.run_id
+        ),
+
+        held as (
+            select r.id
+            from public.ai_automation_runs as r
+            inner join changed as c on c.run_id = r.id
+            order by r.id
+            for update of r
+        )
+
+        update public.ai_automation_runs as r
+        set
+            sent = r.sent + c.sent,
+            skipped = r.skipped + c.skipped,
+            failed = r.failed + c.failed,
+            finished_at = case when r.sent + c.sent + r.skipped + c.skipped + r.failed + c.failed = r.total then now() end
+        from held as h
+        inner join changed as c on c.run_id = h.id
+        where r.id = h.id;
+    end if;
     return null;
 end;
 $$;
@@ -192,15 +193,6 @@ security definer
 set search_path = ''
 as $$
 begin
-    update public.ai_automation_runs as r
-    set
-        total = r.total - g.contacts,
-        finished_at = case when r.sent + r.skipped + r.failed = r.total - g.contacts then now() end
-    from (
-        select o.run_id, count(*) as contacts from old_states as o where o.current_stage <= 'sending' group by o.run_id
-    ) as g
-    where r.id = g.run_id;
-
     update public.ai_automation_daily_usage as u
     set reserved = u.reserved - g.places
     from (
@@ -210,6 +202,15 @@ begin
         group by o.rule_id, o.quota_day
     ) as g
     where u.rule_id = g.rule_id and u.day = g.quota_day;
+
+    update public.ai_automation_runs as r
+    set
+        total = r.total - g.contacts,
+        finished_at = case when r.sent + r.skipped + r.failed = r.total - g.contacts then now() end
+    from (
+        select o.run_id, count(*) as contacts from old_states as o where o.current_stage <= 'sending' group by o.run_id
+    ) as g
+    where r.id = g.run_id;
     return null;
 end;
 $$;

@@ -52,6 +52,7 @@ begin
     select v_rule.user_id, v_rule.id, m.contact_id, v_run_id, v_rule.max_follow_ups, 'In queue'
     from public.contacts_to_queue(v_rule.id, p_due_only) as m
     order by m.last_inbound_at, m.contact_id
+    limit case when p_due_only then 20000 end
     on conflict (rule_id, contact_id) do update
         set
             run_id = excluded.run_id,
@@ -67,8 +68,10 @@ begin
             error_hint = null,
             generated_message = null,
             generation_time_ms = null,
+            ai_model = null,
             tokens_in = null,
             tokens_out = null,
+            cost_usd = null,
             max_follow_ups = excluded.max_follow_ups,
             attempt = 0,
             times_lost = 0,
@@ -135,6 +138,7 @@ set search_path = ''
 as $$
 declare
     v_rule record;
+    v_new integer;
     v_queued integer := 0;
     v_rules integer := 0;
 begin
@@ -147,9 +151,11 @@ begin
         for no key update skip locked
     loop
         v_rules := v_rules + 1;
-        v_queued := v_queued + (public.enqueue_contacts(v_rule.id, 'schedule', null, true) ->> 'queued')::int;
+        v_new := (public.enqueue_contacts(v_rule.id, 'schedule', null, true) ->> 'queued')::int;
+        v_queued := v_queued + v_new;
         update public.ai_automation_rules as r
-        set next_run_at = now() + make_interval(mins => v_rule.run_every_minutes)
+        -- With more than one call queues, the rest is due at once.
+        set next_run_at = case when v_new < 20000 then now() + make_interval(mins => v_rule.run_every_minutes) else now() end
         where r.id = v_rule.id;
     end loop;
     return jsonb_build_object('rules', v_rules, 'queued', v_queued);

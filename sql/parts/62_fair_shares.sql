@@ -46,8 +46,12 @@ begin
                 (p.paused_until is null or p.paused_until <= now())
                 -- A stopped page is tried again with one message; no others are written meanwhile.
                 and (p.status = 'active' or not exists (
-                    select 1 from public.ai_automation_contact_states as s
-                    where s.current_stage = 'ready_to_send' and s.user_id = p.user_id and s.page_id = p.id
+                    select 1
+                    from public.ai_automation_contact_states as s
+                    inner join public.ai_automation_rules as r on r.id = s.rule_id
+                    where
+                        s.current_stage = 'ready_to_send' and s.user_id = p.user_id and s.page_id = p.id
+                        and (not r.review_before_send or s.approved_at is not null)
                 ))
             )
     )

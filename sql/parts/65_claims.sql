@@ -76,6 +76,7 @@ declare
         limit p_limit
     );
 begin
+    perform public.lock_daily_usage(v_ids);
     perform public.skip_ineligible(v_ids);
     update public.ai_automation_contact_states as s
     set due_at = now() + interval '1 minute'

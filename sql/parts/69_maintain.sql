@@ -187,11 +187,12 @@ begin
     delete from public.ai_automation_workers as w where w.beat_at < now() - interval '7 days';
     perform public.remove_deleted_rules();
     perform public.forget_previews();
+    delete from public.ai_automation_bulk_actions as b where b.created_at < now() - interval '1 day';
     begin
         v_made := public.make_history_days(v_today, v_today + 3);
         v_dropped := public.drop_history_days(v_today - p_history_days);
     exception
-        when lock_not_available then null;
+        when lock_not_available or deadlock_detected then null;
     end;
     return jsonb_build_object(
         'days_made', v_made, 'days_dropped', v_dropped, 'texts_removed', v_texts, 'minutes_summed_up', v_minutes,

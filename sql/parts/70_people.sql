@@ -73,8 +73,13 @@ declare
     v_changed integer;
 begin
     select array_agg(s.id), array_agg(s.attempt_id), min(s.attempt_started_at) into v_failed, v_attempts, v_oldest
-    from public.ai_automation_contact_states as s
-    where s.id = any(p_state_ids) and s.user_id = (select auth.uid()) and s.current_stage = 'failed';
+    from (
+        select t.id, t.attempt_id, t.attempt_started_at
+        from public.ai_automation_contact_states as t
+        where t.id = any(p_state_ids) and t.user_id = (select auth.uid()) and t.current_stage = 'failed'
+        order by t.id
+        for no key update
+    ) as s;
     update public.ai_automation_attempts as a
     set outcome = 'abandoned', finished_at = coalesce(a.finished_at, now())
     where a.id = any(v_attempts) and a.started_at >= v_oldest and a.outcome = 'unknown';
@@ -93,6 +98,11 @@ begin
         error_message = null,
         error_hint = null,
         generated_message = null,
+        generation_time_ms = null,
+        ai_model = null,
+        tokens_in = null,
+        tokens_out = null,
+        cost_usd = null,
         next_check_at = null,
         stopped_at = null,
         approved_at = null,

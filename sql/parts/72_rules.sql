@@ -55,7 +55,7 @@ declare
 begin
     select r.* into v_rule
     from public.ai_automation_rules as r
-    where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is not null
+    where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at > now() - interval '1 minute'
     for no key update;
     if not found then
         raise exception 'It is too late to undo: the automation is gone.' using errcode = 'P0002';
@@ -96,7 +96,8 @@ begin
         select s.id
         from public.ai_automation_rules as r
         inner join public.ai_automation_contact_states as s on s.rule_id = r.id
-        where r.deleted_at < now() - interval '1 minute'
+        -- Later than the last moment of an undo, so that nothing half removed is taken back.
+        where r.deleted_at < now() - interval '2 minutes'
         order by s.id
         limit p_limit
         for update of s skip locked
@@ -104,14 +105,14 @@ begin
     delete from public.ai_automation_contact_states as s where s.id = any(v_ids);
     delete from public.ai_automation_rules as r
     where
-        r.deleted_at < now() - interval '1 minute'
+        r.deleted_at < now() - interval '2 minutes'
         and not exists (select 1 from public.ai_automation_contact_states as s where s.rule_id = r.id);
     return coalesce(cardinality(v_ids), 0);
 end;
 $$;
 
 comment on function public.remove_deleted_rules(integer) is
-'Called by maintain: removes automations deleted more than a minute ago, up to p_limit of their contacts'' states at a time; says how many went.';
+'Called by maintain: removes automations deleted more than two minutes ago, up to p_limit of their contacts'' states at a time; says how many went.';
 
 create or replace function public.deletion_preview(p_rule_id uuid)
 returns jsonb

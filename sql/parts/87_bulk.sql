@@ -170,7 +170,7 @@ declare
 begin
     select b.* into v_bulk
     from public.ai_automation_bulk_actions as b
-    where b.id = p_id and b.user_id = (select auth.uid())
+    where b.id = p_id and b.user_id = (select auth.uid()) and b.created_at > now() - interval '1 hour'
     for update;
     if not found then
         raise exception 'This preview has run out.' using errcode = 'P0002', hint = 'Ask for the number again.';

@@ -193,3 +193,14 @@ def test_deleting_names_what_goes(world, rule):
     said = as_owner(world, rule, "deletion_preview", p_rule_id=rule["id"])
 
     assert said == {"name": rule["name"], "contacts": 3, "in_flight": 2, "runs": 1, "sent": 1}
+
+
+def test_undo_ends_before_anything_is_removed(world, rule):
+    delete(world, rule)
+    change(world, "ai_automation_rules", rule, deleted_at=ago(seconds=61))
+
+    call(world.connection, "remove_deleted_rules", p_limit=1)
+    with pytest.raises(Exception, match="too late"):
+        restore(world, rule)
+
+    assert world.rows("select 1 from public.ai_automation_rules where id = %s", rule["id"])

@@ -265,3 +265,38 @@ def today(world, rule):
 def first_day(world) -> date:
     [row] = world.rows("select min(day) as day from public.ai_automation_daily_usage")
     return row["day"]
+
+
+def test_who_decides_and_who_records_do_not_wait_in_a_circle(world, worker, rule, database):
+    decided, sent = worker.claim("queued", limit=2), []
+    change_day = "update public.ai_automation_rules set daily_limit = 9"
+    world.connection.execute(change_day)
+    worker.check(limit=1)
+    worker.write()
+    sent = worker.claim("ready_to_send", limit=1)
+    world.connection.execute(
+        "update public.contacts set opted_out_at = now() where id in (select contact_id"
+        " from public.ai_automation_contact_states where current_stage = 'checking')"
+    )
+    with (
+        psycopg.connect(database.dsn(), row_factory=dict_row) as deciding,
+        psycopg.connect(database.dsn(), row_factory=dict_row) as recording,
+        ThreadPoolExecutor() as pool,
+    ):
+        ids = [job["state_id"] for job in decided]
+        call(deciding, "lock_daily_usage", p_state_ids=ids)
+        record = pool.submit(Worker(recording).record, sent, "sent", attempt_outcome="sent")
+        wait_until_blocked(world, recording)
+
+        answers = Worker(deciding).decide(decided)
+        deciding.commit()
+
+        assert {row["reason_code"] for row in answers} == {"opted_out"}
+        assert [row["recorded"] for row in record.result()] == [True]
+
+
+def wait_until_blocked(world, connection):
+    """Returns when the other connection waits for a lock."""
+    pid = connection.info.backend_pid
+    while not world.rows("select 1 where cardinality(pg_blocking_pids(%s)) > 0", pid):
+        pass
