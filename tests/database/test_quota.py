@@ -268,9 +268,7 @@ def first_day(world) -> date:
 
 
 def test_who_decides_and_who_records_do_not_wait_in_a_circle(world, worker, rule, database):
-    decided, sent = worker.claim("queued", limit=2), []
-    change_day = "update public.ai_automation_rules set daily_limit = 9"
-    world.connection.execute(change_day)
+    decided = worker.claim("queued", limit=2)
     worker.check(limit=1)
     worker.write()
     sent = worker.claim("ready_to_send", limit=1)
