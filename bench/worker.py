@@ -214,7 +214,7 @@ def _wait_ready(worker: "subprocess.Popen[str]") -> None:
     for line in worker.stdout:
         if line.startswith("READY"):
             return
-    raise RuntimeError(f"{worker.args} ended before it was ready.")
+    raise RuntimeError(f"{worker.args!r} ended before it was ready.")
 
 
 def _wait_done(
