@@ -76,7 +76,7 @@ class Guard:
 
     def __init__(
         self,
-        key_of: Callable[[Job], str] = lambda job: "",
+        key_of: Callable[[Job], str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         opens_after: int = OPENS_AFTER,
         longest_seconds: float = LONGEST_SECONDS,
@@ -84,13 +84,16 @@ class Guard:
         self._clock = clock
         self._opens_after = opens_after
         self._longest_seconds = longest_seconds
-        self._key_of = key_of
+        self._key_of = key_of or (lambda job: "")
+        # With keys, a job may be for one that has never been called: somebody has to find out.
+        self._least_room = 1 if key_of else 0
         self._breakers: dict[str, Breaker] = {}
         self._budget = Budget(clock)
 
     def room(self, most: int) -> int:
-        """How many calls may be under way, of `most`; none when all that is known is away."""
-        return max((breaker.room(most) for breaker in self._breakers.values()), default=most)
+        """How many calls may be under way, of `most`; none when there is one key and it is away."""
+        known = max((breaker.room(most) for breaker in self._breakers.values()), default=most)
+        return max(known, self._least_room)
 
     def refuse(self, job: Job) -> Retry | None:
         """Why this job should wait although it was claimed, or None."""
