@@ -119,6 +119,7 @@ class Turns:
         self._previews = Previews(store, writer)
         self._stopping = False
         self._checking = asyncio.Lock()
+        self._previewing = asyncio.Lock()
         self.version = ""
         google = Guard(lambda job: job.model)
         # An unclear send costs a look at the thread, not a try: more of them, shorter pauses.
@@ -172,8 +173,9 @@ class Turns:
 
     async def preview(self) -> None:
         """Has test messages written that people wait for."""
-        if not self._stopping and (written := await self._previews.turn()):
-            log.info("preview", extra={"messages": written})
+        async with self._previewing:
+            if not self._stopping and (written := await self._previews.turn()):
+                log.info("preview", extra={"messages": written})
 
     async def beat(self) -> None:
         """Says that this worker lives and what it holds; takes back what a dead one held."""
@@ -202,7 +204,7 @@ class Turns:
         for lane in self.lanes:
             lane.stop()
         try:
-            async with asyncio.timeout(within_seconds), self._checking:
+            async with asyncio.timeout(within_seconds), self._checking, self._previewing:
                 for lane in self.lanes:
                     await lane.drain()
         except TimeoutError:

@@ -1,5 +1,7 @@
 """This file is where a person asks for a test message, and a worker writes it."""
 
+import asyncio
+
 import pytest
 from postgrest import APIError
 
@@ -53,6 +55,22 @@ def test_one_that_waited_too_long_is_given_up(story: Story) -> None:
     story.turn("preview")
 
     assert read(story, preview)["taken_at"] is None
+
+
+def test_one_in_hand_is_written_before_the_worker_ends(story: Story) -> None:
+    preview = ask(story, story.contact())
+    story.facebook.fault("google", "slow", times=1, seconds=0.5)
+    turns = story.worker.turns
+
+    async def stop_while_writing() -> None:
+        writing = asyncio.ensure_future(turns.preview())
+        await asyncio.sleep(0)
+        await turns.finish(within_seconds=10)
+        assert writing.done()
+
+    story.worker.run(stop_while_writing())
+
+    assert read(story, preview)["message"]
 
 
 @pytest.mark.parametrize("kind", ["rate-limit", "blocked"])
