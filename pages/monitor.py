@@ -123,6 +123,8 @@ async def act(action: Any, rule_id: Any) -> Any:
     try:
         toast(*await press(signed_in.get(), action, rule_id))
     except FeedError as error:
+        if error.signed_out:
+            raise
         toast(error.message, error.hint, bad=True)
     forget(rule_id)
     return time.time()

@@ -24,6 +24,7 @@ from tests.running import Stack
 # What one page of the list shows.
 PER_PAGE = 100
 CALLBACK = "/_dash-update-component"
+NOBODYS = str(uuid.uuid4())
 PUBLIC = {"/login", "/healthz", "/readyz"}
 
 
@@ -177,14 +178,29 @@ def test_guessing_many_passwords_at_once_is_no_way_around_the_door(stack):
     assert statuses.count(429) == at_once - PER_ACCOUNT
 
 
-def test_a_monitor_whose_sign_in_supabase_no_longer_takes_goes_to_the_door(http, stack):
+def presses(action: object, rule_id: str) -> dict[str, object]:
+    """What a button of a monitor sends."""
+    return {
+        "output": "live-now.data",
+        "outputs": {"id": "live-now", "property": "data"},
+        "inputs": [{"id": "live-action", "property": "data", "value": action}],
+        "state": [{"id": "live-rule", "property": "data", "value": rule_id}],
+        "changedPropIds": ["live-action.data"],
+    }
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [asks({"rule_id": NOBODYS}), presses({"act": "run"}, NOBODYS)],
+    ids=["poll", "press"],
+)
+def test_a_monitor_whose_sign_in_supabase_no_longer_takes_goes_to_the_door(http, stack, request_):
     sessions = Sessions(stack.home, Home(stack.home).secrets()["session_secret"])
     ended = Tokens(stack.demo_email, "ended", "ended", time.time() + 3600)
     cookie = f"{LOCAL_COOKIE}={sessions.start(ended)}"
     sessions.close()
 
-    request = asks({"rule_id": str(uuid.uuid4())})
-    answer = http.post(CALLBACK, json=request, headers={"cookie": cookie})
+    answer = http.post(CALLBACK, json=request_, headers={"cookie": cookie})
 
     assert answer.json()["sideUpdate"]["session"]["href"] == "/login?expired=1"
 
@@ -194,14 +210,7 @@ def test_one_press_acts_on_no_more_contacts_than_a_list_shows(http, people):
     page = people.page(user, facebook_page_id=secrets.token_hex(6))
     rule = people.rule(page)
     ids = [waiting(people, rule, people.contact(page))["id"] for _ in range(PER_PAGE + 1)]
-    press = {"act": "cancel", "ids": ids}
-    cancel = {
-        "output": "live-now.data",
-        "outputs": {"id": "live-now", "property": "data"},
-        "inputs": [{"id": "live-action", "property": "data", "value": press}],
-        "state": [{"id": "live-rule", "property": "data", "value": str(rule["id"])}],
-        "changedPropIds": ["live-action.data"],
-    }
+    cancel = presses({"act": "cancel", "ids": ids}, str(rule["id"]))
 
     answer = http.post(CALLBACK, json=cancel, headers=signed_in(http, user["email"], PASSWORD))
 
