@@ -126,7 +126,7 @@ async def act(action: Any, rule_id: Any) -> Any:
         if error.signed_out:
             raise
         toast(error.message, error.hint, bad=True)
-    forget(rule_id)
+    forget(signed_in.get().person, rule_id)
     return time.time()
 
 
@@ -146,7 +146,7 @@ async def act_on_many(wish: Any, rule_id: Any) -> Any:
         if error.signed_out:
             raise
         answer = {"problem": [error.message, error.hint]}
-    forget(rule_id)
+    forget(signed_in.get().person, rule_id)
     return {**answer, "at": whole(wish.get("at"))}
 
 
@@ -167,6 +167,6 @@ async def tell(wish: Any) -> Any:
     return timeline(told) if told else {"id": state_id, "problem": GONE}
 
 
-def forget(rule_id: str) -> None:
-    """Whoever looks at this rule next sees what was done."""
-    MOMENTS.forget(lambda key: isinstance(key, tuple) and key[1] == rule_id)
+def forget(person: str, rule_id: str) -> None:
+    """When this person looks at this rule next, they see what was done."""
+    MOMENTS.forget(lambda key: isinstance(key, tuple) and key[:2] == (person, rule_id))
