@@ -240,10 +240,16 @@
     return order.some((id, index) => !nodes.has(id) || list.children[index] !== nodes.get(id).card);
   }
 
+  // The row as it stands on the screen; a newer one may wait to be drawn.
+  const shown = (id) => (nodes.get(id) || {}).row;
+
   function clear() { sight.disconnect(); inSight.clear(); nodes.clear(); rows.clear(); changed.clear(); order = []; }
 
   Object.assign(window.stagelight, {
-    cards: { take, draw, tick, clear, isBehind, row: (id) => rows.get(id) || (nodes.get(id) || {}).row, count: () => order.length },
+    cards: {
+      take, draw, tick, clear, isBehind, count: () => order.length,
+      row: (id) => rows.get(id) || shown(id), shown,
+    },
     make, put, show, button, STAGES,
   });
 })();

@@ -79,13 +79,14 @@
     why.htmlFor = "review-reason";
     const reason = make("input", "form-control", here.body);
     Object.assign(reason, { id: "review-reason", maxLength: 300, dir: "auto" });
-    const go = foot(here, "Approve and send", "btn-primary", () => act("approve", id, area.value.trim() === (here.whole ?? row.message) ? "" : area.value));
+    // The text goes along even if nobody changed it: what was read is approved, not what is stored by then.
+    const go = foot(here, "Approve and send", "btn-primary", () => act("approve", id, area.value));
     const no = button("Reject", "", null);
     no.className = "btn btn-soft danger";
     no.addEventListener("click", () => { here.dialog.close(); act("reject", id, reason.value); });
     go.before(no);
     area.addEventListener("input", count);
-    here.fill = (message) => { here.whole = message; area.value = message; area.disabled = false; count(); };
+    here.fill = (message) => { area.value = message; area.disabled = false; count(); };
     count();
     if (row.cut) ask(id);
     (rejecting ? reason : area).focus();

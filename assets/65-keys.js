@@ -28,18 +28,25 @@
     timeline: (button) => sheets.showTimeline(idOf(button)),
     edit: (button) => sheets.review(idOf(button), false),
     reject: (button) => sheets.review(idOf(button), true),
-    approve: (button) => (cards.row(idOf(button)).cut ? sheets.review(idOf(button), false) : press(button)),
+    approve,
     again: (button) => sheets.sendAgain(idOf(button)),
     "show-cause": (button) => showCause(button.dataset.cause),
     "retry-cause": (button) => many.preview("retry", { stage: "failed", search: ofCause(button.dataset.cause) }, button.dataset.twice),
   };
   const idOf = (node) => Number(node.closest("[data-state-id]").dataset.stateId);
 
-  function press(button) {
+  // What stands on the card is approved; what cannot be read there is opened.
+  function approve(button) {
+    const { message, cut } = cards.shown(idOf(button));
+    if (cut || !message) sheets.review(idOf(button), false);
+    else press(button, message);
+  }
+
+  function press(button, text) {
     const card = button.closest("[data-state-id]");
     button.setAttribute("aria-busy", "true");
     setTimeout(() => button.removeAttribute("aria-busy"), 3000);
-    window.dash_clientside.set_props("live-action", { data: { act: button.dataset.act, ids: card ? [idOf(card)] : [], at: Date.now() } });
+    window.dash_clientside.set_props("live-action", { data: { act: button.dataset.act, ids: card ? [idOf(card)] : [], text: text || "", at: Date.now() } });
   }
 
   document.addEventListener("click", (event) => {

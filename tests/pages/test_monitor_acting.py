@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.pages.conftest import Visit
 from tests.pages.watching import Watch, watch
@@ -35,6 +35,54 @@ def test_a_message_is_read_changed_and_approved(demo: Visit, watch: Watch) -> No
         state["id"],
     )
     assert sent["text"] == "Shall I keep two places?"
+
+
+def stand_still(page: Page) -> None:
+    """From now on the page hears nothing new."""
+    polls = re.compile("/_dash-update-component$")
+    page.route(
+        polls,
+        lambda route: (
+            route.fulfill(status=204)
+            if '"live-answer.data"' in (route.request.post_data or "")
+            else route.continue_()
+        ),
+    )
+
+
+def test_a_card_approves_what_it_shows_whatever_is_stored_by_then(
+    demo: Visit, watch: Watch
+) -> None:
+    here = watch(review_before_send=True)
+    state = here.waiting("Jane Card")
+    page = demo.open_monitor(here.path)
+    approve = page.get_by_role("button", name="Approve Jane Card")
+    expect(approve).to_be_visible()
+    stand_still(page)
+
+    here.change(state, "generated_message = 'Unread.'")
+    approve.click()
+
+    expect(page.locator("#toasts")).to_contain_text("Approved")
+    assert here.state(state)["generated_message"] == "Shall I keep a place?"
+
+
+@pytest.mark.parametrize("read", ["Shall I keep a place?", "Shall I keep a place? " * 20])
+def test_a_sheet_approves_what_it_shows_whatever_is_stored_by_then(
+    demo: Visit, watch: Watch, read: str
+) -> None:
+    here = watch(review_before_send=True)
+    state = here.waiting("Jane Sheet")
+    here.change(state, "generated_message = %s", read.strip())
+    page = demo.open_monitor(here.path)
+    page.get_by_role("button", name="Edit Jane Sheet").click()
+    expect(page.locator("#review-text")).to_have_value(read.strip())
+
+    here.change(state, "generated_message = 'Unread.'")
+    page.get_by_role("button", name="Approve and send").click()
+
+    expect(page.locator("#toasts")).to_contain_text("Approved")
+    assert here.state(state)["generated_message"] == read.strip()
 
 
 def test_a_message_is_rejected_with_a_reason(demo: Visit, watch: Watch) -> None:
