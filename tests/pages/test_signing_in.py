@@ -27,7 +27,7 @@ def test_the_demo_account_is_offered_and_fills_itself_in(stranger: Visit, stack:
 
     expect(page.locator("#login-email")).to_have_value(stack.demo_email)
     page.click("#login-submit")
-    expect(page.locator("[data-rule-id]")).to_have_count(3)
+    expect(page.locator("[data-rule-id]").first).to_be_visible()
 
 
 def test_a_wrong_password_gets_a_sentence_and_keeps_the_address(
@@ -89,4 +89,4 @@ def test_an_unknown_address_leads_back(demo: Visit) -> None:
     demo.picture("not-found")
     demo.expect_complaint("404")
     page.get_by_role("link", name="All automations").click()
-    expect(page.locator("[data-rule-id]")).to_have_count(3)
+    expect(page.locator("[data-rule-id]").first).to_be_visible()
