@@ -11,7 +11,7 @@ from supabase import AsyncClient
 Row = dict[str, Any]
 
 # A person's mistake, told in words meant for people (raise exception in sql/parts/70_people.sql).
-TOLD_BY_US = frozenset({"P0001", "P0002", "22023"})
+TOLD_BY_US = frozenset({"P0001", "PT404", "22023"})
 SIGNED_OUT = frozenset({"PGRST301", "PGRST302", "PGRST303", "401"})
 CONSTRAINT = re.compile(r'constraint "([a-z0-9_]+)"')
 

@@ -1992,7 +1992,7 @@ begin
     from public.ai_automation_rules as r
     where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null;
     if not found then
-        raise exception 'This automation does not exist.' using errcode = 'P0002';
+        raise exception 'This automation does not exist.' using errcode = 'PT404';
     end if;
     if not v_rule.enabled then
         raise exception 'This automation is switched off.' using errcode = 'P0001', hint = 'Switch it on first.';
@@ -3267,7 +3267,7 @@ begin
         updated_at = now()
     where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null;
     if not found then
-        raise exception 'This automation does not exist.' using errcode = 'P0002';
+        raise exception 'This automation does not exist.' using errcode = 'PT404';
     end if;
     insert into public.ai_automation_audit (user_id, rule_id, action)
     values ((select auth.uid()), p_rule_id, case when p_enabled then 'switch_on' else 'switch_off' end);
@@ -3278,6 +3278,28 @@ $$;
 comment on function public.set_rule_enabled(uuid, boolean) is
 'Switches the caller''s automation on or off. Off stops contacts in flight at their next step.';
 
+create or replace function public.refuse_deleted(p_state_ids bigint[])
+returns void
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    if exists (
+        select 1
+        from public.ai_automation_contact_states as s
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        where s.id = any(p_state_ids) and s.user_id = (select auth.uid()) and r.deleted_at is not null
+    ) then
+        raise exception 'This automation does not exist.' using errcode = 'PT404';
+    end if;
+end;
+$$;
+
+comment on function public.refuse_deleted(bigint[]) is
+'Raises "does not exist" when one of these contacts is in an automation that the caller has deleted.';
+
 create or replace function public.cancel_contacts(p_state_ids bigint[])
 returns jsonb
 language plpgsql
@@ -3287,6 +3309,7 @@ as $$
 declare
     v_changed integer;
 begin
+    perform public.refuse_deleted(p_state_ids);
     update public.ai_automation_contact_states as s
     set
         stopped_at = now(),
@@ -3325,6 +3348,7 @@ declare
     v_oldest timestamptz;
     v_changed integer;
 begin
+    perform public.refuse_deleted(p_state_ids);
     select array_agg(s.id), array_agg(s.attempt_id), min(s.attempt_started_at) into v_failed, v_attempts, v_oldest
     from (
         select t.id, t.attempt_id, t.attempt_started_at
@@ -3381,6 +3405,7 @@ security definer
 set search_path = ''
 as $$
 begin
+    perform public.refuse_deleted(array[p_state_id]);
     if length(p_text) > 1990 then
         raise exception 'The message is too long for Messenger (% of 1990 characters).', length(p_text) using errcode = '22001';
     end if;
@@ -3390,7 +3415,7 @@ begin
         approved_at = now(), due_at = now(), next_send_at = now(), status_message = 'Approved, waiting for its turn'
     where s.id = p_state_id and s.user_id = (select auth.uid()) and s.current_stage = 'ready_to_send';
     if not found then
-        raise exception 'This message is no longer waiting for review.' using errcode = 'P0002';
+        raise exception 'This message is no longer waiting for review.' using errcode = 'PT404';
     end if;
     insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'approve_message', 1);
     return jsonb_build_object('approved', true);
@@ -3406,13 +3431,14 @@ security definer
 set search_path = ''
 as $$
 begin
+    perform public.refuse_deleted(array[p_state_id]);
     update public.ai_automation_contact_states as s
     set
         current_stage = 'skipped', reason_code = 'rejected', next_send_at = null, quota_day = null,
         status_message = coalesce(nullif(left(btrim(p_reason), 300), ''), public.reason_text('rejected'))
     where s.id = p_state_id and s.user_id = (select auth.uid()) and s.current_stage = 'ready_to_send';
     if not found then
-        raise exception 'This message is no longer waiting for review.' using errcode = 'P0002';
+        raise exception 'This message is no longer waiting for review.' using errcode = 'PT404';
     end if;
     insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'reject_message', 1);
     return jsonb_build_object('rejected', true);
@@ -3434,7 +3460,7 @@ begin
     where p.id = p_page_id and p.user_id = (select auth.uid())
     on conflict (page_id) do update set encrypted_token = excluded.encrypted_token, updated_at = now();
     if not found then
-        raise exception 'This page does not exist.' using errcode = 'P0002';
+        raise exception 'This page does not exist.' using errcode = 'PT404';
     end if;
     update public.facebook_pages as p
     set status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = now(), updated_at = now()
@@ -3443,6 +3469,8 @@ end;
 $$;
 
 comment on function public.save_page_token(uuid, text) is 'Stores a token that the app has already encrypted, and lets the page send again.';
+
+revoke execute on function public.refuse_deleted(bigint[]) from public, anon, authenticated, service_role;
 -- Automations as their owner keeps them: deleting with a way back, and what one would do before it does it.
 
 alter table public.ai_automation_rules add column if not exists deleted_at timestamptz;
@@ -3477,7 +3505,7 @@ begin
     where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null
     returning r.* into v_rule;
     if not found then
-        raise exception 'This automation does not exist.' using errcode = 'P0002';
+        raise exception 'This automation does not exist.' using errcode = 'PT404';
     end if;
     insert into public.ai_automation_audit (user_id, rule_id, action) values (v_rule.user_id, p_rule_id, 'delete_rule');
     return jsonb_build_object('name', v_rule.name, 'deleted_at', v_rule.deleted_at);
@@ -3503,7 +3531,7 @@ begin
     where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at > now() - interval '1 minute'
     for no key update;
     if not found then
-        raise exception 'It is too late to undo: the automation is gone.' using errcode = 'P0002';
+        raise exception 'It is too late to undo: the automation is gone.' using errcode = 'PT404';
     end if;
     update public.ai_automation_rules as r
     set deleted_at = null, enabled = v_rule.enabled_when_deleted, enabled_when_deleted = null
@@ -3638,7 +3666,7 @@ begin
     if p_rule ->> 'id' is not null then
         select r.* into v_rule from public.ai_automation_rules as r where r.id = (p_rule ->> 'id')::uuid;
         if not found then
-            raise exception 'This automation does not exist.' using errcode = 'P0002';
+            raise exception 'This automation does not exist.' using errcode = 'PT404';
         end if;
     end if;
     v_enabled := coalesce(v_rule.enabled, false);
@@ -3816,7 +3844,7 @@ declare
 begin
     select c.* into v_contact from public.contacts as c where c.id = p_contact_id and c.user_id = (select auth.uid());
     if not found then
-        raise exception 'This contact does not exist.' using errcode = 'P0002';
+        raise exception 'This contact does not exist.' using errcode = 'PT404';
     end if;
     if v_contact.opted_out_at is not null then
         raise exception 'This contact asked not to be written to.' using errcode = 'P0001', hint = 'Choose another one.';
@@ -3833,7 +3861,7 @@ begin
     insert into public.ai_automation_previews (user_id, page_id, contact_id, rule_id, prompt, language, model, max_follow_ups)
     values (
         v_contact.user_id, v_contact.page_id, v_contact.id,
-        (select r.id from public.ai_automation_rules as r where r.id = (p_rule ->> 'id')::uuid and r.user_id = v_contact.user_id),
+        (select r.id from public.ai_automation_rules as r where r.id = (p_rule ->> 'id')::uuid and r.user_id = v_contact.user_id and r.deleted_at is null),
         coalesce(p_rule ->> 'prompt', ''), coalesce(p_rule ->> 'language', ''), coalesce(p_rule ->> 'model', ''), coalesce((p_rule ->> 'max_follow_ups')::int, 1)
     )
     returning id into v_id;
@@ -3997,7 +4025,7 @@ declare
 begin
     select p.* into v_page from public.facebook_pages as p where p.id = p_page_id and p.user_id = (select auth.uid());
     if not found then
-        raise exception 'This page does not exist.' using errcode = 'P0002';
+        raise exception 'This page does not exist.' using errcode = 'PT404';
     end if;
     if jsonb_typeof(p_contacts) is distinct from 'array' or jsonb_array_length(p_contacts) > 1000 then
         raise exception 'Contacts come as a list of at most 1000.' using errcode = '22023';
@@ -4391,24 +4419,7 @@ comment on column public.automation_candidates.reason is 'The same in words.';
 comment on column public.automation_candidates.next_check_at is 'When time alone may change the answer.';
 comment on column public.automation_history.attempt_id is 'The try.';
 comment on column public.automation_history.rule_name is 'What the owner calls the automation.';
--- The live monitor in one round trip: cards, list and side panels of one moment. In plpgsql, whose plans are kept: this
--- is asked every two seconds, and planning it would cost more than answering.
-
-create or replace function public.worker_health()
-returns jsonb
-language sql
-stable
-security definer
-set search_path = ''
-as $$
-    select jsonb_build_object(
-        'alive', count(*) filter (where w.stopped_at is null and w.beat_at > now() - interval '15 seconds'),
-        'last_beat_at', max(w.beat_at)
-    )
-    from public.ai_automation_workers as w;
-$$;
-
-comment on function public.worker_health() is 'How many workers are alive (heard of within 15 s), and when the last one was heard of; no names.';
+-- The monitor's list: how a search is read, whom it finds, and one page of them. In plpgsql, whose plans are kept.
 
 -- A search is words and, if it says cause:code, one cause; cause:none is the empty one.
 create or replace function public.search_cause(p_search text)
@@ -4435,6 +4446,32 @@ as $$
 $$;
 
 comment on function public.search_pattern(text) is 'What the words of a search look like for ilike; null when there are none.';
+
+-- What the list shows and what a press for many acts on is chosen here, so that the two numbers cannot differ.
+create or replace function public.monitor_matches(p_rule_id uuid, p_stage text, p_cause text, p_pattern text)
+returns table (state_id bigint, stage_rank smallint, stage_entered_at timestamptz)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return query
+    select a.state_id, s.stage_rank, s.stage_entered_at
+    from public.active_automation_contacts as a
+    inner join public.ai_automation_contact_states as s on s.id = a.state_id
+    where
+        a.rule_id = p_rule_id
+        and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
+        and (p_cause is null or s.end_reason = p_cause)
+        and (
+            p_pattern is null
+            or concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message) ilike p_pattern
+        );
+end;
+$$;
+
+comment on function public.monitor_matches(uuid, text, text, text) is
+'The contacts on the monitor that fit a stage, a cause (search_cause) and a pattern (search_pattern); null fits all.';
 
 create or replace function public.monitor_contacts(
     p_rule_id uuid, p_stage text, p_search text, p_limit integer, p_offset integer
@@ -4480,15 +4517,10 @@ begin
         ),
 
         searched as materialized (
-            select a.state_id as id, s.stage_rank, s.stage_entered_at
+            select m.state_id as id, m.stage_rank, m.stage_entered_at
             from asked as q
-            inner join public.active_automation_contacts as a on q.pattern is not null
-            inner join public.ai_automation_contact_states as s on s.id = a.state_id
-            where
-                a.rule_id = p_rule_id
-                and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
-                and (q.cause is null or s.end_reason = q.cause)
-                and concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message) ilike q.pattern
+            cross join lateral public.monitor_matches(p_rule_id, p_stage, q.cause, q.pattern) as m
+            where q.pattern is not null
         ),
 
         page as (
@@ -4542,6 +4574,72 @@ $$;
 comment on function public.monitor_contacts(uuid, text, text, integer, integer) is
 'One page of the monitor''s list, failed first, then what is closest to being sent; matching is the true number behind it. p_search may name a cause: search_cause.';
 
+revoke execute on function public.monitor_matches(uuid, text, text, text) from public, anon, authenticated, service_role;
+grant execute on function public.monitor_matches(uuid, text, text, text) to authenticated;
+-- Whether messages wait because Google's daily quota is used up, and until when.
+
+-- Google counts its days in Pacific time; what came back for this reason waits until that day is over.
+create index if not exists ai_automation_contact_states_ai_quota_idx
+on public.ai_automation_contact_states (rule_id, stage_entered_at)
+where stage_rank = 4 and error_code = 'ai_daily_quota';
+
+comment on index public.ai_automation_contact_states_ai_quota_idx is 'Serves ai_quota_until; nearly always empty.';
+
+create or replace function public.ai_quota_until(p_rule_id uuid)
+returns timestamptz
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return (
+        select timezone('America/Los_Angeles', date_trunc('day', timezone('America/Los_Angeles', s.stage_entered_at)) + interval '1 day')
+        from public.ai_automation_contact_states as s
+        where
+            s.rule_id = p_rule_id and s.stage_rank = 4 and s.error_code = 'ai_daily_quota'
+            and s.stage_entered_at >= timezone('America/Los_Angeles', date_trunc('day', timezone('America/Los_Angeles', now())))
+        order by s.stage_entered_at desc
+        limit 1
+    );
+end;
+$$;
+
+comment on function public.ai_quota_until(uuid) is
+'When Google''s daily quota begins again, if messages of this automation wait for that; null when none does, or it is not the caller''s.';
+
+create or replace function public.ai_quota_waits()
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select coalesce(jsonb_object_agg(w.id, w.ends_at) filter (where w.ends_at is not null), '{}')
+    from (select r.id, public.ai_quota_until(r.id) as ends_at from public.ai_automation_rules as r) as w;
+$$;
+
+comment on function public.ai_quota_waits() is 'The caller''s automations whose messages wait for Google''s daily quota, each with its end.';
+
+revoke execute on function public.ai_quota_until(uuid), public.ai_quota_waits() from public, anon, authenticated, service_role;
+grant execute on function public.ai_quota_until(uuid), public.ai_quota_waits() to authenticated;
+-- The live monitor in one round trip: cards, list and side panels of one moment. In plpgsql, whose plans are kept: this
+-- is asked every two seconds, and planning it would cost more than answering.
+
+create or replace function public.worker_health()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'alive', count(*) filter (where w.stopped_at is null and w.beat_at > now() - interval '15 seconds'),
+        'last_beat_at', max(w.beat_at)
+    )
+    from public.ai_automation_workers as w;
+$$;
+
+comment on function public.worker_health() is 'How many workers are alive (heard of within 15 s), and when the last one was heard of; no names.';
+
 create or replace function public.monitor_reasons(p_rule_id uuid, p_stages public.automation_stage[])
 returns table (reason text, contacts bigint)
 language plpgsql
@@ -4587,7 +4685,8 @@ begin
                 'id', r.id, 'name', r.name, 'enabled', r.enabled, 'time_zone', r.time_zone, 'daily_limit', r.daily_limit,
                 'max_follow_ups', r.max_follow_ups, 'run_24_7', r.run_24_7, 'active_from', r.active_from,
                 'active_until', r.active_until, 'active_days', r.active_days, 'next_run_at', r.next_run_at,
-                'page_name', g.name, 'page_status', g.status, 'paused_until', g.paused_until, 'sent_today', l.sent_today,
+                'page_name', g.name, 'page_status', g.status, 'page_reason', g.status_reason, 'paused_until', g.paused_until,
+                'ai_quota_until', public.ai_quota_until(r.id), 'sent_today', l.sent_today,
                 'usage_percent', case when g.usage_at > now() - interval '1 hour' then round(g.usage_percent) end,
                 'sends_per_minute', g.sends_per_minute
             ),
@@ -4744,6 +4843,8 @@ as $$
     )
     from public.ai_automation_contact_states as s
     inner join public.contacts as c on c.id = s.contact_id
+    -- Through the automation, so that the contacts of a deleted one are as gone as it is.
+    inner join public.ai_automation_rules as r on r.id = s.rule_id
     where s.id = p_state_id;
 $$;
 
@@ -4851,22 +4952,14 @@ language sql
 stable
 set search_path = ''
 as $$
-    select coalesce(array_agg(a.state_id order by a.state_id), '{}')
-    from public.active_automation_contacts as a
-    inner join public.ai_automation_contact_states as s on s.id = a.state_id
-    inner join public.ai_automation_rules as r on r.id = a.rule_id
+    select coalesce(array_agg(m.state_id order by m.state_id), '{}')
+    from public.monitor_matches(p_rule_id, p_stage, public.search_cause(p_search), public.search_pattern(p_search)) as m
+    inner join public.ai_automation_contact_states as s on s.id = m.state_id
+    inner join public.ai_automation_rules as r on r.id = s.rule_id
     inner join public.facebook_pages as g on g.id = r.page_id
     where
-        a.rule_id = p_rule_id and a.user_id = (select auth.uid())
-        and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
-        and (p_reason is null or s.end_reason = p_reason)
-        and (public.search_cause(p_search) is null or s.end_reason = public.search_cause(p_search))
-        and (
-            public.search_pattern(p_search) is null
-            or concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message)
-            ilike public.search_pattern(p_search)
-        )
-        and public.bulk_helps(p_action, a.current_stage, a.reason_code, a.error_code, g.status);
+        s.user_id = (select auth.uid()) and (p_reason is null or s.end_reason = p_reason)
+        and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status);
 $$;
 
 comment on function public.bulk_contacts(uuid, text, text, text, text) is
@@ -4888,8 +4981,12 @@ declare
     v_ids bigint[];
     v_id uuid;
 begin
-    if not exists (select 1 from public.ai_automation_rules as r where r.id = p_rule_id and r.user_id = (select auth.uid())) then
-        raise exception 'This automation does not exist.' using errcode = 'P0002';
+    if not exists (
+        select 1
+        from public.ai_automation_rules as r
+        where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null
+    ) then
+        raise exception 'This automation does not exist.' using errcode = 'PT404';
     end if;
     if p_action is null or p_action not in ('retry', 'cancel') then
         raise exception 'Contacts can be retried or cancelled, nothing else.' using errcode = '22023';
@@ -4899,6 +4996,10 @@ begin
     end if;
     delete from public.ai_automation_bulk_actions as b
     where b.user_id = (select auth.uid()) and b.rule_id = p_rule_id and b.done = 0 and b.created_at < now() - interval '1 hour';
+    -- One that was left halfway has run out too: what it did stays told, whom it meant is forgotten.
+    update public.ai_automation_bulk_actions as b
+    set ended_at = now(), state_ids = '{}'
+    where b.user_id = (select auth.uid()) and b.rule_id = p_rule_id and b.ended_at is null and b.created_at < now() - interval '1 hour';
     v_ids := public.bulk_contacts(p_rule_id, p_action, p_stage, p_search, p_reason);
     insert into public.ai_automation_bulk_actions (user_id, rule_id, action, state_ids, total)
     values ((select auth.uid()), p_rule_id, p_action, v_ids, cardinality(v_ids))
@@ -4924,10 +5025,12 @@ declare
 begin
     select b.* into v_bulk
     from public.ai_automation_bulk_actions as b
-    where b.id = p_id and b.user_id = (select auth.uid()) and b.created_at > now() - interval '1 hour'
+    where
+        b.id = p_id and b.user_id = (select auth.uid()) and b.created_at > now() - interval '1 hour'
+        and exists (select 1 from public.ai_automation_rules as r where r.id = b.rule_id and r.deleted_at is null)
     for update;
     if not found then
-        raise exception 'This preview has run out.' using errcode = 'P0002', hint = 'Ask for the number again.';
+        raise exception 'This preview has run out.' using errcode = 'PT404', hint = 'Ask for the number again.';
     end if;
     if v_bulk.ended_at is null then
         -- One that has moved on by itself since it was counted is left where it is.
@@ -4971,10 +5074,12 @@ declare
 begin
     update public.ai_automation_bulk_actions as b
     set ended_at = coalesce(b.ended_at, now()), state_ids = '{}'
-    where b.id = p_id and b.user_id = (select auth.uid())
+    where
+        b.id = p_id and b.user_id = (select auth.uid())
+        and exists (select 1 from public.ai_automation_rules as r where r.id = b.rule_id and r.deleted_at is null)
     returning b.* into v_bulk;
     if not found then
-        raise exception 'This preview has run out.' using errcode = 'P0002';
+        raise exception 'This preview has run out.' using errcode = 'PT404';
     end if;
     return jsonb_build_object(
         'id', v_bulk.id, 'action', v_bulk.action, 'total', v_bulk.total, 'done', v_bulk.done, 'changed', v_bulk.changed, 'ended', true
@@ -5039,7 +5144,8 @@ grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per
 -- Nobody deletes contacts or lifts an opt-out here: a deleted and re-imported contact would have forgotten its STOP.
 grant select on public.contacts to authenticated;
 grant update (sender_name, tags, time_zone) on public.contacts to authenticated;
-grant select, delete on public.ai_automation_rules to authenticated;
+-- Deleting goes through delete_rule alone: it has a way back, and lets no contact in flight hang.
+grant select on public.ai_automation_rules to authenticated;
 grant insert (
     page_id, name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
     active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes
@@ -5086,8 +5192,6 @@ drop policy if exists "owners change their automations" on public.ai_automation_
 create policy "owners change their automations" on public.ai_automation_rules
 for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 drop policy if exists "owners delete their automations" on public.ai_automation_rules;
-create policy "owners delete their automations" on public.ai_automation_rules
-for delete to authenticated using (user_id = (select auth.uid()));
 
 drop policy if exists "owners see their messages" on public.contact_messages;
 create policy "owners see their messages" on public.contact_messages
@@ -5166,7 +5270,7 @@ public.retry_contacts(bigint[]), public.approve_message(bigint, text), public.re
 public.save_page_token(uuid, text), public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
 public.monitor_reasons(uuid, public.automation_stage[]),
-public.dry_run(uuid), public.monitor_reasons(uuid, public.automation_stage[])
+public.dry_run(uuid)
 to authenticated;
 
 grant execute on function

@@ -109,7 +109,7 @@ begin
     from public.ai_automation_rules as r
     where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null;
     if not found then
-        raise exception 'This automation does not exist.' using errcode = 'P0002';
+        raise exception 'This automation does not exist.' using errcode = 'PT404';
     end if;
     if not v_rule.enabled then
         raise exception 'This automation is switched off.' using errcode = 'P0001', hint = 'Switch it on first.';

@@ -14,7 +14,7 @@ begin
         updated_at = now()
     where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null;
     if not found then
-        raise exception 'This automation does not exist.' using errcode = 'P0002';
+        raise exception 'This automation does not exist.' using errcode = 'PT404';
     end if;
     insert into public.ai_automation_audit (user_id, rule_id, action)
     values ((select auth.uid()), p_rule_id, case when p_enabled then 'switch_on' else 'switch_off' end);
@@ -25,6 +25,28 @@ $$;
 comment on function public.set_rule_enabled(uuid, boolean) is
 'Switches the caller''s automation on or off. Off stops contacts in flight at their next step.';
 
+create or replace function public.refuse_deleted(p_state_ids bigint[])
+returns void
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+    if exists (
+        select 1
+        from public.ai_automation_contact_states as s
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        where s.id = any(p_state_ids) and s.user_id = (select auth.uid()) and r.deleted_at is not null
+    ) then
+        raise exception 'This automation does not exist.' using errcode = 'PT404';
+    end if;
+end;
+$$;
+
+comment on function public.refuse_deleted(bigint[]) is
+'Raises "does not exist" when one of these contacts is in an automation that the caller has deleted.';
+
 create or replace function public.cancel_contacts(p_state_ids bigint[])
 returns jsonb
 language plpgsql
@@ -34,6 +56,7 @@ as $$
 declare
     v_changed integer;
 begin
+    perform public.refuse_deleted(p_state_ids);
     update public.ai_automation_contact_states as s
     set
         stopped_at = now(),
@@ -72,6 +95,7 @@ declare
     v_oldest timestamptz;
     v_changed integer;
 begin
+    perform public.refuse_deleted(p_state_ids);
     select array_agg(s.id), array_agg(s.attempt_id), min(s.attempt_started_at) into v_failed, v_attempts, v_oldest
     from (
         select t.id, t.attempt_id, t.attempt_started_at
@@ -128,6 +152,7 @@ security definer
 set search_path = ''
 as $$
 begin
+    perform public.refuse_deleted(array[p_state_id]);
     if length(p_text) > 1990 then
         raise exception 'The message is too long for Messenger (% of 1990 characters).', length(p_text) using errcode = '22001';
     end if;
@@ -137,7 +162,7 @@ begin
         approved_at = now(), due_at = now(), next_send_at = now(), status_message = 'Approved, waiting for its turn'
     where s.id = p_state_id and s.user_id = (select auth.uid()) and s.current_stage = 'ready_to_send';
     if not found then
-        raise exception 'This message is no longer waiting for review.' using errcode = 'P0002';
+        raise exception 'This message is no longer waiting for review.' using errcode = 'PT404';
     end if;
     insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'approve_message', 1);
     return jsonb_build_object('approved', true);
@@ -153,13 +178,14 @@ security definer
 set search_path = ''
 as $$
 begin
+    perform public.refuse_deleted(array[p_state_id]);
     update public.ai_automation_contact_states as s
     set
         current_stage = 'skipped', reason_code = 'rejected', next_send_at = null, quota_day = null,
         status_message = coalesce(nullif(left(btrim(p_reason), 300), ''), public.reason_text('rejected'))
     where s.id = p_state_id and s.user_id = (select auth.uid()) and s.current_stage = 'ready_to_send';
     if not found then
-        raise exception 'This message is no longer waiting for review.' using errcode = 'P0002';
+        raise exception 'This message is no longer waiting for review.' using errcode = 'PT404';
     end if;
     insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'reject_message', 1);
     return jsonb_build_object('rejected', true);
@@ -181,7 +207,7 @@ begin
     where p.id = p_page_id and p.user_id = (select auth.uid())
     on conflict (page_id) do update set encrypted_token = excluded.encrypted_token, updated_at = now();
     if not found then
-        raise exception 'This page does not exist.' using errcode = 'P0002';
+        raise exception 'This page does not exist.' using errcode = 'PT404';
     end if;
     update public.facebook_pages as p
     set status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = now(), updated_at = now()
@@ -190,3 +216,5 @@ end;
 $$;
 
 comment on function public.save_page_token(uuid, text) is 'Stores a token that the app has already encrypted, and lets the page send again.';
+
+revoke execute on function public.refuse_deleted(bigint[]) from public, anon, authenticated, service_role;

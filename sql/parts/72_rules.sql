@@ -32,7 +32,7 @@ begin
     where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null
     returning r.* into v_rule;
     if not found then
-        raise exception 'This automation does not exist.' using errcode = 'P0002';
+        raise exception 'This automation does not exist.' using errcode = 'PT404';
     end if;
     insert into public.ai_automation_audit (user_id, rule_id, action) values (v_rule.user_id, p_rule_id, 'delete_rule');
     return jsonb_build_object('name', v_rule.name, 'deleted_at', v_rule.deleted_at);
@@ -58,7 +58,7 @@ begin
     where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at > now() - interval '1 minute'
     for no key update;
     if not found then
-        raise exception 'It is too late to undo: the automation is gone.' using errcode = 'P0002';
+        raise exception 'It is too late to undo: the automation is gone.' using errcode = 'PT404';
     end if;
     update public.ai_automation_rules as r
     set deleted_at = null, enabled = v_rule.enabled_when_deleted, enabled_when_deleted = null
@@ -193,7 +193,7 @@ begin
     if p_rule ->> 'id' is not null then
         select r.* into v_rule from public.ai_automation_rules as r where r.id = (p_rule ->> 'id')::uuid;
         if not found then
-            raise exception 'This automation does not exist.' using errcode = 'P0002';
+            raise exception 'This automation does not exist.' using errcode = 'PT404';
         end if;
     end if;
     v_enabled := coalesce(v_rule.enabled, false);

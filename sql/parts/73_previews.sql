@@ -87,7 +87,7 @@ declare
 begin
     select c.* into v_contact from public.contacts as c where c.id = p_contact_id and c.user_id = (select auth.uid());
     if not found then
-        raise exception 'This contact does not exist.' using errcode = 'P0002';
+        raise exception 'This contact does not exist.' using errcode = 'PT404';
     end if;
     if v_contact.opted_out_at is not null then
         raise exception 'This contact asked not to be written to.' using errcode = 'P0001', hint = 'Choose another one.';
@@ -104,7 +104,7 @@ begin
     insert into public.ai_automation_previews (user_id, page_id, contact_id, rule_id, prompt, language, model, max_follow_ups)
     values (
         v_contact.user_id, v_contact.page_id, v_contact.id,
-        (select r.id from public.ai_automation_rules as r where r.id = (p_rule ->> 'id')::uuid and r.user_id = v_contact.user_id),
+        (select r.id from public.ai_automation_rules as r where r.id = (p_rule ->> 'id')::uuid and r.user_id = v_contact.user_id and r.deleted_at is null),
         coalesce(p_rule ->> 'prompt', ''), coalesce(p_rule ->> 'language', ''), coalesce(p_rule ->> 'model', ''), coalesce((p_rule ->> 'max_follow_ups')::int, 1)
     )
     returning id into v_id;

@@ -36,7 +36,7 @@ declare
 begin
     select p.* into v_page from public.facebook_pages as p where p.id = p_page_id and p.user_id = (select auth.uid());
     if not found then
-        raise exception 'This page does not exist.' using errcode = 'P0002';
+        raise exception 'This page does not exist.' using errcode = 'PT404';
     end if;
     if jsonb_typeof(p_contacts) is distinct from 'array' or jsonb_array_length(p_contacts) > 1000 then
         raise exception 'Contacts come as a list of at most 1000.' using errcode = '22023';

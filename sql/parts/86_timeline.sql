@@ -68,6 +68,8 @@ as $$
     )
     from public.ai_automation_contact_states as s
     inner join public.contacts as c on c.id = s.contact_id
+    -- Through the automation, so that the contacts of a deleted one are as gone as it is.
+    inner join public.ai_automation_rules as r on r.id = s.rule_id
     where s.id = p_state_id;
 $$;
 

@@ -97,22 +97,14 @@ language sql
 stable
 set search_path = ''
 as $$
-    select coalesce(array_agg(a.state_id order by a.state_id), '{}')
-    from public.active_automation_contacts as a
-    inner join public.ai_automation_contact_states as s on s.id = a.state_id
-    inner join public.ai_automation_rules as r on r.id = a.rule_id
+    select coalesce(array_agg(m.state_id order by m.state_id), '{}')
+    from public.monitor_matches(p_rule_id, p_stage, public.search_cause(p_search), public.search_pattern(p_search)) as m
+    inner join public.ai_automation_contact_states as s on s.id = m.state_id
+    inner join public.ai_automation_rules as r on r.id = s.rule_id
     inner join public.facebook_pages as g on g.id = r.page_id
     where
-        a.rule_id = p_rule_id and a.user_id = (select auth.uid())
-        and (p_stage is null or a.current_stage = p_stage::public.automation_stage)
-        and (p_reason is null or s.end_reason = p_reason)
-        and (public.search_cause(p_search) is null or s.end_reason = public.search_cause(p_search))
-        and (
-            public.search_pattern(p_search) is null
-            or concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message)
-            ilike public.search_pattern(p_search)
-        )
-        and public.bulk_helps(p_action, a.current_stage, a.reason_code, a.error_code, g.status);
+        s.user_id = (select auth.uid()) and (p_reason is null or s.end_reason = p_reason)
+        and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status);
 $$;
 
 comment on function public.bulk_contacts(uuid, text, text, text, text) is
@@ -134,8 +126,12 @@ declare
     v_ids bigint[];
     v_id uuid;
 begin
-    if not exists (select 1 from public.ai_automation_rules as r where r.id = p_rule_id and r.user_id = (select auth.uid())) then
-        raise exception 'This automation does not exist.' using errcode = 'P0002';
+    if not exists (
+        select 1
+        from public.ai_automation_rules as r
+        where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null
+    ) then
+        raise exception 'This automation does not exist.' using errcode = 'PT404';
     end if;
     if p_action is null or p_action not in ('retry', 'cancel') then
         raise exception 'Contacts can be retried or cancelled, nothing else.' using errcode = '22023';
@@ -145,6 +141,10 @@ begin
     end if;
     delete from public.ai_automation_bulk_actions as b
     where b.user_id = (select auth.uid()) and b.rule_id = p_rule_id and b.done = 0 and b.created_at < now() - interval '1 hour';
+    -- One that was left halfway has run out too: what it did stays told, whom it meant is forgotten.
+    update public.ai_automation_bulk_actions as b
+    set ended_at = now(), state_ids = '{}'
+    where b.user_id = (select auth.uid()) and b.rule_id = p_rule_id and b.ended_at is null and b.created_at < now() - interval '1 hour';
     v_ids := public.bulk_contacts(p_rule_id, p_action, p_stage, p_search, p_reason);
     insert into public.ai_automation_bulk_actions (user_id, rule_id, action, state_ids, total)
     values ((select auth.uid()), p_rule_id, p_action, v_ids, cardinality(v_ids))
@@ -170,10 +170,12 @@ declare
 begin
     select b.* into v_bulk
     from public.ai_automation_bulk_actions as b
-    where b.id = p_id and b.user_id = (select auth.uid()) and b.created_at > now() - interval '1 hour'
+    where
+        b.id = p_id and b.user_id = (select auth.uid()) and b.created_at > now() - interval '1 hour'
+        and exists (select 1 from public.ai_automation_rules as r where r.id = b.rule_id and r.deleted_at is null)
     for update;
     if not found then
-        raise exception 'This preview has run out.' using errcode = 'P0002', hint = 'Ask for the number again.';
+        raise exception 'This preview has run out.' using errcode = 'PT404', hint = 'Ask for the number again.';
     end if;
     if v_bulk.ended_at is null then
         -- One that has moved on by itself since it was counted is left where it is.
@@ -217,10 +219,12 @@ declare
 begin
     update public.ai_automation_bulk_actions as b
     set ended_at = coalesce(b.ended_at, now()), state_ids = '{}'
-    where b.id = p_id and b.user_id = (select auth.uid())
+    where
+        b.id = p_id and b.user_id = (select auth.uid())
+        and exists (select 1 from public.ai_automation_rules as r where r.id = b.rule_id and r.deleted_at is null)
     returning b.* into v_bulk;
     if not found then
-        raise exception 'This preview has run out.' using errcode = 'P0002';
+        raise exception 'This preview has run out.' using errcode = 'PT404';
     end if;
     return jsonb_build_object(
         'id', v_bulk.id, 'action', v_bulk.action, 'total', v_bulk.total, 'done', v_bulk.done, 'changed', v_bulk.changed, 'ended', true

@@ -43,7 +43,8 @@ grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per
 -- Nobody deletes contacts or lifts an opt-out here: a deleted and re-imported contact would have forgotten its STOP.
 grant select on public.contacts to authenticated;
 grant update (sender_name, tags, time_zone) on public.contacts to authenticated;
-grant select, delete on public.ai_automation_rules to authenticated;
+-- Deleting goes through delete_rule alone: it has a way back, and lets no contact in flight hang.
+grant select on public.ai_automation_rules to authenticated;
 grant insert (
     page_id, name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
     active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes
@@ -90,8 +91,6 @@ drop policy if exists "owners change their automations" on public.ai_automation_
 create policy "owners change their automations" on public.ai_automation_rules
 for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 drop policy if exists "owners delete their automations" on public.ai_automation_rules;
-create policy "owners delete their automations" on public.ai_automation_rules
-for delete to authenticated using (user_id = (select auth.uid()));
 
 drop policy if exists "owners see their messages" on public.contact_messages;
 create policy "owners see their messages" on public.contact_messages
@@ -170,7 +169,7 @@ public.retry_contacts(bigint[]), public.approve_message(bigint, text), public.re
 public.save_page_token(uuid, text), public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
 public.monitor_reasons(uuid, public.automation_stage[]),
-public.dry_run(uuid), public.monitor_reasons(uuid, public.automation_stage[])
+public.dry_run(uuid)
 to authenticated;
 
 grant execute on function

@@ -201,7 +201,7 @@ def got_by_a_stranger(project: Project, function: str) -> list[str]:
     return [
         f"{function} {word}"
         for word, hole in {
-            "fails by itself": str(answer).startswith("error") and answer != "error P0002",
+            "fails by itself": str(answer).startswith("error") and answer != "error PT404",
             "shows what is A's": MARK in told,
             "tells A's ids": bool(set(map(str, project.things.values())) & set(told.split('"'))),
             "tells what exists": answer != unknown,

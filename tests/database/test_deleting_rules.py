@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -86,6 +87,40 @@ def test_a_deleted_automation_is_seen_by_nobody_and_does_nothing(world, rule):
         arguments = more if "p_rule" in more else {"p_rule_id": rule["id"], **more}
         with pytest.raises(Exception, match="does not exist"):
             as_owner(world, rule, function, **arguments)
+
+
+def test_contacts_of_a_deleted_automation_can_neither_be_moved_nor_looked_at(world, rule):
+    change(world, "ai_automation_rules", rule, review_before_send=True)
+    run_now(world, rule)
+    worker = Worker(world.connection)
+    worker.check()
+    worker.write(limit=1)
+    bulk = as_owner(world, rule, "preview_bulk", p_rule_id=rule["id"], p_action="cancel")
+    [ready] = world.rows(
+        "select id from public.ai_automation_contact_states where current_stage = 'ready_to_send'"
+    )
+    before = stages(world, rule)
+    delete(world, rule)
+
+    for function, arguments in (
+        ("approve_message", {"p_state_id": ready["id"]}),
+        ("reject_message", {"p_state_id": ready["id"]}),
+        ("cancel_contacts", {"p_state_ids": [ready["id"]]}),
+        ("retry_contacts", {"p_state_ids": [ready["id"]]}),
+        ("preview_bulk", {"p_rule_id": rule["id"], "p_action": "cancel"}),
+        ("advance_bulk", {"p_id": bulk["id"]}),
+        ("stop_bulk", {"p_id": bulk["id"]}),
+    ):
+        with pytest.raises(
+            psycopg.ProgrammingError, match=r"does not exist|has run out"
+        ) as refusal:
+            as_owner(world, rule, function, **arguments)
+        assert refusal.value.sqlstate == "PT404"
+
+    assert as_owner(world, rule, "contact_timeline", p_state_id=ready["id"]) is None
+    assert as_owner(world, rule, "run_preview", p_rule_id=rule["id"]) is None
+    assert as_owner(world, rule, "deletion_preview", p_rule_id=rule["id"]) is None
+    assert stages(world, rule) == before
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -190,7 +190,7 @@ def test_every_script_is_stored_exactly(bring, stored, name):
 def test_somebody_elses_page_does_not_exist(shared_world, page, stored):
     stranger = shared_world.user()
 
-    with pytest.raises(psycopg.errors.NoDataFound, match="This page does not exist"):
+    with pytest.raises(psycopg.ProgrammingError, match="This page does not exist"):
         call_as(
             shared_world,
             stranger,

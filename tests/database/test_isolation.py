@@ -210,7 +210,7 @@ def test_an_owner_can_use_what_is_hers(project):
         ("contacts", mine, {"tags": ["vip"]}),
     ):
         assert len(owner.table(table).update(values).eq(*row).execute().data) == 1
-    assert len(owner.table("ai_automation_rules").delete().eq(*mine).execute().data) == 1
+    assert owner.rpc("delete_rule", {"p_rule_id": rule["id"]}).execute().data["name"] == "Second"
 
 
 def test_an_opt_out_cannot_be_lifted_or_forgotten(project):

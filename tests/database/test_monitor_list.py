@@ -1,5 +1,8 @@
 """This file is where the monitor's list is filtered by cause, and says what waits for a person."""
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from tests.builders import ago
@@ -85,3 +88,26 @@ def test_without_the_rules_wish_nothing_waits_for_review(world, owner):
     told = look(world, owner, rule)
 
     assert (told["to_review"], told["contacts"][0]["review"]) == (0, False)
+
+
+def test_the_monitor_says_until_when_googles_quota_of_the_day_is_used_up(world, owner):
+    rule, other = (world.rule(world.page(owner)) for _ in range(2))
+    for each in (rule, other):
+        world.contact({"id": each["page_id"], "user_id": owner["id"]})
+        run_now(world, each)
+    worker = Worker(world.connection)
+    worker.check()
+    jobs = [job for job in worker.claim("eligible") if job["rule_id"] == rule["id"]]
+    worker.record(jobs, "eligible", error_code="ai_daily_quota", after_seconds=90_000)
+
+    ends = datetime.fromisoformat(look(world, owner, rule)["rule"]["ai_quota_until"])
+
+    pacific = ends.astimezone(ZoneInfo("America/Los_Angeles"))
+    assert (pacific.hour, pacific.minute) == (0, 0)
+    assert timedelta() < ends - datetime.now(UTC) <= timedelta(hours=25)
+    assert look(world, owner, other)["rule"]["ai_quota_until"] is None
+    waits = call_as(world, owner, "ai_quota_waits")
+    assert {key: datetime.fromisoformat(at) for key, at in waits.items()} == {str(rule["id"]): ends}
+    # Who came back yesterday waits for yesterday's end, which is over.
+    change(world, STATES, {"id": jobs[0]["state_id"]}, stage_entered_at=ago(days=2))
+    assert look(world, owner, rule)["rule"]["ai_quota_until"] is None
