@@ -30,6 +30,9 @@
     return here;
   }
 
+  // Not whether `open` is set: the event that clears it comes later than a quick person's next key.
+  const isOpen = () => Boolean(open && open.dialog.open);
+
   function foot(here, word, look, act, other) {
     const row = make("div", "sheet-foot", here.body);
     const back = button(other || "Leave as it is", "", row);
@@ -161,6 +164,6 @@
     }
   }
 
-  Object.assign(window.stagelight, { sheets: { sheet, foot, text, act, sendAgain, review, showTimeline, isOpen: () => Boolean(open) } });
+  Object.assign(window.stagelight, { sheets: { sheet, foot, text, act, sendAgain, review, showTimeline, isOpen } });
   window.dash_clientside = Object.assign({}, window.dash_clientside, { sheets: Object.assign({}, (window.dash_clientside || {}).sheets, { told }) });
 })();

@@ -1,7 +1,7 @@
 // The live monitor's heart: when to ask, what to do with an answer, how old the data is.
 (function () {
-  const { words, cards, board, put, reader, many } = window.stagelight;
-  const PER_PAGE = 100, GIVE_UP_MS = 8000, AGAIN_MS = 2000, SPREAD_MS = 50, SAY_MS = 10000, MOST_PULSES = 60;
+  const { words, cards, board, put, reader, many, asking } = window.stagelight;
+  const PER_PAGE = 100, GIVE_UP_MS = 8000, BATCH_MS = 20000, AGAIN_MS = 2000, SPREAD_MS = 50, SAY_MS = 10000, MOST_PULSES = 60;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   const now = () => Date.now() / 1000 + state.skew;
@@ -178,17 +178,11 @@
   window.addEventListener("offline", tick);
   setInterval(everySecond, 1000);
 
-  // Dash tells nobody that a callback's request failed; a poll that did is noticed here, and one without end is ended.
-  const fetchAsBefore = window.fetch;
-  window.fetch = function (address, options) {
-    const body = options && typeof options.body === "string" ? options.body.slice(0, 60) : "";
-    const mine = body.includes('"live-answer.data"') ? failed : body.includes('"many-answer.data"') ? many.failed : null;
-    if (!mine) return fetchAsBefore.call(this, address, options);
-    const seq = state.seq;
-    const answer = fetchAsBefore.call(this, address, { ...options, signal: AbortSignal.timeout(GIVE_UP_MS) });
-    answer.then((got) => { if (!got.ok) mine(seq, got.status); }, () => mine(seq, 0));
-    return answer;
-  };
+  asking.watch(["live-answer.data"], GIVE_UP_MS, () => {
+    const { seq } = state;
+    return ({ ok, status }) => { if (!ok) failed(seq, status); };
+  });
+  asking.watch(["many-answer.data"], BATCH_MS, () => ({ ok }) => { if (!ok) many.failed(); });
 
   function failed(seq, status) {
     if (seq !== state.seq || !state.waiting) return;

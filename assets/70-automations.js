@@ -1,6 +1,6 @@
 // The list of automations: what to ask, what to do with an answer; numbers are put into the cards in place.
 (function () {
-  const { words, put, ruleCards } = window.stagelight;
+  const { words, put, ruleCards, asking } = window.stagelight;
   const GIVE_UP_MS = 8000, OLD_AFTER_MS = 15000, MANY = 6;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
@@ -74,6 +74,11 @@
     byId("rules-problem").hidden = !old;
     if (old) put(byId("rules-problem"), `${state.problem || "The dashboard does not answer."} What you see is ${words.duration(age / 1000)} old; it tries again by itself.`);
   }
+
+  asking.watch(["rules-answer.data"], GIVE_UP_MS, () => {
+    const asked = state.waiting;
+    return ({ ok }) => { if (!ok && asked === state.waiting) { state.waiting = 0; state.problem = "The dashboard does not answer."; tick(); } };
+  });
 
   function press(button) {
     const card = button.closest("[data-rule-id]");

@@ -29,6 +29,8 @@ FLAGS = (
     "--no-first-run",
 )
 WAIT_MS = 20_000
+# A machine may be busy with something else; what never comes is told as surely after a while.
+expect.set_options(timeout=WAIT_MS)
 
 
 @dataclass

@@ -7,16 +7,16 @@ from playwright.sync_api import Page, Request, Response, expect
 from tests.builders import World
 from tests.pages.conftest import Visit, number, waiting_in
 
-SENT_WITHIN_MS = 60_000
+SENT_WITHIN_MS = 120_000
 POLL = "**/_dash-update-component*"
 
 
 def test_the_demo_account_sees_its_automations_and_what_they_do(demo: Visit) -> None:
     page = demo.open("/")
 
-    cards = page.locator("[data-rule-id]")
-    expect(cards).to_have_count(3)
-    card = cards.filter(has_text="Winback after an hour")
+    for name in ("Class places, in waking hours", "Cake quotes, 25 a day"):
+        expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+    card = page.locator("[data-rule-id]").filter(has_text="Winback after an hour")
     expect(card).to_contain_text("Bella's Bakery")
     expect(card).to_contain_text("Contacts tagged asked, not vip")
     expect(card).to_contain_text("of 200 sent today")
@@ -119,7 +119,7 @@ def test_close_leads_back_to_the_automations(demo: Visit) -> None:
 
     page.click("#close")
 
-    expect(page.locator("[data-rule-id]")).to_have_count(3)
+    expect(page.get_by_role("link", name="Cake quotes, 25 a day", exact=True)).to_be_visible()
 
 
 def test_a_hidden_tab_does_not_ask_and_asks_at_once_on_return(demo: Visit) -> None:
@@ -127,9 +127,8 @@ def test_a_hidden_tab_does_not_ask_and_asks_at_once_on_return(demo: Visit) -> No
     demo.page.clock.install()
     page = demo.open_monitor(address)
     expect(page.locator("#live-indicator")).to_have_attribute("data-state", "live")
-    with page.expect_response(is_poll):
-        pass  # none is under way now, and the next is two seconds off
     hide(page, True)
+    page.clock.run_for(5000)  # what was under way has been asked
     asked = polls(demo)
 
     page.clock.run_for(60_000)
@@ -157,7 +156,6 @@ def test_data_that_grows_old_says_so_and_stays(demo: Visit) -> None:
     page.clock.run_for(10_000)
     expect(indicator).to_have_attribute("data-state", "live")
     demo.expect_complaint("ERR_FAILED")
-    demo.expect_complaint("server did not respond")
 
 
 def hide(page: Page, hidden: bool) -> None:

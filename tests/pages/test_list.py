@@ -164,8 +164,7 @@ def test_an_automation_made_elsewhere_appears_and_one_deleted_elsewhere_goes(
         first["id"],
     )
 
-    # The list asks every five seconds, as long as expect() is patient.
-    expect(keeper.card(second)).to_be_visible(timeout=15_000)
+    expect(keeper.card(second)).to_be_visible()
     expect(keeper.card(first)).to_have_count(0)
     expect(page.locator("[data-total=active]")).to_have_text("0")
 

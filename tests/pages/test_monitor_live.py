@@ -2,13 +2,17 @@
 
 import os
 import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.pages.conftest import Visit
 from tests.pages.watching import Watch, watch
-from tests.running import Stack, until
+from tests.running import Stack, free_port, until
 from tests.stack.processes import parts_of
 
 __all__ = ["watch"]
@@ -64,6 +68,52 @@ def test_a_slow_server_is_asked_once_until_it_has_answered(demo: Visit, watch: W
     page.unroute(POLL)
     page.clock.run_for(2500)
     is_live(page)
+
+
+def test_an_answer_that_breaks_off_half_way_is_given_up_and_asked_again(
+    demo: Visit, watch: Watch
+) -> None:
+    here = watch()
+    demo.page.clock.install()
+    page = demo.open_monitor(here.path)
+    is_live(page)
+    with half_an_answer() as (address, asked):
+        page.route(POLL, lambda route: route.continue_(url=address))
+        until(lambda: page.clock.run_for(500) or asked)
+
+        page.clock.run_for(8000)
+
+        expect(page.locator("#live-word")).to_contain_text("does not answer")
+        page.unroute(POLL)
+        page.clock.run_for(10_500)
+        is_live(page)
+
+
+@contextmanager
+def half_an_answer() -> Iterator[tuple[str, list[bytes]]]:
+    """A server that begins to answer and never ends; what it was asked."""
+    asked: list[bytes] = []
+    kept: list[socket.socket] = []
+
+    def answer(listening: socket.socket) -> None:
+        while True:
+            try:
+                talk, _ = listening.accept()
+            except OSError:
+                return
+            asked.append(talk.recv(65536))
+            talk.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+            talk.sendall(b"Content-Length: 1000\r\n\r\n{")
+            kept.append(talk)
+
+    with socket.create_server(("127.0.0.1", free_port())) as listening:
+        thread = threading.Thread(target=answer, args=(listening,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/_dash-update-component", asked
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+    for talk in kept:
+        talk.close()
 
 
 def test_new_ones_wait_while_the_reader_is_in_the_list(demo: Visit, watch: Watch) -> None:
@@ -165,6 +215,21 @@ def test_everything_can_be_done_by_keyboard(demo: Visit, watch: Watch) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("c")
     expect(page.locator("#toasts")).to_contain_text("1 contact cancelled")
+
+
+def test_the_key_after_escape_counts_however_fast_it_comes(demo: Visit, watch: Watch) -> None:
+    page = demo.open_monitor(watch().path)
+    page.click("#help-open")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+    # Before the browser tells that the dialog was closed: nobody types faster than this.
+    page.evaluate(
+        "() => { document.querySelector('dialog').close(); document.activeElement.dispatchEvent("
+        "new KeyboardEvent('keydown', { key: '/', bubbles: true, cancelable: true })); }"
+    )
+
+    expect(page.locator("#contact-search")).to_be_focused()
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_single_keys_can_be_switched_off(demo: Visit, watch: Watch) -> None:

@@ -1,7 +1,7 @@
 """This file is where browser tests arrange an automation of the demo account to watch."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 
 from tests.builders import Row, World, ago
 from tests.pages.conftest import waiting
+from tests.running import Stack
 
 
 @dataclass
@@ -63,8 +64,9 @@ Watch = Callable[..., Automation]
 
 
 @pytest.fixture
-def watch(people: World) -> Watch:
-    """Adds an automation to the demo account: `watch(review_before_send=True)`."""
+def watch(people: World, stack: Stack) -> Iterator[Watch]:
+    """Adds an automation to the demo account, for one test: `watch(review_before_send=True)`."""
+    added: list[Row] = []
 
     def add(**values: Any) -> Automation:
         [page] = people.rows(
@@ -72,9 +74,18 @@ def watch(people: World) -> Watch:
             " on u.id = p.user_id where u.email = 'demo@example.com' order by p.name limit 1"
         )
         named = {"name": f"Watched {secrets.token_hex(4)}", "max_follow_ups": 3, **values}
-        return Automation(people, page, people.rule(page, **named))
+        added.append(people.rule(page, **named))
+        return Automation(people, page, added[-1])
 
-    return add
+    yield add
+    after = World(stack.database_url)  # the test may have ended the other's connection
+    for rule in added:
+        after.rows(
+            "update public.ai_automation_rules set enabled = false, deleted_at = now()"
+            " where id = %s returning id",
+            rule["id"],
+        )
+    after.close()
 
 
 __all__ = ["Automation", "Watch", "ago", "watch"]
