@@ -50,7 +50,8 @@ MOVES: dict[Stage, frozenset[Stage]] = {
     Stage.READY_TO_SEND: frozenset({Stage.SENDING, Stage.SKIPPED, Stage.ELIGIBLE}),
     Stage.SENDING: frozenset({Stage.SENT, Stage.READY_TO_SEND, Stage.FAILED}),
     Stage.SENT: frozenset({Stage.QUEUED, Stage.COMPLETED}),
-    Stage.FAILED: frozenset({Stage.QUEUED}),
+    # Sent: it turned out that Facebook had taken a message of which nobody knew.
+    Stage.FAILED: frozenset({Stage.QUEUED, Stage.SENT}),
     Stage.SKIPPED: frozenset({Stage.QUEUED, Stage.COMPLETED}),
     Stage.COMPLETED: frozenset({Stage.QUEUED}),
 }

@@ -89,6 +89,7 @@ values
 ('sent', 'queued'),
 ('sent', 'completed'),
 ('failed', 'queued'),
+('failed', 'sent'),
 ('skipped', 'queued'),
 ('skipped', 'completed'),
 ('completed', 'queued')

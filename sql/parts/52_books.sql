@@ -21,9 +21,9 @@ declare
 begin
     select
         bool_or((n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason)),
-        bool_or((n.current_stage <= 'sending') <> (o.current_stage <= 'sending')),
+        bool_or((n.current_stage <= 'sending') <> (o.current_stage <= 'sending') or (n.current_stage = 'sent' and o.current_stage = 'failed')),
         bool_or(n.quota_day is distinct from o.quota_day),
-        bool_or(n.current_stage = 'sent' and o.current_stage = 'sending')
+        bool_or(n.current_stage = 'sent' and o.current_stage in ('sending', 'failed'))
     into v_moved, v_landed, v_places, v_sent
     from new_states as n
     inner join old_states as o on o.id = n.id;
@@ -136,7 +136,7 @@ begin
         insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, sent)
         select n.user_id, n.rule_id, timezone(r.time_zone, now())::date as day, count(*)
         from new_states as n
-        inner join old_states as o on o.id = n.id and o.current_stage = 'sending'
+        inner join old_states as o on o.id = n.id and o.current_stage in ('sending', 'failed')
         inner join public.ai_automation_rules as r on r.id = n.rule_id
         where n.current_stage = 'sent'
         group by n.user_id, n.rule_id, timezone(r.time_zone, now())::date
@@ -153,7 +153,7 @@ begin
                 sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
             from new_states as n
             inner join old_states as o on o.id = n.id and o.run_id = n.run_id
-            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending')
+            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending') or (n.current_stage = 'sent' and o.current_stage = 'failed')
             group by n.run_id
         ),
 

@@ -9,20 +9,37 @@ declare
     v_now timestamptz := now();
     v_attempts uuid[];
     v_oldest timestamptz;
+    v_late bigint[];
     v_news jsonb;
 begin
     -- The tries are named, with the oldest day they can be of, so that no plan looks through the days.
     select
         array_agg(h.attempt_id) || array_agg(h.named_attempt_id),
-        least(min(h.attempt_started_at) filter (where h.current_stage = 'sending'), v_now - interval '2 days')
-    into v_attempts, v_oldest
+        least(min(h.attempt_started_at) filter (where h.current_stage = 'sending'), v_now - interval '2 days'),
+        array_agg(h.id) filter (
+            where
+                h.to_stage = 'sent' and h.attempt_id = h.named_attempt_id and h.current_stage in ('sending', 'failed')
+                and h.told_token is distinct from h.lease_token
+        )
+    into v_attempts, v_oldest, v_late
     from (
-        select s.attempt_id, s.attempt_started_at, s.current_stage, o.attempt_id as named_attempt_id
-        from jsonb_to_recordset(p_outcomes) as o (state_id bigint, attempt_id uuid)
+        select
+            s.id, s.attempt_id, s.attempt_started_at, s.current_stage, s.lease_token,
+            o.attempt_id as named_attempt_id, o.to_stage, o.lease_token as told_token
+        from jsonb_to_recordset(p_outcomes) as o (state_id bigint, attempt_id uuid, to_stage text, lease_token uuid)
         inner join public.ai_automation_contact_states as s on s.id = o.state_id
         order by s.id
         for no key update of s
     ) as h;
+
+    -- Facebook's answer came after the contact was taken over. Whoever holds it now, and whatever was believed since, the
+    -- message of this try is out, unless a person has decided about it meanwhile.
+    if v_late is not null then
+        select array_agg(s.id) into v_late
+        from public.ai_automation_contact_states as s
+        inner join public.ai_automation_attempts as a on a.id = s.attempt_id and a.started_at = s.attempt_started_at
+        where s.id = any(v_late) and a.outcome in ('sending', 'unknown');
+    end if;
 
     select jsonb_agg(jsonb_build_object(
         'page_id', s.page_id, 'reason', left(o.error_message, 2000), 'pause_seconds', o.pause_page_seconds, 'usage_percent', nullif(o.usage_percent, 0),
@@ -70,18 +87,32 @@ begin
         select
             o.*, s.attempt_id as open_attempt_id, s.contact_id, s.user_id, s.page_id, r.wait_minutes,
             s.generated_message as stored_message,
-            case when s.current_stage = 'sending' then s.attempt_started_at end as started_at,
+            case when s.current_stage in ('sending', 'failed') then s.attempt_started_at end as started_at,
             case
-                -- A contact that nobody holds has no token, so none must not equal none.
-                when (s.lease_token = o.lease_token and s.current_stage = o.from_stage) is not true then 'not_held'
-                when m.from_stage is null and (o.from_stage = 'sending' and o.to_stage = 'sending') is not true then 'not_allowed'
-                when row_number() over (partition by o.state_id, o.lease_token) > 1 then 'not_held'
+                when k.is_mine is not true and k.is_late is not true then 'not_held'
+                when m.from_stage is null and k.is_late is not true and (o.from_stage = 'sending' and o.to_stage = 'sending') is not true
+                    then 'not_allowed'
+                -- Of two that say different things of one contact, the one that knows the message is out is right.
+                when
+                    row_number() over (
+                        partition by o.state_id
+                        order by
+                            coalesce(k.is_late or (k.is_mine and (m.from_stage is not null or o.to_stage = 'sending')), false) desc,
+                            o.to_stage = 'sent' desc, o.to_stage, o.facebook_message_id, o.error_code
+                    ) > 1
+                    then 'not_held'
                 when length(o.generated_message) > 20000 then 'too_long'
             end as problem
         from outcome as o
         left join public.ai_automation_contact_states as s on s.id = o.state_id
         left join public.ai_automation_rules as r on r.id = s.rule_id
         left join public.ai_automation_stage_moves as m on m.from_stage = o.from_stage and m.to_stage = o.to_stage
+        cross join lateral (
+            select
+                -- A contact that nobody holds has no token, so none must not equal none.
+                s.lease_token = o.lease_token and s.current_stage = o.from_stage as is_mine,
+                s.id = any(v_late) and (o.from_stage, o.to_stage) = ('sending', 'sent') and o.attempt_id = s.attempt_id as is_late
+        ) as k
     ),
 
     good as materialized (select c.* from checked as c where c.problem is null),
@@ -183,4 +214,4 @@ end;
 $$;
 
 comment on function public.record_outcomes(jsonb) is
-'Writes the results of steps ([{state_id, lease_token, from_stage, to_stage, ...}]). A row whose lease is gone (not_held), whose move is not in the graph (not_allowed) or whose message has more than 20,000 characters (too_long) changes nothing and is reported; other texts are cut. to_stage sending from sending keeps an unknown outcome waiting to be settled.';
+'Writes the results of steps ([{state_id, lease_token, from_stage, to_stage, ...}]). A row whose lease is gone (not_held; that a message of the latest try was accepted counts all the same, and moves a contact from sending or failed to sent), whose move is not in the graph (not_allowed) or whose message has more than 20,000 characters (too_long) changes nothing and is reported; other texts are cut. to_stage sending from sending keeps an unknown outcome waiting to be settled.';

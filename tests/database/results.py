@@ -45,10 +45,14 @@ class Hand:
 def take_down(model: Model, hand: Hand, to: str, said: Row) -> str | None:
     """What the result changes; the problem, when it changes nothing."""
     contact = hand.contact
-    if contact not in model.contacts or hand.job["lease_token"] != contact.token:
-        if to == "sent" and contact in model.contacts:
-            answer_late(hand.attempt)
+    if contact not in model.contacts:
         return "not_held"
+    if hand.job["lease_token"] != contact.token:
+        if to != "sent" or not turns_out_sent(hand):
+            return "not_held" if to != "sent" else answer_late(hand.attempt)
+        finish_try(model, contact, to, said)
+        model.move(contact, to)
+        return None
     if (hand.stage, to) != ("sending", "sending") and Stage(to) not in MOVES[Stage(hand.stage)]:
         return "not_allowed"
     if hand.stage == "sending":
@@ -78,11 +82,19 @@ def finish_try(model: Model, contact: Contact, to: str, said: Row) -> None:
             contact.next_check = started + model.rule.wait_minutes * 60
 
 
-def answer_late(attempt: Try | None) -> None:
+def turns_out_sent(hand: Hand) -> bool:
+    """Whether nobody knows better of this try, which is the latest, than who comes late."""
+    contact, attempt = hand.contact, hand.attempt
+    is_latest = bool(attempt) and contact.tries[-1] is attempt
+    return is_latest and contact.open_try is attempt and contact.stage in ("sending", "failed")
+
+
+def answer_late(attempt: Try | None) -> str:
     """Facebook's answer is true, also when the contact was taken over meanwhile."""
     if attempt and not attempt.is_told:
         attempt.is_told = True
         attempt.outcome = "sent" if attempt.outcome in ("sending", "unknown") else attempt.outcome
+    return "not_held"
 
 
 def as_outcome(hand: Hand, to: str, said: Row, message_id: str) -> dict[str, Any]:

@@ -46,27 +46,6 @@ def plan_again(world):
     return answer["enqueue_due_contacts"]["queued"]
 
 
-def test_facebooks_answer_to_a_worker_that_lost_its_lease_is_not_forgotten(world, page, worker):
-    rule, _ = world.rule(page), world.contact(page)
-    [job] = claimed_for_sending(world, worker, rule)
-    world.connection.execute(
-        "update public.ai_automation_contact_states set lease_expires_at = now()"
-    )
-    another = Worker(world.connection, "worker-2")
-    [settling] = another.claim("sending")
-    another.record([settling], "failed", error_code="outcome_unknown", attempt_outcome="unknown")
-
-    late = {"attempt_outcome": "sent", "facebook_message_id": "m_late"}
-    worker.record([job], "sent", attempt_id=str(job["attempt_id"]), **late)
-    call_as(world, owner_of(page), "retry_contacts", p_state_ids=[job["state_id"]])
-    worker.check()
-    worker.write()
-
-    assert worker.claim("ready_to_send") == []
-    [attempt] = world.rows("select outcome, facebook_message_id from public.ai_automation_attempts")
-    assert (attempt["outcome"], attempt["facebook_message_id"]) == ("sent", "m_late")
-
-
 def test_a_reply_before_the_send_was_settled_is_a_reply_to_it(world, page, worker):
     rule, contact = world.rule(page), world.contact(page)
     [job] = claimed_for_sending(world, worker, rule)

@@ -65,19 +65,21 @@ FACEBOOK = (
     Fault("no-matching-user", ends("failed/no_such_contact"), delivered=0),
 )
 # What stops a page: every one of these happens on a page of its own, and nobody is lost or failed.
+# For a page that waits no more messages are written.
+WAITING = ("eligible", "ready_to_send")
 PAGES = (
     # At 96 % the page pauses after the first.
-    Fault("usage-high", ends("sent", "ready_to_send"), delivered=1),
+    Fault("usage-high", ends("sent", *WAITING), delivered=1),
     Fault("rate-limit", SENT),
     Fault("app-rate-limit", SENT),
     Fault("page-rate-limit", SENT),
-    Fault("business-rate-limit", ends("ready_to_send/rate_limited", "ready_to_send"), delivered=0),
-    Fault("token-expired", ends("ready_to_send/token_expired", "ready_to_send"), delivered=0),
-    Fault("token-invalid", ends("ready_to_send/token_invalid", "ready_to_send"), delivered=0),
-    Fault("permission", ends("ready_to_send/permission_missing", "ready_to_send"), delivered=0),
-    Fault("page-restricted", ends("ready_to_send/page_restricted", "ready_to_send"), delivered=0),
-    Fault("policy-block", ends("ready_to_send/page_restricted", "ready_to_send"), delivered=0),
-    Fault("commerce-disabled", ends("ready_to_send/page_restricted", "ready_to_send"), delivered=0),
+    Fault("business-rate-limit", ends("ready_to_send/rate_limited", *WAITING), delivered=0),
+    Fault("token-expired", ends("ready_to_send/token_expired", *WAITING), delivered=0),
+    Fault("token-invalid", ends("ready_to_send/token_invalid", *WAITING), delivered=0),
+    Fault("permission", ends("ready_to_send/permission_missing", *WAITING), delivered=0),
+    Fault("page-restricted", ends("ready_to_send/page_restricted", *WAITING), delivered=0),
+    Fault("policy-block", ends("ready_to_send/page_restricted", *WAITING), delivered=0),
+    Fault("commerce-disabled", ends("ready_to_send/page_restricted", *WAITING), delivered=0),
     Fault("thread-taken", ends("ready_to_send/thread_taken"), times=EACH, delivered=0),
 )
 
