@@ -58,7 +58,7 @@ def respond(
     if content_type:
         headers["Content-Type"] = content_type
     own_status, own_headers = _own(answer)
-    text = "" if call.method == "HEAD" else answer.text
+    text = b"" if call.method == "HEAD" else answer.text
     response = Response(text, own_status or status, headers)
     for name, value in own_headers:
         if name.lower() in headers or name.lower() == "content-type":
@@ -79,7 +79,7 @@ def _applied(call: Call, names: tuple[str, ...]) -> str:
 
 def _own(answer: Answer) -> tuple[int, list[tuple[str, str]]]:
     try:
-        pairs = json.loads(answer.headers or "[]")
+        pairs = json.loads(answer.headers or b"[]")
         headers = [(str(name), str(value)) for pair in pairs for name, value in pair.items()]
     except (ValueError, AttributeError, TypeError) as error:
         message = (
@@ -87,6 +87,6 @@ def _own(answer: Answer) -> tuple[int, list[tuple[str, str]]]:
             "with a single key and a string value"
         )
         raise ApiError(500, "PGRST111", message) from error
-    if answer.status and not (answer.status.isascii() and answer.status.isdigit()):
+    if answer.status and not answer.status.isdigit():
         raise ApiError(500, "PGRST112", "response.status guc must be a valid status code")
     return int(answer.status or 0), headers

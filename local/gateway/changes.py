@@ -90,12 +90,9 @@ class Change:
                 raise ApiError(400, "PGRST204", message)
 
     def _payload(self, columns: Sequence[str]) -> Composable:
-        # The body's own text, because Python's floats would change long decimals.
-        text = self._call.text
-        text = text if text.lstrip().startswith("[") else f"[{text}]"
         types, value = self._types(columns), self._composer.value
         if self._call.preferences.get("missing") != "default":
-            return SQL("json_to_recordset({}::json) as _new ({})").format(value(text), types)
+            return SQL("json_to_recordset({}::json) as _new ({})").format(value(None), types)
         defaults = [
             SQL("{}::text, {}").format(value(name), trusted(expression))
             for name, expression in self._relation.defaults.items()
@@ -104,7 +101,7 @@ class Change:
         return SQL(
             "jsonb_array_elements({}::jsonb) as _one, lateral"
             " jsonb_to_record(jsonb_build_object({}) || _one) as _new ({})"
-        ).format(value(text), comma(defaults), types)
+        ).format(value(None), comma(defaults), types)
 
     def _types(self, columns: Sequence[str]) -> Composed:
         types = self._relation.columns

@@ -1,12 +1,13 @@
 """This file is where a parsed query becomes SQL: catalog names quoted, values as parameters."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
+from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from local.gateway.errors import ApiError
+from local.gateway.errors import ApiError, unstorable
 from local.gateway.filters import SEARCHES, Condition, Group
+from local.gateway.link import Statement
 from local.gateway.query import Item, Order, Query
 from local.gateway.reader import Field
 
@@ -33,20 +34,27 @@ NO_COUNT = SQL("null::bigint")
 
 
 class Prepared(NamedTuple):
-    """A composed statement and its parameters by name."""
+    """A composed statement and its values in order; None stands for the request's body."""
 
-    statement: bytes
-    parameters: Mapping[str, Any]
+    text: bytes
+    values: tuple[str | None, ...]
+
+    def with_body(self, body: str) -> Statement:
+        """Raises ApiError 400 for what PostgreSQL cannot store."""
+        values = [(body if value is None else value).encode() for value in self.values]
+        # libpq would read no further.
+        if any(b"\0" in value for value in values):
+            raise unstorable()
+        return Statement(self.text, values)
 
 
 def identifier(*names: str) -> Identifier:
-    """A quoted name; psycopg looks for placeholders inside quotes too, so `%` is doubled."""
-    return Identifier(*(name.replace("%", "%%") for name in names))
+    return Identifier(*names)
 
 
 def trusted(text: str) -> SQL:
     """Text that came from PostgreSQL's own catalog: a type's name or a default expression."""
-    return SQL(text.replace("%", "%%"))
+    return SQL(text)
 
 
 def comma(parts: Iterable[Composable]) -> Composed:
@@ -58,15 +66,18 @@ class Composer:
 
     def __init__(self, name: str, columns: Mapping[str, str]) -> None:
         self.alias = identifier(name)
-        self.parameters: dict[str, Any] = {}
+        self.values: list[str | None] = []
         self._columns = columns
         self._name = name
 
-    def value(self, value: Any) -> Placeholder:
+    def value(self, value: str | None) -> SQL:
         """A parameter of unknown type, which PostgreSQL types by where it stands."""
-        name = f"p{len(self.parameters)}"
-        self.parameters[name] = value
-        return Placeholder(name)
+        self.values.append(value)
+        return SQL(f"${len(self.values)}")
+
+    def prepared(self, text: bytes) -> Prepared:
+        """The statement with the values that were collected for it."""
+        return Prepared(text, tuple(self.values))
 
     def column(self, name: str) -> Composable:
         """The column under this statement's alias; raises ApiError 400 for an unknown one."""
@@ -113,7 +124,7 @@ class Composer:
     def _condition(self, condition: Condition) -> Composable:
         field, value = self.field(condition.field), condition.value
         if isinstance(value, tuple):
-            return SQL("{} = any({})").format(field, self.value(_array(value)))
+            return SQL("{} = any({})").format(field, self.value(array(value)))
         if condition.operator == "is":
             return SQL("{} is {}").format(field, SQL(WORDS[value]))
         if condition.operator in SEARCHES:
@@ -132,7 +143,8 @@ class Composer:
         if condition.field.path or self._columns[condition.field.name] != "tsvector":
             field = SQL("to_tsvector({}{})").format(language, field)
         function = SQL(SEARCH_FUNCTIONS[condition.operator])
-        return SQL("{} @@ {}({}{})").format(field, function, language, self.value(condition.value))
+        words = self.value(str(condition.value))
+        return SQL("{} @@ {}({}{})").format(field, function, language, words)
 
     def order(self, terms: Iterable[Order]) -> Composable:
         parts = [
@@ -150,7 +162,8 @@ class Composer:
         return SQL("{} offset {}::bigint").format(limit, self.value(str(query.offset)))
 
 
-def _array(values: Iterable[str]) -> str:
+def array(values: Iterable[str]) -> str:
+    """The values as PostgreSQL writes an array."""
     quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
     return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
 

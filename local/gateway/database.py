@@ -9,23 +9,27 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from local.gateway.call import Call
 from local.gateway.catalog import Catalog, load_catalog
 from local.gateway.config import Config
 from local.gateway.errors import ApiError, away
+from local.gateway.link import Link, Row, Statement
+from local.gateway.links import Links
 
 log = logging.getLogger(__name__)
 
+BUSY = 504
 RETRY_SECONDS = 0.3
 START_SECONDS = 5.0
 ISOLATION_LEVELS = ("read committed", "repeatable read", "serializable")
-SETTINGS = "select set_config(key, value, true) from json_each_text(%s::json)"
+# What a function set for the whole session must not reach the next caller.
+RESET = Statement(b"reset all")
+SETTINGS = b"select set_config(key, value, true) from json_each_text($1::json)"
+COMMIT = Statement(b"commit")
 
-RestPool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 AuthConnection = psycopg.AsyncConnection[dict[str, Any]]
 AuthPool = AsyncConnectionPool[AuthConnection]
 
@@ -34,10 +38,10 @@ class Answer(NamedTuple):
     """The single row of an `envelope` statement."""
 
     rows: int
-    text: str
-    total: int | None
-    headers: str | None
-    status: str | None
+    text: bytes
+    total: int | None = None
+    headers: bytes | None = None
+    status: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,7 @@ class Work:
     """One request's statement and the transaction that it wants."""
 
     call: Call
-    statement: bytes
-    parameters: Mapping[str, Any]
+    statement: Statement
     write: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     isolation: str = ""
@@ -58,7 +61,7 @@ class Database:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._rest: RestPool | None = None
+        self._rest: Links | None = None
         self._auth: AuthPool | None = None
         self._catalog: Catalog | None = None
         self._up = asyncio.Event()
@@ -98,19 +101,12 @@ class Database:
             self._catalog = await load_catalog(listener, self.config.schemas)
             await self._connect()
             async for _ in listener.notifies():
-                async with self._pool.connection() as connection:
+                async with await connect(self.config.dsn, autocommit=True) as connection:
                     self._catalog = await load_catalog(connection, self.config.schemas)
 
     async def _connect(self) -> None:
         config = self.config
-        self._rest = AsyncConnectionPool(
-            config.dsn,
-            min_size=2,
-            max_size=config.pool,
-            timeout=config.pool_wait,
-            kwargs={"autocommit": True, "prepare_threshold": 2},
-            open=False,
-        )
+        self._rest = Links(config.dsn, config.pool, config.pool_wait)
         self._auth = AsyncConnectionPool(
             config.auth_dsn,
             min_size=1,
@@ -120,30 +116,31 @@ class Database:
             check=AsyncConnectionPool.check_connection,
             open=False,
         )
-        await self._rest.open(wait=True, timeout=START_SECONDS)
         await self._auth.open(wait=True, timeout=START_SECONDS)
         self._up.set()
 
     async def _disconnect(self) -> None:
-        pools, self._rest, self._auth = (self._rest, self._auth), None, None
+        links, pool = self._rest, self._auth
+        self._rest, self._auth = None, None
         self._up.clear()
-        for pool in pools:
-            if pool is not None:
-                await pool.close(timeout=2)
+        if links is not None:
+            links.close()
+        if pool is not None:
+            await pool.close(timeout=2)
 
     async def answers(self) -> bool:
         """Whether PostgreSQL answers now."""
         try:
-            async with self._pool.connection(timeout=2) as connection:
-                await connection.execute("select 1")
-        except PoolTimeout:
-            return self._up.is_set()  # busy, not away
-        except (psycopg.Error, ApiError):
+            async with self._links.one() as link:
+                await link.ask(Statement(b"select 1"))
+        except ApiError as error:
+            return error.status == BUSY  # which is not away
+        except psycopg.Error:
             return False
         return True
 
     @property
-    def _pool(self) -> RestPool:
+    def _links(self) -> Links:
         if self._rest is None:
             raise away()
         return self._rest
@@ -159,42 +156,36 @@ class Database:
     async def run(self, work: Work) -> Answer:
         """Runs one request in one transaction; a failed check rolls it back."""
         settings = work.call.settings(self.config, self.catalog, work.settings)
-        async with self._pool.connection() as connection:
-            try:
-                return await _run(connection, work, settings)
-            finally:
-                state = connection.info.transaction_status
-                if state not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
-                    await connection.rollback()
+        async with self._links.one() as link:
+            return await _run(link, work, settings)
 
 
-async def _run(
-    connection: psycopg.AsyncConnection[Any], work: Work, settings: Mapping[str, str]
-) -> Answer:
-    # All of it is one pipeline, so one round trip. What only reads is one implicit transaction;
-    # a write needs a commit of its own, whose refusal (a deferred constraint) psycopg can report,
-    # and when the answer is to be judged first, the commit waits for that.
+async def _run(link: Link, work: Work, settings: Mapping[str, str]) -> Answer:
+    # One round trip. What only reads is one implicit transaction; a write needs a commit of its
+    # own, whose refusal (a deferred constraint) is then told like any other, and when the answer
+    # is to be judged first, the commit waits for that.
+    told = json.dumps({"transaction_read_only": "off" if work.write else "on", **settings})
+    steps = [Statement(SETTINGS, [told.encode()]), work.statement]
     explicit = work.write or bool(work.isolation)
-    commit_at_once = explicit and work.check is None
-    async with connection.pipeline() as pipeline:
-        # What a function set for the whole session must not reach the next caller.
-        await connection.execute("reset all")
-        if explicit:
-            await connection.execute(_begin(work.isolation))
-        told = json.dumps({"transaction_read_only": "off" if work.write else "on", **settings})
-        await connection.execute(SETTINGS, [told])
-        cursor = await connection.execute(work.statement, work.parameters)
-        if commit_at_once:
-            await connection.execute("commit")
-        await pipeline.sync()
-        row = await cursor.fetchone()
-    answer = Answer(*row)  # type: ignore[misc]
+    if explicit:
+        steps.insert(0, _begin(work.isolation))
+        if work.check is None:
+            steps.append(COMMIT)
+    answer = _answer(await link.ask(RESET, *steps))
     if work.check is not None:
         work.check(answer)
-    if explicit and not commit_at_once:
-        await connection.execute("commit")
+        if explicit:
+            await link.ask(COMMIT)
     return answer
 
 
-def _begin(isolation: str) -> str:
-    return f"begin isolation level {isolation}" if isolation in ISOLATION_LEVELS else "begin"
+def _begin(isolation: str) -> Statement:
+    level = f"begin isolation level {isolation}" if isolation in ISOLATION_LEVELS else "begin"
+    return Statement(level.encode())
+
+
+def _answer(row: Row) -> Answer:
+    rows, text, total, headers, status = row
+    return Answer(
+        int(rows or 0), text or b"", None if total is None else int(total), headers, status
+    )

@@ -63,6 +63,16 @@ def away() -> ApiError:
     return ApiError(503, "PGRST001", "Database client error. Retrying the connection.")
 
 
+def busy() -> ApiError:
+    """The answer when all connections stay in use."""
+    return ApiError(504, "PGRST003", "Timed out acquiring connection from connection pool.")
+
+
+def unstorable() -> ApiError:
+    """The answer to a value with a NUL or half a character in it."""
+    return ApiError(400, "22021", "A value holds a character that PostgreSQL cannot store")
+
+
 def bad_token(message: str, details: str | None = None, code: str = "PGRST301") -> ApiError:
     """A 401 that tells the client to sign in again."""
     challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
@@ -91,13 +101,13 @@ def refusal(error: Exception, *, signed_in: bool) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, PoolTimeout):
-        return ApiError(504, "PGRST003", "Timed out acquiring connection from connection pool.")
+        return busy()
     if isinstance(error, psycopg.Error) and error.sqlstate:
         return _from_postgres(error, error.sqlstate, signed_in)
     if isinstance(error, psycopg.OperationalError):
         return away()
     if isinstance(error, psycopg.DataError | UnicodeError):
-        return ApiError(400, "22021", "A value holds a character that PostgreSQL cannot store")
+        return unstorable()
     log.error("unexpected error", exc_info=error)
     return ApiError(500, "PGRSTX00", "Internal error in the local gateway")
 

@@ -67,7 +67,7 @@ def _relation(call: Call, catalog: Catalog) -> Relation:
 
 
 async def _read(call: Call, database: Database, relation: Relation, query: Query) -> Response:
-    statement, parameters = _select(
+    prepared = _select(
         relation,
         query,
         "none" if call.method == "HEAD" else call.media.form,
@@ -75,7 +75,7 @@ async def _read(call: Call, database: Database, relation: Relation, query: Query
         call.counts,
         database.config.max_rows,
     )
-    answer = await database.run(Work(call, statement, parameters))
+    answer = await database.run(Work(call, prepared.with_body("")))
     refuse_unless_single(call, answer.rows)
     status = page_status(query.offset, answer.rows, answer.total)
     shown = page_range(query.offset, answer.rows, answer.total)
@@ -95,7 +95,7 @@ def _select(
     page = composer.page(query, max_rows)
     rows = SQL("select {}{}{}{}").format(select, source, order, page)
     total = SQL("(select count(*){})").format(source) if counts else NO_COUNT
-    return Prepared(envelope(rows, body(form, strip_nulls), total, EMPTY), composer.parameters)
+    return composer.prepared(envelope(rows, body(form, strip_nulls), total, EMPTY))
 
 
 async def _write(call: Call, database: Database, relation: Relation, query: Query) -> Answer:
@@ -104,7 +104,7 @@ async def _write(call: Call, database: Database, relation: Relation, query: Quer
     changed = change.compose(safeupdate=database.config.safeupdate)
     if changed is None:
         refuse_unless_single(call, 0)
-        return Answer(0, "[]" if call.wants_rows else "", None, None, None)
+        return Answer(0, b"[]" if call.wants_rows else b"")
     items: Composable = SQL("1")
     order, form = EMPTY, "none"
     if call.wants_rows:
@@ -112,9 +112,8 @@ async def _write(call: Call, database: Database, relation: Relation, query: Quer
         order = composer.order(query.order)
     rows = SQL("select {} from _changed as {}{}").format(items, composer.alias, order)
     source = SQL("_changed as ({}), ").format(changed)
-    statement = envelope(rows, body(form, call.media.strip_nulls), KEPT, source)
-
-    work = Work(call, statement, composer.parameters, write=True, check=_check(call))
+    statement = composer.prepared(envelope(rows, body(form, call.media.strip_nulls), KEPT, source))
+    work = Work(call, statement.with_body(call.rows), write=True, check=_check(call))
     return await database.run(work)
 
 

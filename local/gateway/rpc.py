@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from psycopg.sql import SQL, Composable, Placeholder
+from psycopg.sql import SQL, Composable
 from starlette.responses import Response
 
 from local.gateway.answers import (
@@ -22,6 +22,7 @@ from local.gateway.compose import (
     WHOLE_ROW,
     Composer,
     Prepared,
+    array,
     body,
     comma,
     envelope,
@@ -45,11 +46,10 @@ async def answer_rpc(call: Call, database: Database) -> Response:
         raise not_implemented("functions that answer in a media type of their own")
     form = _form(call, function)
     details = (form, call.media.strip_nulls, call.counts, database.config.max_rows)
-    statement, parameters = _compose(function, query, names, call.reads, *details)
+    prepared = _compose(function, query, names, call.reads, *details)
     work = Work(
         call,
-        statement,
-        {**parameters, "body": call.text},
+        prepared.with_body(call.text),
         call.method == "POST" and function.volatile,
         function.settings,
         function.isolation,
@@ -151,7 +151,9 @@ def _compose(
 ) -> Prepared:
     columns = function.columns or {SCALAR: "text"}
     composer = Composer(function.name, columns)
-    inputs = _from_query(function, query, composer) if reads else _from_body(function, names)
+    inputs = (
+        _from_query(function, query, composer) if reads else _from_body(function, names, composer)
+    )
     called = SQL("_called as materialized ({}), ").format(_call(function, *inputs))
     items = composer.select(query.select) if function.columns else SQL(SCALAR)
     where = composer.where(query.where)
@@ -160,7 +162,7 @@ def _compose(
     rows = SQL("select {}{}{}{}").format(items, source, composer.order(query.order), page)
     total = SQL("(select count(*){})").format(source) if counts else NO_COUNT
     text = body(form, strip_nulls, WHOLE_ROW if function.columns else f"_row.{SCALAR}")
-    return Prepared(envelope(rows, text, total, called), composer.parameters)
+    return composer.prepared(envelope(rows, text, total, called))
 
 
 def _form(call: Call, function: Function) -> str:
@@ -180,17 +182,20 @@ def _call(function: Function, source: Composable, inputs: Composable) -> Composa
     )
 
 
-def _from_body(function: Function, names: frozenset[str]) -> tuple[Composable, Composable]:
-    document = Placeholder("body")
+def _from_body(
+    function: Function, names: frozenset[str], composer: Composer
+) -> tuple[Composable, Composable]:
     if _takes_document(function):
-        return EMPTY, SQL("{}::{}").format(document, trusted(function.arguments[0].type))
+        return EMPTY, SQL("{}::{}").format(
+            composer.value(None), trusted(function.arguments[0].type)
+        )
     used = [argument for argument in function.arguments if argument.name in names]
     if not used:
         return EMPTY, EMPTY
     types = comma(
         SQL("{} {}").format(identifier(argument.name), trusted(argument.type)) for argument in used
     )
-    source = SQL("json_to_record({}::json) as _given ({}), ").format(document, types)
+    source = SQL("json_to_record({}::json) as _given ({}), ").format(composer.value(None), types)
     return source, comma(_named(argument, identifier("_given", argument.name)) for argument in used)
 
 
@@ -204,7 +209,7 @@ def _from_query(
     values: list[Composable] = []
     for argument in used:
         given = texts[argument.name]
-        value = composer.value(given if argument.variadic else given[-1])
+        value = composer.value(array(given) if argument.variadic else given[-1])
         cast = SQL("{}::{}").format(value, trusted(argument.type))
         values.append(_named(argument, cast))
     return EMPTY, comma(values)

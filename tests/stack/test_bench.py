@@ -1,4 +1,4 @@
-"""This file is where the database's benchmark is run in small: it works when it is needed."""
+"""This file is where benchmarks are run in small: they work when they are needed."""
 
 import subprocess
 import sys
@@ -47,3 +47,13 @@ def test_no_measured_query_reads_history(told: str) -> None:
 
     assert len(lines) == 5
     assert all(line.endswith(" met") for line in lines), told
+
+
+def test_the_gateways_benchmark_tells_a_line_per_bar() -> None:
+    command = [sys.executable, "-m", "bench.gateway", "--quick"]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode in (0, 1), done.stderr
+    for bar in ("3 x direct + 1 ms", ">= 1000/s", ">= 800/s", "<= 80 MB"):
+        assert bar in done.stdout
