@@ -118,8 +118,14 @@ begin
     alter table public.contacts add constraint contacts_page_key unique (id, user_id, page_id);
     alter table public.ai_automation_rules add constraint ai_automation_rules_page_key unique (id, user_id, page_id);
 
+    alter table public.ai_automation_stage_events drop constraint ai_automation_stage_events_state_fkey;
+    alter table public.ai_automation_attempts drop constraint ai_automation_attempts_state_fkey;
     alter table public.ai_automation_contact_states
         disable trigger user,
+        drop constraint ai_automation_contact_states_owner_key,
+        drop constraint ai_automation_contact_states_pkey,
+        add constraint ai_automation_contact_states_pkey primary key (id, user_id),
+        drop constraint ai_automation_contact_states_run_fkey,
         drop constraint ai_automation_contact_states_rule_fkey,
         drop constraint ai_automation_contact_states_contact_fkey,
         drop constraint ai_automation_contact_states_once,
@@ -144,7 +150,7 @@ begin
         add column slot timestamptz generated always as (
             case
                 when current_stage <= 'sending' then timestamptz '9999-01-01 00:00:00+00'
-                else date_bin('30 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
+                else date_bin('1 hour', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
             end
         ) stored;
     update public.ai_automation_contact_states as s
@@ -171,7 +177,7 @@ begin
     drop index
     public.idx_automation_states_rule, public.idx_automation_states_updated,
     public.ai_automation_contact_states_owner_idx, public.ai_automation_contact_states_contact_idx, public.ai_automation_contact_states_claim_idx,
-    public.ai_automation_contact_states_recheck_idx;
+    public.ai_automation_contact_states_recheck_idx, public.ai_automation_contact_states_run_idx;
 
     alter table public.ai_automation_stage_events set schema automation_history;
     alter table automation_history.ai_automation_stage_events rename to stage_events_of_version_1;
@@ -506,7 +512,7 @@ create table if not exists public.ai_automation_contact_states (
     slot timestamptz generated always as (
         case
             when current_stage <= 'sending' then timestamptz '9999-01-01 00:00:00+00'
-            else date_bin('30 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
+            else date_bin('1 hour', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
         end
     ) stored,
     queued_at timestamptz not null default now(),
@@ -545,15 +551,13 @@ create table if not exists public.ai_automation_contact_states (
     lease_expires_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    constraint ai_automation_contact_states_pkey primary key (id),
-    constraint ai_automation_contact_states_owner_key unique (id, user_id),
+    -- One index for both: every move writes every index anew. That ids do not repeat is the identity's doing.
+    constraint ai_automation_contact_states_pkey primary key (id, user_id),
     constraint ai_automation_contact_states_once unique (contact_id, rule_id),
     constraint ai_automation_contact_states_rule_fkey foreign key (rule_id, user_id, page_id)
     references public.ai_automation_rules (id, user_id, page_id) on delete cascade,
     constraint ai_automation_contact_states_contact_fkey foreign key (contact_id, user_id, page_id)
     references public.contacts (id, user_id, page_id) on delete cascade,
-    constraint ai_automation_contact_states_run_fkey foreign key (run_id, user_id)
-    references public.ai_automation_runs (id, user_id) on delete cascade,
     constraint contact_states_finished_is_not_leased check (
         current_stage in ('checking', 'generating', 'sending') or lease_token is null
     ),
@@ -582,7 +586,6 @@ create index if not exists ai_automation_contact_states_over_idx on public.ai_au
 where current_stage = 'skipped' and reason_code in ('replied', 'opted_out', 'stopped', 'max_follow_ups_reached');
 create index if not exists ai_automation_contact_states_last_idx on public.ai_automation_contact_states (last_sent_at)
 where current_stage = 'sent' and follow_up_count >= max_follow_ups;
-create index if not exists ai_automation_contact_states_run_idx on public.ai_automation_contact_states (run_id);
 
 comment on table public.ai_automation_contact_states is 'Where one contact of one automation is now.';
 comment on column public.ai_automation_contact_states.due_at is 'From when a worker may take the contact up in a waiting stage.';
@@ -598,7 +601,7 @@ comment on column public.ai_automation_contact_states.page_id is 'The page of th
 comment on column public.ai_automation_contact_states.stage_rank is
 'The place of the stage in the monitor''s list, failed first. A number, because row level security lets no index compare enums.';
 comment on column public.ai_automation_contact_states.slot is
-'The half hour in which a finished contact came to its stage, the year 9999 while it is in flight: shown on the monitor while not before monitor_since().';
+'The hour (UTC) in which a finished contact came to its stage, the year 9999 while it is in flight: shown on the monitor while not before monitor_since().';
 comment on column public.ai_automation_contact_states.end_reason is
 'Why the contact is failed (error_code), skipped or completed (reason_code); empty in the other stages.';
 comment on column public.ai_automation_contact_states.attempt_id is 'The latest try to send; with attempt_started_at it finds the row in one day of ai_automation_attempts.';
@@ -615,7 +618,7 @@ comment on column public.ai_automation_contact_states.id is 'What the API calls 
 comment on column public.ai_automation_contact_states.user_id is 'The owner of the automation.';
 comment on column public.ai_automation_contact_states.rule_id is 'The automation.';
 comment on column public.ai_automation_contact_states.contact_id is 'The contact; once per automation.';
-comment on column public.ai_automation_contact_states.run_id is 'The run that queued it last; it counts there until it leaves the flight.';
+comment on column public.ai_automation_contact_states.run_id is 'The run that queued it last; it counts there until it leaves the flight. No foreign key (docs/decisions/0024).';
 comment on column public.ai_automation_contact_states.current_stage is 'Changed along ai_automation_stage_moves only, whoever tries.';
 comment on column public.ai_automation_contact_states.stage_entered_at is 'When it came to its stage; set by trigger.';
 comment on column public.ai_automation_contact_states.queued_at is
@@ -644,10 +647,10 @@ comment on column public.ai_automation_contact_states.lease_expires_at is
 'Until when; later it may be taken back, or settled where a send may be under way.';
 comment on column public.ai_automation_contact_states.created_at is 'When it first came into the automation.';
 comment on column public.ai_automation_contact_states.updated_at is 'When anything here last changed; set by trigger.';
-comment on index public.ai_automation_contact_states_run_idx is 'Serves the deletion of a run.';
 comment on index public.idx_automation_states_updated is 'Serves readers that ask what of theirs changed lately, and row level security.';
 -- How every contact got where it is, and every try to send: two tables of daily partitions (UTC), made ahead and dropped
--- by maintain, and the ledger that outlives them.
+-- by maintain, and the ledger that outlives them. None has a foreign key (docs/decisions/0024): their rows are copied from
+-- the contact's state as it is written, and go with it by trigger (52).
 
 create table if not exists public.ai_automation_stage_events (
     id bigint generated always as identity,
@@ -662,13 +665,9 @@ create table if not exists public.ai_automation_stage_events (
     seconds_in_stage double precision,
     actor text not null,
     reason_code text,
-    constraint ai_automation_stage_events_pkey primary key (id, occurred_at),
-    constraint ai_automation_stage_events_state_fkey foreign key (state_id, user_id)
-    references public.ai_automation_contact_states (id, user_id) on delete cascade
+    constraint ai_automation_stage_events_pkey primary key (state_id, id, occurred_at)
 )
 partition by range (occurred_at);
-
-create index if not exists ai_automation_stage_events_timeline_idx on public.ai_automation_stage_events (state_id, id);
 
 comment on table public.ai_automation_stage_events is
 'One change of stage; written by trigger only, never changed, dropped by the day.';
@@ -684,7 +683,6 @@ comment on column public.ai_automation_stage_events.to_stage is 'Where it came t
 comment on column public.ai_automation_stage_events.occurred_at is 'When; the day decides the partition.';
 comment on column public.ai_automation_stage_events.reason_code is 'Why it was skipped or completed.';
 comment on column public.ai_automation_stage_events.seconds_in_stage is 'How long the contact had been in from_stage.';
-comment on index public.ai_automation_stage_events_timeline_idx is 'Serves the timeline of one contact.';
 
 create table if not exists public.ai_automation_attempts (
     id uuid not null default gen_random_uuid(),
@@ -708,8 +706,6 @@ create table if not exists public.ai_automation_attempts (
     started_at timestamptz not null default now(),
     finished_at timestamptz,
     constraint ai_automation_attempts_pkey primary key (id, started_at),
-    constraint ai_automation_attempts_state_fkey foreign key (state_id, user_id)
-    references public.ai_automation_contact_states (id, user_id) on delete cascade,
     constraint ai_automation_attempts_outcome_is_known check (
         outcome in ('sending', 'sent', 'failed', 'retry', 'unknown', 'abandoned')
     )
@@ -756,9 +752,7 @@ create table if not exists public.ai_automation_follow_ups (
     user_id uuid not null,
     attempt_id uuid not null,
     accepted boolean not null default false,
-    constraint ai_automation_follow_ups_never_twice primary key (state_id, follow_up),
-    constraint ai_automation_follow_ups_state_fkey foreign key (state_id, user_id)
-    references public.ai_automation_contact_states (id, user_id) on delete cascade
+    constraint ai_automation_follow_ups_never_twice primary key (state_id, follow_up)
 );
 
 comment on table public.ai_automation_follow_ups is
@@ -774,6 +768,7 @@ comment on column public.ai_automation_follow_ups.accepted is 'Facebook said tha
 create or replace function public.keep_follow_ups()
 returns trigger
 language plpgsql
+security definer
 set search_path = ''
 as $$
 declare
@@ -930,7 +925,7 @@ with (fillfactor = 50);
 comment on table public.ai_automation_stage_counts is
 'How many contacts are where, so that nobody counts them: kept by trigger, summed over shards by the views. Equal to a recount for every slot since monitor_since().';
 comment on column public.ai_automation_stage_counts.slot is
-'The half hour in which a finished contact came to its stage, so that it can leave the monitor after 24 hours; the year 9999 for contacts in flight.';
+'The hour (UTC) in which a finished contact came to its stage, so that it can leave the monitor after 24 hours; the year 9999 for contacts in flight.';
 comment on column public.ai_automation_stage_counts.reason is 'Why the contacts are there, as in end_reason.';
 comment on column public.ai_automation_stage_counts.shard is
 'Transactions that write at the same time use different shards, so that they do not wait for each other; one shard alone may be negative.';
@@ -1205,6 +1200,7 @@ for each row execute function public.stamp_contact_state();
 create or replace function public.record_stage_moves()
 returns trigger
 language plpgsql
+security definer
 set search_path = ''
 set enable_nestloop = off
 as $$
@@ -1246,6 +1242,7 @@ for each statement execute function public.record_stage_moves();
 create or replace function public.record_first_stage()
 returns trigger
 language plpgsql
+security definer
 set search_path = ''
 as $$
 begin
@@ -1275,11 +1272,11 @@ language sql
 stable
 set search_path = ''
 as $$
-    select date_bin('30 minutes', now(), timestamptz '2000-01-01 00:00:00+00') - interval '24 hours';
+    select date_bin('1 hour', now(), timestamptz '2000-01-01 00:00:00+00') - interval '24 hours';
 $$;
 
 comment on function public.monitor_since() is
-'From when contacts that are sent, failed, skipped or completed are on the monitor: 24 hours ago, to the half hour, so that counts and list share one border.';
+'From when contacts that are sent, failed, skipped or completed are on the monitor: 24 hours ago, to the hour, so that counts and list share one border.';
 
 -- A shard that no other transaction writes to now; kept for the rest of the transaction. With all taken, rows are shared.
 create or replace function public.own_shard()
@@ -1594,14 +1591,16 @@ after update on public.ai_automation_contact_states
 referencing old table as old_states new table as new_states
 for each statement execute function public.keep_books();
 
--- A person may delete a contact at any time. What it held goes with it: its place in the run and, unless a message is or
--- may be out, in the daily limit.
+-- A person may delete a contact at any time. What it held goes with it: its history, its place in the run and, unless a
+-- message is or may be out, in the daily limit.
 create or replace function public.forget_deleted_contacts()
 returns trigger
 language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+    v_ids bigint[];
 begin
     update public.ai_automation_daily_usage as u
     set reserved = u.reserved - g.places
@@ -1621,6 +1620,11 @@ begin
         select o.run_id, count(*) as contacts from old_states as o where o.current_stage <= 'sending' group by o.run_id
     ) as g
     where r.id = g.run_id;
+
+    select array_agg(o.id) into v_ids from old_states as o;
+    delete from public.ai_automation_stage_events as e where e.state_id = any(v_ids);
+    delete from public.ai_automation_attempts as a where a.state_id = any(v_ids);
+    delete from public.ai_automation_follow_ups as f where f.state_id = any(v_ids);
     return null;
 end;
 $$;
@@ -1632,7 +1636,7 @@ for each statement execute function public.forget_deleted_contacts();
 
 comment on function public.keep_books() is
 'Keeps ai_automation_stage_counts, ai_automation_stage_minutes, ai_automation_runs and ai_automation_daily_usage when contacts move, so that they add up at every moment.';
-comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted.';
+comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted, and removes their history.';
 -- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
 
 create or replace function public.active_hours(
@@ -1651,22 +1655,76 @@ as $$
         coalesce(bool_or(c.clock >= span.opens and c.clock < span.closes), false),
         min(m.moment) filter (where m.moment > p_now and l.clock >= span.opens and l.clock < span.closes)
     from (select timezone(p_zone, p_now) as clock) as c
-    cross join generate_series(-1, 15) as ahead (days)
-    cross join lateral (select c.clock::date + ahead.days as local_day) as d
+    -- The first four active days from yesterday on: one of them has an opening that is still to come.
+    cross join lateral (
+        select c.clock::date + ahead.days as local_day
+        from generate_series(-1, 28) as ahead (days)
+        where extract(isodow from c.clock::date + ahead.days) = any(p_days)
+        order by ahead.days
+        limit 4
+    ) as d
     cross join lateral (
         select d.local_day + p_from as opens, d.local_day + (p_until <= p_from)::int + p_until as closes
     ) as span
     -- An hour that autumn repeats begins earlier than timezone() says, one that spring leaves out opens when it is over.
     cross join unnest('{0, 30 minutes, 1 hour, 2 hours}'::interval []) as back (shift)
     cross join lateral (select timezone(p_zone, span.opens) - back.shift as moment) as m
-    cross join lateral (select timezone(p_zone, m.moment) as clock) as l
-    where extract(isodow from d.local_day) = any(p_days);
+    cross join lateral (select timezone(p_zone, m.moment) as clock) as l;
 $$;
 
 comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
 
--- Planned for the contacts asked about each time: a generic plan would read whole pages for every claim.
+create or replace function public.is_active_now(p_days smallint[], p_from time, p_until time, p_zone text, p_now timestamptz)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select coalesce(bool_or(c.clock >= d.local_day + p_from and c.clock < d.local_day + (p_until <= p_from)::int + p_until), false)
+    from (select timezone(p_zone, p_now) as clock) as c
+    cross join lateral (values (c.clock::date), (c.clock::date - 1)) as d (local_day)
+    where extract(isodow from d.local_day) = any(p_days);
+$$;
+
+comment on function public.is_active_now(smallint[], time, time, text, timestamptz) is
+'open_now of active_hours, without the search for when they begin next: what is asked for every zone of every batch.';
+
+-- Two questions with two plans: pairs are looked up one by one, a page is read as a whole.
+create or replace function public.contacts_to_judge(p_rule_ids uuid[], p_contact_ids uuid[], p_page_ids uuid[])
+returns table (
+    rule_id uuid, contact_id uuid, page_id uuid, tags text[], opted_out_at timestamptz, last_inbound_at timestamptz,
+    last_outbound_at timestamptz, time_zone text, current_stage public.automation_stage, queued_at timestamptz,
+    last_sent_at timestamptz, stopped_at timestamptz, quota_day date, follow_up_count integer
+)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    if p_contact_ids is not null then
+        return query
+        select
+            q.rule_id, c.id, c.page_id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at, c.time_zone,
+            s.current_stage, s.queued_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
+        from unnest(p_rule_ids, p_contact_ids) as q (rule_id, contact_id)
+        inner join public.contacts as c on c.id = q.contact_id
+        left join public.ai_automation_contact_states as s on s.contact_id = q.contact_id and s.rule_id = q.rule_id;
+    else
+        return query
+        select
+            q.rule_id, c.id, c.page_id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at, c.time_zone,
+            s.current_stage, s.queued_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
+        from unnest(p_rule_ids, p_page_ids) as q (rule_id, page_id)
+        inner join public.contacts as c on c.page_id = q.page_id
+        left join public.ai_automation_contact_states as s on s.contact_id = c.id and s.rule_id = q.rule_id;
+    end if;
+end;
+$$;
+
+comment on function public.contacts_to_judge(uuid[], uuid[], uuid[]) is
+'What judge_contacts must know of the pairs in the first two arrays or, without contacts, of everybody on the pages, each page for the rule beside it.';
+
 create or replace function public.judge_contacts(
     p_rule_ids uuid[],
     p_contact_ids uuid[],
@@ -1677,13 +1735,26 @@ returns table (rule_id uuid, contact_id uuid, reason_code text, next_check_at ti
 language plpgsql
 stable
 set search_path = ''
-set plan_cache_mode = 'force_custom_plan'
 as $$
+declare
+    v_rule_ids uuid[] := p_rule_ids;
+    v_page_ids uuid[];
 begin
+    if p_contact_ids is null then
+        select array_agg(r.id), array_agg(r.page_id) into v_rule_ids, v_page_ids
+        from (
+            select k.id, k.page_id from public.ai_automation_rules as k where k.id = any(p_rule_ids) and p_as_typed.id is null
+            union all
+            select p_as_typed.id, p_as_typed.page_id where p_as_typed.id is not null
+        ) as r;
+    end if;
+
     return query
     with rule as materialized (
         select
-            r.*, p.status as page_status, p.paused_until,
+            r.id, r.page_id, r.enabled, r.time_zone, r.run_24_7, r.active_days, r.active_from, r.active_until, r.exclude_tags,
+            r.include_tags, r.include_mode, r.stop_on_reply, r.max_follow_ups, r.wait_minutes, r.daily_limit,
+            p.status as page_status, p.paused_until,
             timezone(r.time_zone, p_now)::date as today,
             timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at
         from (
@@ -1694,54 +1765,32 @@ begin
         inner join public.facebook_pages as p on p.id = r.page_id
     ),
 
-    asked as materialized (
-        select q.rule_id, q.contact_id
-        from unnest(p_rule_ids, p_contact_ids) as q (rule_id, contact_id)
-        where p_contact_ids is not null
-        union all
-        select r.id, c.id
-        from rule as r
-        inner join public.contacts as c on c.page_id = r.page_id
-        where p_contact_ids is null
-    ),
-
-    -- Read once and by itself: after a large import, before statistics, a planner would look it up per contact.
-    known as materialized (
+    candidate as materialized (
         select
-            k.rule_id, k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
-        from public.ai_automation_contact_states as k
-        where k.rule_id = any(p_rule_ids) and p_contact_ids is null
-        union all
-        select
-            k.rule_id, k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
-        from asked as q
-        inner join public.ai_automation_contact_states as k on k.contact_id = q.contact_id and k.rule_id = q.rule_id
-        where p_contact_ids is not null
-    ),
-
-    candidate as (
-        select
-            q.rule_id, c.id, c.tags, c.opted_out_at, c.last_inbound_at,
-            greatest(c.last_inbound_at, c.last_outbound_at, s.last_sent_at) as last_said_at,
-            coalesce(c.time_zone, r.time_zone) as zone,
-            s.stopped_at, s.quota_day,
-            coalesce(s.follow_up_count, 0) as follow_up_count,
+            k.rule_id, k.contact_id as id, k.tags, k.opted_out_at, k.last_inbound_at,
+            greatest(k.last_inbound_at, k.last_outbound_at, k.last_sent_at) as last_said_at,
+            coalesce(k.time_zone, r.time_zone) as zone,
+            k.stopped_at, k.quota_day,
+            coalesce(k.follow_up_count, 0) as follow_up_count,
             case
-                when s.last_sent_at is not null then s.last_sent_at
-                when s.current_stage <= 'sending' then s.queued_at
+                when k.last_sent_at is not null then k.last_sent_at
+                when k.current_stage <= 'sending' then k.queued_at
             end as replies_count_from
-        from asked as q
-        inner join rule as r on r.id = q.rule_id
-        inner join public.contacts as c on c.id = q.contact_id and c.page_id = r.page_id
-        left join known as s on s.rule_id = q.rule_id and s.contact_id = q.contact_id
+        from public.contacts_to_judge(v_rule_ids, p_contact_ids, v_page_ids) as k
+        inner join rule as r on r.id = k.rule_id and r.page_id = k.page_id
     ),
 
-    -- Once per zone: inlined, it would be asked for every contact.
+    -- Once per zone, not per contact, and only for rules that keep hours.
     clock as materialized (
-        select z.rule_id, z.zone, h.open_now, h.next_open_at
-        from (select distinct n.rule_id, n.zone from candidate as n) as z
+        select z.rule_id, z.zone, h.next_open_at
+        from (
+            select distinct n.rule_id, n.zone
+            from candidate as n
+            inner join rule as g on g.id = n.rule_id and not g.run_24_7
+        ) as z
         inner join rule as r on r.id = z.rule_id
         cross join lateral public.active_hours(r.active_days, r.active_from, r.active_until, z.zone, p_now) as h
+        where not public.is_active_now(r.active_days, r.active_from, r.active_until, z.zone, p_now)
     ),
 
     judged as (
@@ -1761,7 +1810,7 @@ begin
                 when c.follow_up_count >= r.max_follow_ups then 'max_follow_ups_reached'
                 when c.last_said_at + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
                 when c.last_inbound_at is null or c.last_inbound_at + interval '24 hours' <= p_now then 'window_closed'
-                when not r.run_24_7 and not h.open_now then 'outside_active_hours'
+                when h.zone is not null then 'outside_active_hours'
                 else 'ok'
             end as reason,
             c.last_said_at + make_interval(mins => r.wait_minutes) as wait_ends_at,
@@ -1772,7 +1821,7 @@ begin
             r.daily_limit
         from candidate as c
         inner join rule as r on r.id = c.rule_id
-        inner join clock as h on h.rule_id = c.rule_id and h.zone = c.zone
+        left join clock as h on h.rule_id = c.rule_id and h.zone = c.zone
     ),
 
     -- Whose window closes first goes first; a contact that holds a place already needs no other.
@@ -2160,6 +2209,7 @@ create or replace function public.recheck_before_send(p_state_ids bigint[])
 returns table (state_id bigint, reason_code text, next_check_at timestamptz)
 language sql
 stable
+rows 200
 set search_path = ''
 as $$
     with held as materialized (
@@ -5156,7 +5206,8 @@ revoke all on sequence
 public.contact_messages_id_seq, public.ai_automation_contact_states_id_seq, public.ai_automation_stage_events_id_seq,
 public.ai_automation_audit_id_seq
 from public, anon, authenticated, service_role;
-revoke update, delete on public.ai_automation_stage_events from service_role;
+-- History without foreign keys is written by trigger only, not even by the secret key.
+revoke insert, update, delete on public.ai_automation_stage_events, public.ai_automation_follow_ups from service_role;
 revoke insert, update, delete on public.ai_automation_stage_moves from service_role;
 
 grant select on public.ai_automation_stage_moves to authenticated;
@@ -5272,6 +5323,7 @@ public.own_shard(), public.monitor_since(), public.bucket_seconds(smallint),
 public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules),
 public.forget_deleted_contacts(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
+public.is_active_now(smallint[], time, time, text, timestamptz), public.contacts_to_judge(uuid[], uuid[], uuid[]),
 public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text), public.normalize_tags(text[]),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
@@ -5292,7 +5344,8 @@ grant execute on function public.schema_version() to anon, authenticated, servic
 
 grant execute on function
 public.is_in_flight(public.automation_stage), public.reason_text(text), public.normalize_tags(text[]),
-public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz),
+public.active_hours(smallint[], time, time, text, timestamptz), public.is_active_now(smallint[], time, time, text, timestamptz),
+public.contacts_to_judge(uuid[], uuid[], uuid[]), public.contact_eligibility(uuid, uuid[], timestamptz),
 public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules), public.monitor_since(), public.bucket_seconds(smallint)
 to authenticated, service_role;
 

@@ -10,8 +10,14 @@ begin
     alter table public.contacts add constraint contacts_page_key unique (id, user_id, page_id);
     alter table public.ai_automation_rules add constraint ai_automation_rules_page_key unique (id, user_id, page_id);
 
+    alter table public.ai_automation_stage_events drop constraint ai_automation_stage_events_state_fkey;
+    alter table public.ai_automation_attempts drop constraint ai_automation_attempts_state_fkey;
     alter table public.ai_automation_contact_states
         disable trigger user,
+        drop constraint ai_automation_contact_states_owner_key,
+        drop constraint ai_automation_contact_states_pkey,
+        add constraint ai_automation_contact_states_pkey primary key (id, user_id),
+        drop constraint ai_automation_contact_states_run_fkey,
         drop constraint ai_automation_contact_states_rule_fkey,
         drop constraint ai_automation_contact_states_contact_fkey,
         drop constraint ai_automation_contact_states_once,
@@ -36,7 +42,7 @@ begin
         add column slot timestamptz generated always as (
             case
                 when current_stage <= 'sending' then timestamptz '9999-01-01 00:00:00+00'
-                else date_bin('30 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
+                else date_bin('1 hour', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
             end
         ) stored;
     update public.ai_automation_contact_states as s
@@ -63,7 +69,7 @@ begin
     drop index
     public.idx_automation_states_rule, public.idx_automation_states_updated,
     public.ai_automation_contact_states_owner_idx, public.ai_automation_contact_states_contact_idx, public.ai_automation_contact_states_claim_idx,
-    public.ai_automation_contact_states_recheck_idx;
+    public.ai_automation_contact_states_recheck_idx, public.ai_automation_contact_states_run_idx;
 
     alter table public.ai_automation_stage_events set schema automation_history;
     alter table automation_history.ai_automation_stage_events rename to stage_events_of_version_1;

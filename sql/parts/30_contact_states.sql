@@ -19,7 +19,7 @@ create table if not exists public.ai_automation_contact_states (
     slot timestamptz generated always as (
         case
             when current_stage <= 'sending' then timestamptz '9999-01-01 00:00:00+00'
-            else date_bin('30 minutes', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
+            else date_bin('1 hour', stage_entered_at, timestamptz '2000-01-01 00:00:00+00')
         end
     ) stored,
     queued_at timestamptz not null default now(),
@@ -58,15 +58,13 @@ create table if not exists public.ai_automation_contact_states (
     lease_expires_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    constraint ai_automation_contact_states_pkey primary key (id),
-    constraint ai_automation_contact_states_owner_key unique (id, user_id),
+    -- One index for both: every move writes every index anew. That ids do not repeat is the identity's doing.
+    constraint ai_automation_contact_states_pkey primary key (id, user_id),
     constraint ai_automation_contact_states_once unique (contact_id, rule_id),
     constraint ai_automation_contact_states_rule_fkey foreign key (rule_id, user_id, page_id)
     references public.ai_automation_rules (id, user_id, page_id) on delete cascade,
     constraint ai_automation_contact_states_contact_fkey foreign key (contact_id, user_id, page_id)
     references public.contacts (id, user_id, page_id) on delete cascade,
-    constraint ai_automation_contact_states_run_fkey foreign key (run_id, user_id)
-    references public.ai_automation_runs (id, user_id) on delete cascade,
     constraint contact_states_finished_is_not_leased check (
         current_stage in ('checking', 'generating', 'sending') or lease_token is null
     ),
@@ -95,7 +93,6 @@ create index if not exists ai_automation_contact_states_over_idx on public.ai_au
 where current_stage = 'skipped' and reason_code in ('replied', 'opted_out', 'stopped', 'max_follow_ups_reached');
 create index if not exists ai_automation_contact_states_last_idx on public.ai_automation_contact_states (last_sent_at)
 where current_stage = 'sent' and follow_up_count >= max_follow_ups;
-create index if not exists ai_automation_contact_states_run_idx on public.ai_automation_contact_states (run_id);
 
 comment on table public.ai_automation_contact_states is 'Where one contact of one automation is now.';
 comment on column public.ai_automation_contact_states.due_at is 'From when a worker may take the contact up in a waiting stage.';
@@ -111,7 +108,7 @@ comment on column public.ai_automation_contact_states.page_id is 'The page of th
 comment on column public.ai_automation_contact_states.stage_rank is
 'The place of the stage in the monitor''s list, failed first. A number, because row level security lets no index compare enums.';
 comment on column public.ai_automation_contact_states.slot is
-'The half hour in which a finished contact came to its stage, the year 9999 while it is in flight: shown on the monitor while not before monitor_since().';
+'The hour (UTC) in which a finished contact came to its stage, the year 9999 while it is in flight: shown on the monitor while not before monitor_since().';
 comment on column public.ai_automation_contact_states.end_reason is
 'Why the contact is failed (error_code), skipped or completed (reason_code); empty in the other stages.';
 comment on column public.ai_automation_contact_states.attempt_id is 'The latest try to send; with attempt_started_at it finds the row in one day of ai_automation_attempts.';
@@ -128,7 +125,7 @@ comment on column public.ai_automation_contact_states.id is 'What the API calls 
 comment on column public.ai_automation_contact_states.user_id is 'The owner of the automation.';
 comment on column public.ai_automation_contact_states.rule_id is 'The automation.';
 comment on column public.ai_automation_contact_states.contact_id is 'The contact; once per automation.';
-comment on column public.ai_automation_contact_states.run_id is 'The run that queued it last; it counts there until it leaves the flight.';
+comment on column public.ai_automation_contact_states.run_id is 'The run that queued it last; it counts there until it leaves the flight. No foreign key (docs/decisions/0024).';
 comment on column public.ai_automation_contact_states.current_stage is 'Changed along ai_automation_stage_moves only, whoever tries.';
 comment on column public.ai_automation_contact_states.stage_entered_at is 'When it came to its stage; set by trigger.';
 comment on column public.ai_automation_contact_states.queued_at is
@@ -157,5 +154,4 @@ comment on column public.ai_automation_contact_states.lease_expires_at is
 'Until when; later it may be taken back, or settled where a send may be under way.';
 comment on column public.ai_automation_contact_states.created_at is 'When it first came into the automation.';
 comment on column public.ai_automation_contact_states.updated_at is 'When anything here last changed; set by trigger.';
-comment on index public.ai_automation_contact_states_run_idx is 'Serves the deletion of a run.';
 comment on index public.idx_automation_states_updated is 'Serves readers that ask what of theirs changed lately, and row level security.';

@@ -1,5 +1,6 @@
 -- How every contact got where it is, and every try to send: two tables of daily partitions (UTC), made ahead and dropped
--- by maintain, and the ledger that outlives them.
+-- by maintain, and the ledger that outlives them. None has a foreign key (docs/decisions/0024): their rows are copied from
+-- the contact's state as it is written, and go with it by trigger (52).
 
 create table if not exists public.ai_automation_stage_events (
     id bigint generated always as identity,
@@ -14,13 +15,9 @@ create table if not exists public.ai_automation_stage_events (
     seconds_in_stage double precision,
     actor text not null,
     reason_code text,
-    constraint ai_automation_stage_events_pkey primary key (id, occurred_at),
-    constraint ai_automation_stage_events_state_fkey foreign key (state_id, user_id)
-    references public.ai_automation_contact_states (id, user_id) on delete cascade
+    constraint ai_automation_stage_events_pkey primary key (state_id, id, occurred_at)
 )
 partition by range (occurred_at);
-
-create index if not exists ai_automation_stage_events_timeline_idx on public.ai_automation_stage_events (state_id, id);
 
 comment on table public.ai_automation_stage_events is
 'One change of stage; written by trigger only, never changed, dropped by the day.';
@@ -36,7 +33,6 @@ comment on column public.ai_automation_stage_events.to_stage is 'Where it came t
 comment on column public.ai_automation_stage_events.occurred_at is 'When; the day decides the partition.';
 comment on column public.ai_automation_stage_events.reason_code is 'Why it was skipped or completed.';
 comment on column public.ai_automation_stage_events.seconds_in_stage is 'How long the contact had been in from_stage.';
-comment on index public.ai_automation_stage_events_timeline_idx is 'Serves the timeline of one contact.';
 
 create table if not exists public.ai_automation_attempts (
     id uuid not null default gen_random_uuid(),
@@ -60,8 +56,6 @@ create table if not exists public.ai_automation_attempts (
     started_at timestamptz not null default now(),
     finished_at timestamptz,
     constraint ai_automation_attempts_pkey primary key (id, started_at),
-    constraint ai_automation_attempts_state_fkey foreign key (state_id, user_id)
-    references public.ai_automation_contact_states (id, user_id) on delete cascade,
     constraint ai_automation_attempts_outcome_is_known check (
         outcome in ('sending', 'sent', 'failed', 'retry', 'unknown', 'abandoned')
     )
@@ -108,9 +102,7 @@ create table if not exists public.ai_automation_follow_ups (
     user_id uuid not null,
     attempt_id uuid not null,
     accepted boolean not null default false,
-    constraint ai_automation_follow_ups_never_twice primary key (state_id, follow_up),
-    constraint ai_automation_follow_ups_state_fkey foreign key (state_id, user_id)
-    references public.ai_automation_contact_states (id, user_id) on delete cascade
+    constraint ai_automation_follow_ups_never_twice primary key (state_id, follow_up)
 );
 
 comment on table public.ai_automation_follow_ups is
@@ -126,6 +118,7 @@ comment on column public.ai_automation_follow_ups.accepted is 'Facebook said tha
 create or replace function public.keep_follow_ups()
 returns trigger
 language plpgsql
+security definer
 set search_path = ''
 as $$
 declare

@@ -18,7 +18,7 @@ with (fillfactor = 50);
 comment on table public.ai_automation_stage_counts is
 'How many contacts are where, so that nobody counts them: kept by trigger, summed over shards by the views. Equal to a recount for every slot since monitor_since().';
 comment on column public.ai_automation_stage_counts.slot is
-'The half hour in which a finished contact came to its stage, so that it can leave the monitor after 24 hours; the year 9999 for contacts in flight.';
+'The hour (UTC) in which a finished contact came to its stage, so that it can leave the monitor after 24 hours; the year 9999 for contacts in flight.';
 comment on column public.ai_automation_stage_counts.reason is 'Why the contacts are there, as in end_reason.';
 comment on column public.ai_automation_stage_counts.shard is
 'Transactions that write at the same time use different shards, so that they do not wait for each other; one shard alone may be negative.';

@@ -57,6 +57,7 @@ for each row execute function public.stamp_contact_state();
 create or replace function public.record_stage_moves()
 returns trigger
 language plpgsql
+security definer
 set search_path = ''
 set enable_nestloop = off
 as $$
@@ -98,6 +99,7 @@ for each statement execute function public.record_stage_moves();
 create or replace function public.record_first_stage()
 returns trigger
 language plpgsql
+security definer
 set search_path = ''
 as $$
 begin

@@ -7,11 +7,11 @@ language sql
 stable
 set search_path = ''
 as $$
-    select date_bin('30 minutes', now(), timestamptz '2000-01-01 00:00:00+00') - interval '24 hours';
+    select date_bin('1 hour', now(), timestamptz '2000-01-01 00:00:00+00') - interval '24 hours';
 $$;
 
 comment on function public.monitor_since() is
-'From when contacts that are sent, failed, skipped or completed are on the monitor: 24 hours ago, to the half hour, so that counts and list share one border.';
+'From when contacts that are sent, failed, skipped or completed are on the monitor: 24 hours ago, to the hour, so that counts and list share one border.';
 
 -- A shard that no other transaction writes to now; kept for the rest of the transaction. With all taken, rows are shared.
 create or replace function public.own_shard()

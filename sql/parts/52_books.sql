@@ -184,14 +184,16 @@ after update on public.ai_automation_contact_states
 referencing old table as old_states new table as new_states
 for each statement execute function public.keep_books();
 
--- A person may delete a contact at any time. What it held goes with it: its place in the run and, unless a message is or
--- may be out, in the daily limit.
+-- A person may delete a contact at any time. What it held goes with it: its history, its place in the run and, unless a
+-- message is or may be out, in the daily limit.
 create or replace function public.forget_deleted_contacts()
 returns trigger
 language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+    v_ids bigint[];
 begin
     update public.ai_automation_daily_usage as u
     set reserved = u.reserved - g.places
@@ -211,6 +213,11 @@ begin
         select o.run_id, count(*) as contacts from old_states as o where o.current_stage <= 'sending' group by o.run_id
     ) as g
     where r.id = g.run_id;
+
+    select array_agg(o.id) into v_ids from old_states as o;
+    delete from public.ai_automation_stage_events as e where e.state_id = any(v_ids);
+    delete from public.ai_automation_attempts as a where a.state_id = any(v_ids);
+    delete from public.ai_automation_follow_ups as f where f.state_id = any(v_ids);
     return null;
 end;
 $$;
@@ -222,4 +229,4 @@ for each statement execute function public.forget_deleted_contacts();
 
 comment on function public.keep_books() is
 'Keeps ai_automation_stage_counts, ai_automation_stage_minutes, ai_automation_runs and ai_automation_daily_usage when contacts move, so that they add up at every moment.';
-comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted.';
+comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted, and removes their history.';

@@ -16,22 +16,76 @@ as $$
         coalesce(bool_or(c.clock >= span.opens and c.clock < span.closes), false),
         min(m.moment) filter (where m.moment > p_now and l.clock >= span.opens and l.clock < span.closes)
     from (select timezone(p_zone, p_now) as clock) as c
-    cross join generate_series(-1, 15) as ahead (days)
-    cross join lateral (select c.clock::date + ahead.days as local_day) as d
+    -- The first four active days from yesterday on: one of them has an opening that is still to come.
+    cross join lateral (
+        select c.clock::date + ahead.days as local_day
+        from generate_series(-1, 28) as ahead (days)
+        where extract(isodow from c.clock::date + ahead.days) = any(p_days)
+        order by ahead.days
+        limit 4
+    ) as d
     cross join lateral (
         select d.local_day + p_from as opens, d.local_day + (p_until <= p_from)::int + p_until as closes
     ) as span
     -- An hour that autumn repeats begins earlier than timezone() says, one that spring leaves out opens when it is over.
     cross join unnest('{0, 30 minutes, 1 hour, 2 hours}'::interval []) as back (shift)
     cross join lateral (select timezone(p_zone, span.opens) - back.shift as moment) as m
-    cross join lateral (select timezone(p_zone, m.moment) as clock) as l
-    where extract(isodow from d.local_day) = any(p_days);
+    cross join lateral (select timezone(p_zone, m.moment) as clock) as l;
 $$;
 
 comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
 
--- Planned for the contacts asked about each time: a generic plan would read whole pages for every claim.
+create or replace function public.is_active_now(p_days smallint[], p_from time, p_until time, p_zone text, p_now timestamptz)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select coalesce(bool_or(c.clock >= d.local_day + p_from and c.clock < d.local_day + (p_until <= p_from)::int + p_until), false)
+    from (select timezone(p_zone, p_now) as clock) as c
+    cross join lateral (values (c.clock::date), (c.clock::date - 1)) as d (local_day)
+    where extract(isodow from d.local_day) = any(p_days);
+$$;
+
+comment on function public.is_active_now(smallint[], time, time, text, timestamptz) is
+'open_now of active_hours, without the search for when they begin next: what is asked for every zone of every batch.';
+
+-- Two questions with two plans: pairs are looked up one by one, a page is read as a whole.
+create or replace function public.contacts_to_judge(p_rule_ids uuid[], p_contact_ids uuid[], p_page_ids uuid[])
+returns table (
+    rule_id uuid, contact_id uuid, page_id uuid, tags text[], opted_out_at timestamptz, last_inbound_at timestamptz,
+    last_outbound_at timestamptz, time_zone text, current_stage public.automation_stage, queued_at timestamptz,
+    last_sent_at timestamptz, stopped_at timestamptz, quota_day date, follow_up_count integer
+)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    if p_contact_ids is not null then
+        return query
+        select
+            q.rule_id, c.id, c.page_id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at, c.time_zone,
+            s.current_stage, s.queued_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
+        from unnest(p_rule_ids, p_contact_ids) as q (rule_id, contact_id)
+        inner join public.contacts as c on c.id = q.contact_id
+        left join public.ai_automation_contact_states as s on s.contact_id = q.contact_id and s.rule_id = q.rule_id;
+    else
+        return query
+        select
+            q.rule_id, c.id, c.page_id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at, c.time_zone,
+            s.current_stage, s.queued_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
+        from unnest(p_rule_ids, p_page_ids) as q (rule_id, page_id)
+        inner join public.contacts as c on c.page_id = q.page_id
+        left join public.ai_automation_contact_states as s on s.contact_id = c.id and s.rule_id = q.rule_id;
+    end if;
+end;
+$$;
+
+comment on function public.contacts_to_judge(uuid[], uuid[], uuid[]) is
+'What judge_contacts must know of the pairs in the first two arrays or, without contacts, of everybody on the pages, each page for the rule beside it.';
+
 create or replace function public.judge_contacts(
     p_rule_ids uuid[],
     p_contact_ids uuid[],
@@ -42,13 +96,26 @@ returns table (rule_id uuid, contact_id uuid, reason_code text, next_check_at ti
 language plpgsql
 stable
 set search_path = ''
-set plan_cache_mode = 'force_custom_plan'
 as $$
+declare
+    v_rule_ids uuid[] := p_rule_ids;
+    v_page_ids uuid[];
 begin
+    if p_contact_ids is null then
+        select array_agg(r.id), array_agg(r.page_id) into v_rule_ids, v_page_ids
+        from (
+            select k.id, k.page_id from public.ai_automation_rules as k where k.id = any(p_rule_ids) and p_as_typed.id is null
+            union all
+            select p_as_typed.id, p_as_typed.page_id where p_as_typed.id is not null
+        ) as r;
+    end if;
+
     return query
     with rule as materialized (
         select
-            r.*, p.status as page_status, p.paused_until,
+            r.id, r.page_id, r.enabled, r.time_zone, r.run_24_7, r.active_days, r.active_from, r.active_until, r.exclude_tags,
+            r.include_tags, r.include_mode, r.stop_on_reply, r.max_follow_ups, r.wait_minutes, r.daily_limit,
+            p.status as page_status, p.paused_until,
             timezone(r.time_zone, p_now)::date as today,
             timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at
         from (
@@ -59,54 +126,32 @@ begin
         inner join public.facebook_pages as p on p.id = r.page_id
     ),
 
-    asked as materialized (
-        select q.rule_id, q.contact_id
-        from unnest(p_rule_ids, p_contact_ids) as q (rule_id, contact_id)
-        where p_contact_ids is not null
-        union all
-        select r.id, c.id
-        from rule as r
-        inner join public.contacts as c on c.page_id = r.page_id
-        where p_contact_ids is null
-    ),
-
-    -- Read once and by itself: after a large import, before statistics, a planner would look it up per contact.
-    known as materialized (
+    candidate as materialized (
         select
-            k.rule_id, k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
-        from public.ai_automation_contact_states as k
-        where k.rule_id = any(p_rule_ids) and p_contact_ids is null
-        union all
-        select
-            k.rule_id, k.contact_id, k.current_stage, k.queued_at, k.last_sent_at, k.stopped_at, k.quota_day, k.follow_up_count
-        from asked as q
-        inner join public.ai_automation_contact_states as k on k.contact_id = q.contact_id and k.rule_id = q.rule_id
-        where p_contact_ids is not null
-    ),
-
-    candidate as (
-        select
-            q.rule_id, c.id, c.tags, c.opted_out_at, c.last_inbound_at,
-            greatest(c.last_inbound_at, c.last_outbound_at, s.last_sent_at) as last_said_at,
-            coalesce(c.time_zone, r.time_zone) as zone,
-            s.stopped_at, s.quota_day,
-            coalesce(s.follow_up_count, 0) as follow_up_count,
+            k.rule_id, k.contact_id as id, k.tags, k.opted_out_at, k.last_inbound_at,
+            greatest(k.last_inbound_at, k.last_outbound_at, k.last_sent_at) as last_said_at,
+            coalesce(k.time_zone, r.time_zone) as zone,
+            k.stopped_at, k.quota_day,
+            coalesce(k.follow_up_count, 0) as follow_up_count,
             case
-                when s.last_sent_at is not null then s.last_sent_at
-                when s.current_stage <= 'sending' then s.queued_at
+                when k.last_sent_at is not null then k.last_sent_at
+                when k.current_stage <= 'sending' then k.queued_at
             end as replies_count_from
-        from asked as q
-        inner join rule as r on r.id = q.rule_id
-        inner join public.contacts as c on c.id = q.contact_id and c.page_id = r.page_id
-        left join known as s on s.rule_id = q.rule_id and s.contact_id = q.contact_id
+        from public.contacts_to_judge(v_rule_ids, p_contact_ids, v_page_ids) as k
+        inner join rule as r on r.id = k.rule_id and r.page_id = k.page_id
     ),
 
-    -- Once per zone: inlined, it would be asked for every contact.
+    -- Once per zone, not per contact, and only for rules that keep hours.
     clock as materialized (
-        select z.rule_id, z.zone, h.open_now, h.next_open_at
-        from (select distinct n.rule_id, n.zone from candidate as n) as z
+        select z.rule_id, z.zone, h.next_open_at
+        from (
+            select distinct n.rule_id, n.zone
+            from candidate as n
+            inner join rule as g on g.id = n.rule_id and not g.run_24_7
+        ) as z
         inner join rule as r on r.id = z.rule_id
         cross join lateral public.active_hours(r.active_days, r.active_from, r.active_until, z.zone, p_now) as h
+        where not public.is_active_now(r.active_days, r.active_from, r.active_until, z.zone, p_now)
     ),
 
     judged as (
@@ -126,7 +171,7 @@ begin
                 when c.follow_up_count >= r.max_follow_ups then 'max_follow_ups_reached'
                 when c.last_said_at + make_interval(mins => r.wait_minutes) > p_now then 'waiting'
                 when c.last_inbound_at is null or c.last_inbound_at + interval '24 hours' <= p_now then 'window_closed'
-                when not r.run_24_7 and not h.open_now then 'outside_active_hours'
+                when h.zone is not null then 'outside_active_hours'
                 else 'ok'
             end as reason,
             c.last_said_at + make_interval(mins => r.wait_minutes) as wait_ends_at,
@@ -137,7 +182,7 @@ begin
             r.daily_limit
         from candidate as c
         inner join rule as r on r.id = c.rule_id
-        inner join clock as h on h.rule_id = c.rule_id and h.zone = c.zone
+        left join clock as h on h.rule_id = c.rule_id and h.zone = c.zone
     ),
 
     -- Whose window closes first goes first; a contact that holds a place already needs no other.

@@ -5,6 +5,7 @@ create or replace function public.recheck_before_send(p_state_ids bigint[])
 returns table (state_id bigint, reason_code text, next_check_at timestamptz)
 language sql
 stable
+rows 200
 set search_path = ''
 as $$
     with held as materialized (

@@ -23,7 +23,8 @@ revoke all on sequence
 public.contact_messages_id_seq, public.ai_automation_contact_states_id_seq, public.ai_automation_stage_events_id_seq,
 public.ai_automation_audit_id_seq
 from public, anon, authenticated, service_role;
-revoke update, delete on public.ai_automation_stage_events from service_role;
+-- History without foreign keys is written by trigger only, not even by the secret key.
+revoke insert, update, delete on public.ai_automation_stage_events, public.ai_automation_follow_ups from service_role;
 revoke insert, update, delete on public.ai_automation_stage_moves from service_role;
 
 grant select on public.ai_automation_stage_moves to authenticated;
@@ -139,6 +140,7 @@ public.own_shard(), public.monitor_since(), public.bucket_seconds(smallint),
 public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules),
 public.forget_deleted_contacts(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
+public.is_active_now(smallint[], time, time, text, timestamptz), public.contacts_to_judge(uuid[], uuid[], uuid[]),
 public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text), public.normalize_tags(text[]),
 public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
@@ -159,7 +161,8 @@ grant execute on function public.schema_version() to anon, authenticated, servic
 
 grant execute on function
 public.is_in_flight(public.automation_stage), public.reason_text(text), public.normalize_tags(text[]),
-public.active_hours(smallint[], time, time, text, timestamptz), public.contact_eligibility(uuid, uuid[], timestamptz),
+public.active_hours(smallint[], time, time, text, timestamptz), public.is_active_now(smallint[], time, time, text, timestamptz),
+public.contacts_to_judge(uuid[], uuid[], uuid[]), public.contact_eligibility(uuid, uuid[], timestamptz),
 public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules), public.monitor_since(), public.bucket_seconds(smallint)
 to authenticated, service_role;
 

@@ -80,11 +80,23 @@ FOR_OWNERS = {
     "check_tags": {"p_tags": ["VIP"]},
     "contact_eligibility": {"p_rule_id": "{rule}"},
     "contact_timeline": {"p_state_id": "{failed}"},
+    "contacts_to_judge": {
+        "p_rule_ids": ["{rule}"],
+        "p_contact_ids": ["{contact}"],
+        "p_page_ids": None,
+    },
     "contacts_to_queue": {"p_rule_id": "{rule}", "p_due_only": False},
     "delete_rule": {"p_rule_id": "{rule}"},
     "deletion_preview": {"p_rule_id": "{rule}"},
     "dry_run": {"p_rule_id": "{rule}"},
     "import_contacts": {"p_page_id": "{page}", "p_contacts": [{"sender_id": "1"}]},
+    "is_active_now": {
+        "p_days": [1],
+        "p_from": "09:00",
+        "p_until": "20:00",
+        "p_zone": "UTC",
+        "p_now": "2026-06-01T00:00:00Z",
+    },
     "is_in_flight": {"p_stage": "queued"},
     "judge_contacts": {
         "p_rule_ids": ["{rule}"],

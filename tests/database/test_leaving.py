@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from postgrest import APIError
 from supabase import ClientOptions, create_client
 
 from tests.database import books, doors
@@ -65,3 +66,26 @@ def test_a_contact_who_is_deleted_leaves_the_books_right(world):
     books.check_counts(world, rule)
     books.check_histories(world, rule, states)
     books.check_attempts(world, rule, states)
+
+
+@pytest.mark.parametrize(
+    "history", ["ai_automation_stage_events", "ai_automation_attempts", "ai_automation_follow_ups"]
+)
+def test_a_contact_who_is_deleted_takes_the_history_along(world, two, history):
+    count = f"select count(*) as rows from public.{history} where user_id = %s"  # noqa: S608
+    page = "delete from public.contacts where user_id = %s returning 1"
+
+    world.rows(page, two[0]["id"])
+
+    assert world.rows(count, two[0]["id"]) == [{"rows": 0}]
+    assert world.rows(count, two[1]["id"])[0]["rows"] > 0
+
+
+@pytest.mark.parametrize("history", ["ai_automation_stage_events", "ai_automation_follow_ups"])
+def test_nobody_writes_history_by_hand_not_even_with_the_secret_key(supabase, two, history):
+    with httpx.Client() as http:
+        options = ClientOptions(httpx_client=http)
+        service = create_client(supabase.url, supabase.secret_key, options)
+
+        with pytest.raises(APIError, match="permission denied"):
+            service.table(history).insert({"user_id": str(two[0]["id"]), "state_id": 1}).execute()

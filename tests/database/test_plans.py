@@ -164,12 +164,16 @@ def test_the_clock_is_read_once_per_zone_not_per_contact(busy, shared_database):
     superuser = shared_database.cluster.superuser_dsn(shared_database.name)
     with psycopg.connect(superuser) as connection:
         connection.execute("set local track_functions = 'all'")
+        connection.execute(
+            "update public.ai_automation_rules set run_24_7 = false where id = %s",
+            [busy.rules[0]["id"]],
+        )
         judged = connection.execute(
             "select * from public.contact_eligibility(%s)", [busy.rules[0]["id"]]
         ).fetchall()
         [calls] = connection.execute(
             "select pg_stat_get_xact_function_calls(p.oid)"
-            " from pg_catalog.pg_proc as p where p.proname = 'active_hours'"
+            " from pg_catalog.pg_proc as p where p.proname = 'is_active_now'"
         ).fetchone()
 
     assert len(judged) == CONTACTS_PER_RULE
