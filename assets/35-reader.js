@@ -22,8 +22,11 @@
   function anchor(root) {
     const focus = focused(root);
     if (focus) return focus;
+    if (!byId("stages").firstChild) return null; // nothing was drawn yet, so nothing was pointed at
     const under = mouse ? root.querySelectorAll(":hover") : [];
-    if (under.length) return under[under.length - 1];
+    const pointed = under[under.length - 1];
+    // The words below the list may go down with it; only a button there is aimed at.
+    if (pointed && (!pointed.closest(".list-foot, #nobody") || pointed.closest("button"))) return pointed;
     const list = byId("contacts");
     if (!list || list.getBoundingClientRect().top > 0) return null;
     for (const card of list.children) if (card.getBoundingClientRect().bottom > 0) return card;
@@ -39,7 +42,7 @@
     const before = held.getBoundingClientRect().top;
     change();
     boxes.forEach((box, index) => { if (box.offsetHeight < heights[index]) box.style.minHeight = heights[index] + "px"; });
-    const moved = held.isConnected ? held.getBoundingClientRect().top - before : 0;
+    const moved = held.getClientRects().length ? held.getBoundingClientRect().top - before : 0;
     if (Math.abs(moved) > 0.5) scrollBy({ top: moved, behavior: "instant" });
   }
 

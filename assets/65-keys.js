@@ -1,6 +1,6 @@
 // What a person presses on the monitor, by pointer or by key.
 (function () {
-  const { live, cards, sheets, many, board, make } = window.stagelight;
+  const { live, cards, sheets, many, board, make, dialogs } = window.stagelight;
   const PER_PAGE = 100;
   const byId = (id) => document.getElementById(id);
   let typing = 0;
@@ -30,6 +30,8 @@
     reject: (button) => sheets.review(idOf(button), true),
     approve,
     again: (button) => sheets.sendAgain(idOf(button)),
+    run: (button) => dialogs.ask("run", byId("monitor").dataset.ruleId, button),
+    dry: () => dialogs.dry(byId("monitor").dataset.ruleId, byId("monitor-title").textContent),
     "show-cause": (button) => showCause(button.dataset.cause),
     "retry-cause": (button) => many.preview("retry", { stage: "failed", search: ofCause(button.dataset.cause) }, button.dataset.twice),
   };
@@ -114,7 +116,7 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    if (!byId("monitor") || sheets.isOpen() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (!byId("monitor") || sheets.isOpen() || dialogs.isOpen() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const writing = event.target.closest("input, textarea, select, [contenteditable]");
     if (event.key === "Escape") { if (!writing || writing.id === "contact-search") clear(); return; }
     if (writing || areOff()) return;

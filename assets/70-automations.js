@@ -1,6 +1,6 @@
 // The list of automations: what to ask, what to do with an answer; numbers are put into the cards in place.
 (function () {
-  const { words, put, ruleCards, asking } = window.stagelight;
+  const { words, put, ruleCards, asking, dialogs } = window.stagelight;
   const GIVE_UP_MS = 8000, OLD_AFTER_MS = 15000, MANY = 6;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
@@ -81,35 +81,18 @@
   });
 
   function press(button) {
-    const card = button.closest("[data-rule-id]");
-    const act = button.dataset.act, id = card.dataset.ruleId;
-    if (act === "dry") {
-      window.dash_clientside.set_props("dry-search", { value: "" });
-      window.dash_clientside.set_props("dry-body", { children: "Looking at every contact…" });
-      window.dash_clientside.set_props("dry-title", { children: "Dry run: " + state.cards.get(id).name });
-      window.dash_clientside.set_props("dry", { is_open: true });
-      window.dash_clientside.set_props("dry-ask", { data: { rule_id: id, at: Date.now() } });
-      state.dry = id;
-      return;
-    }
+    const act = button.dataset.act, id = button.closest("[data-rule-id]").dataset.ruleId;
+    if (act === "dry") { dialogs.dry(id, state.cards.get(id).name); return; }
+    if (act === "run" || act === "delete") { dialogs.ask(act, id, button); return; }
     button.setAttribute("aria-busy", "true");
     setTimeout(() => button.removeAttribute("aria-busy"), 1500);
     window.dash_clientside.set_props("rules-action", { data: { act, rule_id: id, at: Date.now() } });
   }
 
-  function look(button) {
-    const chosen = document.querySelector("[data-dry-reason][aria-pressed=true]");
-    let reason = chosen ? chosen.dataset.dryReason : "";
-    if (button.dataset.dryReason) reason = button === chosen ? "" : button.dataset.dryReason;
-    const offset = Number(button.dataset.dryOffset || 0);
-    window.dash_clientside.set_props("dry-ask", { data: { rule_id: state.dry, reason, offset, at: Date.now() } });
-  }
-
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("button");
     if (!button || !root()) return;
-    if (button.dataset.dryReason || button.dataset.dryOffset) look(button);
-    else if (button.dataset.act && root().contains(button)) press(button);
+    if (button.dataset.act && root().contains(button)) press(button);
   });
   for (const type of ["input", "change"]) {
     document.addEventListener(type, (event) => { if (root() && ["rules-search", "rules-sort"].includes(event.target.id)) show(); });
@@ -119,5 +102,5 @@
   });
   setInterval(tick, 1000);
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { rules: { gate, apply, close: () => false } });
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { rules: { gate, apply } });
 })();

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from pages._components.ask import Ask, text, whole
-from pages._components.words import count, run_result
+from pages._components.words import count
 from pipeline.feed import Feed, FeedError
 
 Row = dict[str, Any]
@@ -23,10 +23,6 @@ async def press(feed: Feed, action: Row, rule_id: str) -> tuple[str, str]:
     if do is None:
         raise UNKNOWN
     return await do(feed, action, rule_id)
-
-
-async def _run(feed: Feed, _: Row, rule_id: str) -> tuple[str, str]:
-    return run_result(await feed.request_run(rule_id)), ""
 
 
 async def _on(feed: Feed, _: Row, rule_id: str) -> tuple[str, str]:
@@ -67,7 +63,6 @@ async def _reject(feed: Feed, action: Row, _: str) -> tuple[str, str]:
 
 Press = Callable[[Feed, Row, str], Awaitable[tuple[str, str]]]
 BUTTONS: dict[str, Press] = {
-    "run": _run,
     "on": _on,
     "off": _off,
     "retry": _retry,

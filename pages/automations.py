@@ -4,31 +4,21 @@ import time
 from typing import Any
 
 import dash
-from dash import (
-    ClientsideFunction,
-    Input,
-    Output,
-    State,
-    callback,
-    clientside_callback,
-    set_props,
-)
+from dash import ClientsideFunction, Input, Output, callback, clientside_callback
 from dash import no_update as unchanged
 from dash.development.base_component import Component
 
-from pages._components.ask import whole
+from pages import _asking
 from pages._components.delta import Drawn
-from pages._components.dry_run import PER_PAGE, dry_run
 from pages._components.errors import toast
 from pages._components.monitor_frame import unreachable
-from pages._components.questions import Question, about_deleting, about_running
 from pages._components.rule_card import rule_card
 from pages._components.rule_list import rule_list
-from pages._components.words import run_result
 from pipeline.feed import FeedError, signed_in
 
 dash.register_page(__name__, path="/", title="AI Automations · Stagelight")  # type: ignore[no-untyped-call]
-UNDO_SECONDS = 10
+# The callbacks of the dialogs belong to this page and to the monitor; importing registers them.
+ASKING = _asking.inquire
 
 
 async def layout(**_: str) -> Component:
@@ -53,25 +43,12 @@ clientside_callback(
     Input("rules-tick", "n_intervals"),
     Input("rules-now", "data"),
     Input("undone", "data"),
+    Input("ask-done", "data"),
 )
 clientside_callback(
     ClientsideFunction("rules", "apply"),
     Output("rules-mark", "children"),
     Input("rules-answer", "data"),
-)
-clientside_callback(
-    ClientsideFunction("rules", "close"),
-    Output("ask", "is_open"),
-    Input("ask-no", "n_clicks"),
-    prevent_initial_call=True,
-)
-
-
-clientside_callback(
-    ClientsideFunction("rules", "close"),
-    Output("dry", "is_open"),
-    Input("dry-close", "n_clicks"),
-    prevent_initial_call=True,
 )
 
 
@@ -89,108 +66,18 @@ async def poll(request: Any) -> Any:
 
 
 @callback(Output("rules-now", "data"), Input("rules-action", "data"), prevent_initial_call=True)
-async def act(action: Any) -> Any:
-    """A button of a card: the switch acts at once, what reaches people asks first."""
+async def switch(action: Any) -> Any:
+    """The switch of a card acts at once; what reaches people asks first (pages/_asking.py)."""
     if not isinstance(action, dict) or not isinstance(action.get("rule_id"), str):
         return unchanged
-    feed, rule_id, wanted = signed_in.get(), action["rule_id"], action.get("act")
+    if action.get("act") not in ("on", "off"):
+        return unchanged
+    on = action["act"] == "on"
     try:
-        if wanted in ("on", "off"):
-            await feed.set_rule_enabled(rule_id, wanted == "on")
-            toast("Switched on" if wanted == "on" else "Switched off")
-        elif wanted == "run":
-            ask(about_running(await feed.run_preview(rule_id)), rule_id)
-        elif wanted == "delete":
-            ask(about_deleting(await feed.deletion_preview(rule_id)), rule_id)
+        await signed_in.get().set_rule_enabled(action["rule_id"], on)
+        toast("Switched on" if on else "Switched off")
     except FeedError as error:
         if error.signed_out:
             raise
         toast(error.message, error.hint, bad=True)
     return time.time()
-
-
-def ask(question: Question, rule_id: str) -> None:
-    """Opens the dialog."""
-    set_props("ask-title", {"children": question.title})
-    set_props("ask-body", {"children": question.body})
-    set_props(
-        "ask-yes",
-        {
-            "children": question.yes,
-            "className": "btn btn-danger" if question.act == "delete" else "btn btn-primary",
-            "hidden": not question.yes,
-        },
-    )
-    set_props("ask-no", {"children": "Cancel" if question.yes else "Close"})
-    set_props("asked", {"data": {"act": question.act, "rule_id": rule_id}})
-    set_props("ask", {"is_open": True})
-
-
-@callback(
-    Output("rules-now", "data", allow_duplicate=True),
-    Input("ask-yes", "n_clicks"),
-    State("asked", "data"),
-    prevent_initial_call=True,
-)
-async def confirmed(clicks: Any, asked: Any) -> Any:
-    """The person said yes."""
-    if not clicks or not isinstance(asked, dict) or not isinstance(asked.get("rule_id"), str):
-        return unchanged
-    set_props("ask", {"is_open": False})
-    try:
-        if asked.get("act") == "run":
-            toast(run_result(await signed_in.get().request_run(asked["rule_id"])))
-        elif asked.get("act") == "delete":
-            await delete(asked["rule_id"])
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        toast(error.message, error.hint, bad=True)
-    return time.time()
-
-
-async def delete(rule_id: str) -> None:
-    """Deletes it, and offers the way back."""
-    name = (await signed_in.get().delete_rule(rule_id))["name"]
-    undo = {"word": "Undo", "store": "undo", "data": rule_id, "seconds": UNDO_SECONDS}
-    toast(f"Deleted “{name}”", action=undo)
-
-
-@callback(Output("undone", "data"), Input("undo", "data"), prevent_initial_call=True)
-async def undo(rule_id: Any) -> Any:
-    """Takes a deletion back; works on every page, because the message does."""
-    if not isinstance(rule_id, str):
-        return unchanged
-    try:
-        back = await signed_in.get().restore_rule(rule_id)
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        toast(error.message, error.hint, bad=True)
-        return unchanged
-    toast(f"“{back['name']}” is back" + (", and on" if back["enabled"] else ", and off"))
-    return time.time()
-
-
-@callback(
-    Output("dry-body", "children"),
-    Input("dry-ask", "data"),
-    Input("dry-search", "value"),
-    prevent_initial_call=True,
-)
-async def look_ahead(asked: Any, search: Any) -> Any:
-    """Who would get a message; `dry-ask` says of which automation, for which reason, from where."""
-    if not isinstance(asked, dict) or not isinstance(asked.get("rule_id"), str):
-        return unchanged
-    searched = dash.ctx.triggered_id == "dry-search"
-    chosen, offset = str(asked.get("reason") or ""), 0 if searched else whole(asked.get("offset"))
-    text = str(search or "")[:200].replace("\x00", "")
-    try:
-        found = await signed_in.get().preview_rule(
-            {"id": asked["rule_id"]}, chosen, text, PER_PAGE, offset
-        )
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        return unreachable(error.message, error.hint)
-    return dry_run(found, chosen, offset)

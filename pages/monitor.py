@@ -7,6 +7,7 @@ import dash
 from dash import ClientsideFunction, Input, Output, State, callback, clientside_callback, no_update
 from dash.development.base_component import Component
 
+from pages import _asking
 from pages._actions import PER_PAGE, many, press
 from pages._components.ask import Ask, whole
 from pages._components.board import board
@@ -22,6 +23,8 @@ from pipeline.feed import Feed, FeedError, signed_in
 dash.register_page(  # type: ignore[no-untyped-call]
     __name__, path_template="/automations/<rule_id>/monitor", title="Monitor · Stagelight"
 )
+# The callbacks of the dialogs belong to this page and to the list; importing registers them.
+ASKING = _asking.inquire
 SENT = Sent()
 MOMENTS: Shared[tuple[Drawn, float] | None] = Shared()
 OTHERS: Shared[dict[str, Any]] = Shared(kept_seconds=3600)
@@ -127,6 +130,18 @@ async def act(action: Any, rule_id: Any) -> Any:
             raise
         toast(error.message, error.hint, bad=True)
     forget(signed_in.get().person, rule_id)
+    return time.time()
+
+
+@callback(
+    Output("live-now", "data", allow_duplicate=True),
+    Input("ask-done", "data"),
+    State("live-rule", "data"),
+    prevent_initial_call=True,
+)
+async def ran(_: Any, rule_id: Any) -> Any:
+    """A run was asked for in the dialog; who was queued is fetched at once."""
+    forget(signed_in.get().person, str(rule_id))
     return time.time()
 
 

@@ -7,6 +7,7 @@ from dash.development.base_component import Component
 
 from pages._components.ask import Ask
 from pages._components.attributes import attrs
+from pages._components.dialogs import asking
 
 TICK_MS = 2000
 
@@ -41,6 +42,7 @@ def frame(ask: Ask, answer: dict[str, Any]) -> Component:
             html.Div([_list(ask.search), html.Aside(id="side")], className="monitor-grid"),
             html.Div(id="announce", className="visually-hidden", role="status"),
             html.Div(id="sheets"),
+            *asking(),
         ],
         id="monitor",
         **attrs({"data-rule-id": ask.rule_id, "data-stage-filter": ask.stage}),
@@ -71,6 +73,7 @@ def _header(name: str) -> Component:
                         **attrs({"aria-label": "Keyboard shortcuts"}),
                     ),
                     _button("Switch off", "toggle-rule", "off", "btn btn-soft"),
+                    _button("🧪 Dry run", "dry-run", "dry", "btn btn-soft"),
                     _button("▶ Run now", "run-now", "run", "btn btn-primary"),
                     dcc.Link("✕", href="/", className="btn btn-soft", id="close", title="Close"),
                 ],

@@ -7,6 +7,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages._components.attributes import attrs
+from pages._components.dialogs import asking
 
 TICK_MS = 5000
 TOTALS = (
@@ -40,8 +41,7 @@ def rule_list(answer: dict[str, Any]) -> Component:
             html.P("", id="rules-none", className="empty", hidden=True),
             nothing_yet(),
             html.P("", id="rules-zone", className="mute zone-line"),
-            *_ask(),
-            *_dry_run(),
+            *asking(),
         ],
         id="automations",
     )
@@ -116,58 +116,3 @@ def _toolbar() -> Component:
         className="list-tools",
         hidden=True,
     )
-
-
-def _ask() -> list[Component]:
-    """One dialog for every question; the callback fills it in and opens it."""
-    no = html.Button("Cancel", id="ask-no", className="btn btn-soft", type="button")
-    yes = html.Button("", id="ask-yes", className=PRIMARY, type="button")
-    return [
-        dcc.Store(id="asked"),
-        dbc.Modal(
-            [
-                dbc.ModalHeader(
-                    html.H2("", id="ask-title", className="modal-title", dir="auto"),
-                    close_button=False,
-                ),
-                dbc.ModalBody(html.Div(id="ask-body")),
-                dbc.ModalFooter([no, yes]),
-            ],
-            id="ask",
-            is_open=False,
-            centered=True,
-            labelledby="ask-title",
-        ),
-    ]
-
-
-def _dry_run() -> list[Component]:
-    return [
-        dcc.Store(id="dry-ask"),
-        dbc.Offcanvas(
-            [
-                html.Div(
-                    [
-                        html.H2("Dry run", id="dry-title", className="offcanvas-title", dir="auto"),
-                        html.Button("✕", id="dry-close", className="icon-button", title="Close"),
-                    ],
-                    className="drawer-head",
-                ),
-                html.Label("Search people", htmlFor="dry-search", className="visually-hidden"),
-                dbc.Input(
-                    id="dry-search",
-                    type="search",
-                    placeholder="Search a name…",
-                    debounce=300,
-                    autocomplete="off",
-                    maxlength=200,
-                ),
-                html.Div(id="dry-body", **attrs({"aria-live": "polite"})),
-            ],
-            id="dry",
-            close_button=False,
-            placement="end",
-            is_open=False,
-            labelledby="dry-title",
-        ),
-    ]

@@ -29,6 +29,7 @@ def test_run_now_sends_and_the_screen_shows_it(demo: Visit) -> None:
     before = stage_count(page, "sent")
 
     page.click("#run-now")
+    page.click("#ask-yes")
 
     expect(page.locator("#toasts")).to_contain_text("contacts queued")
     expect(page.locator(".contact[data-stage=sent]").first).to_be_visible(timeout=SENT_WITHIN_MS)
@@ -56,6 +57,7 @@ def test_a_stage_card_filters_the_list_and_the_address_remembers_it(demo: Visit)
     address = demo.monitor_of("Winback after an hour")
     page = demo.open_monitor(address)
     page.click("#run-now")
+    page.click("#ask-yes")
     expect(page.locator(".stage[data-stage=skipped]")).not_to_have_class(re.compile("zero"))
 
     page.click(".stage[data-stage=skipped]")
