@@ -6,7 +6,7 @@
   const PRESSES = {
     "rule-errors.data": [["rule-save", "rule-start"], "Nothing you typed is lost. Try again in a moment."],
     "rules-now.data": [[], "Look at the card before you press again: it may have arrived."],
-    "asked.data": [["run-now"], "Try again in a moment."],
+    "ask-what.data": [["run-now"], "Try again in a moment."],
     "ask-done.data": [["ask-yes"], "Look at its numbers before you press again: it may have arrived."],
     "undone.data": [[], "Reload the page to see whether it is back; the way back is open for a minute."],
     "test-result.children": [["test-write"], "Try again in a moment."],

@@ -31,7 +31,7 @@ def named(wish: Any) -> str:
     return text(wish.get("rule_id")) if isinstance(wish, dict) else ""
 
 
-@callback(Output("asked", "data"), Input("ask-about", "data"), prevent_initial_call=True)
+@callback(Output("ask-what", "data"), Input("ask-about", "data"), prevent_initial_call=True)
 async def inquire(wish: Any) -> Any:
     """What a press would do, with its number, before it does it."""
     rule_id = named(wish)
@@ -70,7 +70,7 @@ def ask(question: Question, rule_id: str) -> dict[str, str]:
 @callback(
     Output("ask-done", "data"),
     Input("ask-yes", "n_clicks"),
-    State("asked", "data"),
+    State("ask-what", "data"),
     prevent_initial_call=True,
 )
 async def confirmed(clicks: Any, asked: Any) -> Any:
