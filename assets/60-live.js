@@ -1,7 +1,7 @@
 // The live monitor's heart: when to ask, what to do with an answer, how old the data is.
 (function () {
   const { words, cards, board, put, reader, many, asking } = window.stagelight;
-  const PER_PAGE = 100, GIVE_UP_MS = 8000, BATCH_MS = 20000, AGAIN_MS = 2000, SPREAD_MS = 50, SAY_MS = 10000, MOST_PULSES = 60;
+  const PER_PAGE = 100, GIVE_UP_MS = 8000, LOST_MS = 10000, BATCH_MS = 20000, AGAIN_MS = 2000, SPREAD_MS = 50, SAY_MS = 10000, SLEPT_MS = 5000;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   const now = () => Date.now() / 1000 + state.skew;
@@ -9,7 +9,7 @@
 
   function fresh(root) {
     return {
-      root, rev: "", seq: 0, waiting: 0, askedAt: 0, nextAt: 0, again: false, dataAt: 0, skew: 0, problem: null,
+      root, rev: "", seq: 0, waiting: 0, askedAt: 0, nextAt: 0, secondAt: Date.now(), again: false, dataAt: 0, skew: 0, problem: null,
       dirty: false, settle: true, waits: 0, said: "", saidAt: 0,
       stage: root ? root.dataset.stageFilter : "", search: root ? byId("contact-search").value : "", offset: 0,
     };
@@ -22,7 +22,7 @@
     if (!root || document.hidden || state.root !== root) return none(); // apply() sees a new page first
     const person = window.dash_clientside.callback_context.triggered_id === "live-now" && !timed;
     timed = false;
-    if (state.waiting && at - state.askedAt < GIVE_UP_MS) { state.again = state.again || person; return none(); }
+    if (state.waiting && at - state.askedAt < LOST_MS) { state.again = state.again || person; return none(); }
     if (!person && at < state.nextAt - 20) { wake(state.nextAt - at); return none(); }
     clearTimeout(timer);
     state.waiting = ++state.seq;
@@ -135,20 +135,20 @@
     cards.tick(now());
   }
 
-  // Dash keeps every pulse of its Interval for an undo that this page does not offer; in eight hours that is megabytes.
-  function forgetPulses() {
-    for (const store of window.dash_stores || []) {
-      const { past } = store.getState().history || {};
-      if (past && past.length > MOST_PULSES) past.length = 0;
-    }
+  // The machine has slept: what was under way is lost, and the timer of the next question has slept too.
+  function wasAsleep() {
+    const at = Date.now(), slept = at - state.secondAt > SLEPT_MS;
+    state.secondAt = at;
+    if (slept) { state.waiting = 0; askNow(); }
   }
 
   // The reader has left the list: what waited is put in.
   function everySecond() {
-    tick();
-    forgetPulses();
     const list = byId("contacts");
-    if (!list || document.hidden || pressed || !state.dataAt) return;
+    if (!list || document.hidden || !state.dataAt) return;
+    wasAsleep();
+    tick();
+    if (pressed) return;
     if (cards.isBehind(list) && !reader.isIn(list)) { state.dirty = true; flush(); }
   }
 
@@ -173,7 +173,7 @@
   document.addEventListener("pointerup", release, true);
   document.addEventListener("pointercancel", release, true);
   window.addEventListener("blur", release);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && byId("monitor")) { tick(); askNow(); } });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && byId("monitor")) { state.secondAt = Date.now(); tick(); askNow(); } });
   window.addEventListener("online", () => { if (byId("monitor")) askNow(); });
   window.addEventListener("offline", tick);
   setInterval(everySecond, 1000);

@@ -1,7 +1,7 @@
 // The list of automations: what to ask, what to do with an answer; numbers are put into the cards in place.
 (function () {
   const { words, put, ruleCards, asking, dialogs } = window.stagelight;
-  const GIVE_UP_MS = 8000, OLD_AFTER_MS = 15000, MANY = 6;
+  const GIVE_UP_MS = 8000, LOST_MS = 10000, OLD_AFTER_MS = 15000, MANY = 6;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   const root = () => byId("automations");
@@ -16,7 +16,7 @@
     const ctx = window.dash_clientside.callback_context;
     if (!ctx.triggered.length) return none();
     if (state.on !== root()) return none(); // apply() sees a new page first
-    if (ctx.triggered_id === "rules-tick" && state.waiting && Date.now() - state.askedAt < GIVE_UP_MS) return none();
+    if (ctx.triggered_id === "rules-tick" && state.waiting && Date.now() - state.askedAt < LOST_MS) return none();
     state.waiting = state.askedAt = Date.now();
     return { rev: state.rev, at: state.askedAt };
   }

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, Request, Response, expect
 
 from tests.builders import World
@@ -124,11 +125,12 @@ def test_close_leads_back_to_the_automations(demo: Visit) -> None:
     expect(page.get_by_role("link", name="Cake quotes, 25 a day", exact=True)).to_be_visible()
 
 
-def test_a_hidden_tab_does_not_ask_and_asks_at_once_on_return(demo: Visit) -> None:
-    address = demo.monitor_of("Cake quotes")
+@pytest.mark.parametrize("place", ["list", "monitor"])
+def test_a_hidden_tab_does_not_ask_and_asks_at_once_on_return(demo: Visit, place: str) -> None:
+    address = demo.monitor_of("Cake quotes") if place == "monitor" else "/"
     demo.page.clock.install()
-    page = demo.open_monitor(address)
-    expect(page.locator("#live-indicator")).to_have_attribute("data-state", "live")
+    page = demo.open(address)
+    expect(page.get_by_text("Cake quotes, 25 a day").first).to_be_visible()
     hide(page, True)
     page.clock.run_for(5000)  # what was under way has been asked
     asked = polls(demo)
@@ -138,6 +140,17 @@ def test_a_hidden_tab_does_not_ask_and_asks_at_once_on_return(demo: Visit) -> No
     assert polls(demo) == asked
     with page.expect_response(is_poll):
         hide(page, False)
+
+
+def test_what_pulses_for_hours_leaves_nothing_behind(demo: Visit) -> None:
+    demo.page.clock.install()
+    page = demo.open("/")
+    expect(page.get_by_text("Cake quotes, 25 a day").first).to_be_visible()
+
+    page.clock.run_for(600_000)  # 120 pulses
+
+    kept = "() => window.dash_stores.map((store) => (store.getState().history.past || []).length)"
+    assert max(page.evaluate(kept)) < 100
 
 
 def test_data_that_grows_old_says_so_and_stays(demo: Visit) -> None:

@@ -6,11 +6,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.pages.conftest import Visit
+from tests.pages.conftest import Visit, visiting
 from tests.pages.watching import Watch, watch
 from tests.running import Stack, free_port, until
 from tests.stack.processes import parts_of
@@ -114,6 +115,43 @@ def half_an_answer() -> Iterator[tuple[str, list[bytes]]]:
         thread.join(10)
     for talk in kept:
         talk.close()
+
+
+def test_after_a_sleep_the_page_is_fresh_and_counts_from_the_servers_clock(
+    demo: Visit, watch: Watch
+) -> None:
+    here = watch()
+    here.waiting("Ana")
+    demo.page.clock.install()
+    page = demo.open_monitor(here.path)
+    is_live(page)
+    held: list[Route] = []
+    page.route(POLL, lambda route: held.append(route))
+    until(lambda: page.clock.run_for(500) or held)  # falls asleep while it asks
+    page.unroute(POLL)
+
+    with page.expect_response(POLL):
+        page.clock.fast_forward("30:00")
+
+    is_live(page)
+    expect(page.locator(".contact")).to_contain_text("Sends in 1 h 59 min")
+
+
+def test_a_finger_that_was_in_the_list_does_not_hold_it(
+    browser: Browser, stack: Stack, demo_session: Any, watch: Watch
+) -> None:
+    here = watch()
+    here.waiting("Old Ana")
+    touch = {"has_touch": True, "viewport": {"width": 390, "height": 800}}
+    with visiting(browser, stack, storage_state=demo_session, **touch) as visit:
+        page = visit.open_monitor(here.path)
+        page.locator(".contact-message").tap()
+
+        here.failed("New Ben")
+
+        expect(page.locator(".contact-name")).to_have_text(["New Ben", "Old Ana"])
+        page.get_by_role("button", name="Timeline of New Ben").tap()
+        expect(page.get_by_role("dialog", name="New Ben")).to_be_visible()
 
 
 def test_new_ones_wait_while_the_reader_is_in_the_list(demo: Visit, watch: Watch) -> None:
