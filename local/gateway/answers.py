@@ -29,6 +29,13 @@ def page_status(offset: int, rows: int, total: int | None) -> int:
     return 206 if rows < total else 200
 
 
+def refuse_other_media(call: Call) -> None:
+    """Raises ApiError 406 when the caller accepts nothing that can be given."""
+    if not call.media.form:
+        message = f"None of these media types are available: {call.headers['accept']}"
+        raise ApiError(406, "PGRST107", message)
+
+
 def refuse_unless_single(call: Call, rows: int) -> None:
     """Raises ApiError 406 when the caller wants one object and there is not exactly one."""
     if call.media.form == "object" and rows != 1:

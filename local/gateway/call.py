@@ -1,9 +1,10 @@
 """This file is where a REST request's method, headers and body become one Call."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 
@@ -33,6 +34,8 @@ FORMS = {
     OBJECT_TYPE: "object",
     "text/csv": "csv",
 }
+PLAN = "application/vnd.pgrst.plan"
+OTHER_TYPES = {"application/geo+json", "application/openapi+json"}
 CONTENT_TYPES = {
     "array": JSON_TYPE,
     "object": f"{OBJECT_TYPE}; charset=utf-8",
@@ -42,7 +45,7 @@ CONTENT_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """The form of the answer that the caller accepts: array, object or csv."""
+    """The form of the answer that the caller accepts: array, object, csv, or empty for no other."""
 
     form: str
     strip_nulls: bool = False
@@ -115,6 +118,12 @@ class Call:
         text = self.text
         return text if text.lstrip().startswith("[") else f"[{text}]"
 
+    @property
+    def location(self) -> str:
+        """The path and the query string in one order, whatever order they were asked in."""
+        query = urlencode(sorted(self.parameters))
+        return f"{self.path}?{query}" if query else self.path
+
     def settings(
         self, config: Config, catalog: Catalog, lifted: Mapping[str, str]
     ) -> dict[str, str]:
@@ -137,8 +146,13 @@ class Call:
         }
 
 
-async def read_call(request: Request, config: Config, claims: Claims) -> Call:
-    """The Call in a request; raises ApiError for what is not understood or not implemented."""
+async def read_call(
+    request: Request, config: Config, claims: Claims, media_types: Set[str]
+) -> Call:
+    """The Call in a request; raises ApiError for what is not understood or not implemented.
+
+    `media_types` are those that the database itself may answer in.
+    """
     if "range" in request.headers:
         raise not_implemented("the Range header; use limit and offset")
     path = request.scope["path"].removeprefix("/rest/v1")
@@ -149,7 +163,7 @@ async def read_call(request: Request, config: Config, claims: Claims) -> Call:
         schema=_schema(request, config),
         claims=claims,
         preferences=_preferences(request.headers.getlist("prefer")),
-        media=_media(request.headers.get("accept", "*/*")),
+        media=_media(request.headers.get("accept", "*/*"), media_types),
         parameters=tuple(request.query_params.multi_items()),
         body=await _json_body(request, config),
         headers=request.headers,
@@ -210,15 +224,11 @@ def _is_valid(name: str, value: str) -> bool:
     return name == "timezone" or value in CHOICES.get(name, ())
 
 
-def _media(accept: str) -> Media:
+def _media(accept: str, media_types: Set[str]) -> Media:
     for part in accept.split(","):
         kind, *options = (piece.strip().lower() for piece in part.split(";"))
         if kind in FORMS:
             return Media(FORMS[kind], "nulls=stripped" in options)
-        if kind.startswith("application/vnd.pgrst.plan") or kind in (
-            "application/geo+json",
-            "application/openapi+json",
-        ):
+        if kind.startswith(PLAN) or kind in OTHER_TYPES or kind in media_types:
             raise not_implemented(f"answers of type {kind}")
-    message = f"None of these media types are available: {accept}"
-    raise ApiError(406, "PGRST107", message)
+    return Media("")

@@ -60,6 +60,7 @@ class Catalog:
     relations: Mapping[tuple[str, str], Relation]
     functions: Mapping[tuple[str, str], Sequence[Function]]
     role_settings: Mapping[str, Mapping[str, str]]
+    media_types: frozenset[str]
 
 
 async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequence[str]) -> Catalog:
@@ -72,6 +73,7 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
         relations = await (await connection.execute(SQL["relations"], [names])).fetchall()
         functions = await (await connection.execute(SQL["functions"], [names])).fetchall()
         settings = await (await connection.execute(SQL["role_settings"])).fetchall()
+        media_types = await (await connection.execute(SQL["media_types"], [])).fetchall()
     overloads: dict[tuple[str, str], list[Function]] = defaultdict(list)
     for row in functions:
         overloads[row[0], row[1]].append(_function(row))
@@ -82,6 +84,7 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
         {(row[0], row[1]): Relation(*row) for row in relations},
         overloads,
         by_role,
+        frozenset(name for (name,) in media_types),
     )
 
 

@@ -2,7 +2,10 @@
 select
     n.nspname,
     c.relname,
-    json_object_agg(a.attname, format_type(a.atttypid, a.atttypmod) order by a.attnum),
+    -- A domain over tsvector has its output function; text search must know it for what it is.
+    json_object_agg(a.attname, case
+        when t.typoutput = 'tsvectorout'::regproc then 'tsvector' else format_type(a.atttypid, a.atttypmod)
+    end order by a.attnum),
     coalesce((
         select array_agg(k.attname::text order by i.ord)
         from pg_index as x
@@ -55,8 +58,11 @@ select
         from unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) with ordinality as x (type, ord)
     ), '{}'),
     (
-        select json_object_agg(a.attname, format_type(a.atttypid, a.atttypmod) order by a.attnum)
+        select json_object_agg(a.attname, case
+            when ct.typoutput = 'tsvectorout'::regproc then 'tsvector' else format_type(a.atttypid, a.atttypmod)
+        end order by a.attnum)
         from pg_attribute as a
+        inner join pg_type as ct on ct.oid = a.atttypid
         where a.attrelid = coalesce(nullif(base.typrelid, 0), nullif(t.typrelid, 0)) and a.attnum > 0 and not a.attisdropped
     ),
     coalesce(p.proconfig, '{}')
@@ -66,6 +72,10 @@ inner join pg_type as t on t.oid = p.prorettype
 left join pg_type as base on base.oid = t.typbasetype
 where n.nspname = any(%s) and p.prokind = 'f' and t.typname not in ('trigger', 'event_trigger')
 order by p.oid;
+
+-- name: media_types
+-- A domain named like a media type: some function or aggregate may answer in it.
+select typname from pg_type where typtype = 'd' and typname like '%%/%%';
 
 -- name: role_settings
 -- ALTER ROLE ... SET acts at login only, so a role that is merely assumed needs its settings set again.

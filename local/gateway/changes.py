@@ -49,10 +49,12 @@ class Change:
             return SQL(" returning 1")
         names = [item.field.name for item in self._query.select]
         names += [term.field.name for term in self._query.order]
+        columns: list[Composable] = []
         if "*" in names:
-            return SQL(" returning {}.*").format(self._composer.alias)
-        columns = comma(map(self._composer.column, dict.fromkeys(names)))
-        return SQL(" returning {}").format(columns)
+            columns = [SQL("{}.*").format(self._composer.alias)]
+            names = [name for name in names if name != "*" and name not in self._relation.columns]
+        columns += map(self._composer.column, dict.fromkeys(names))
+        return SQL(" returning {}").format(comma(columns))
 
     def _insert(self) -> Composed | None:
         value = self._call.json()

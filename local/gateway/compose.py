@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from local.gateway.errors import ApiError, unstorable
+from local.gateway.errors import unstorable
 from local.gateway.filters import SEARCHES, Condition, Group
 from local.gateway.link import Statement
 from local.gateway.query import Item, Order, Query
@@ -68,7 +68,6 @@ class Composer:
         self.alias = identifier(name)
         self.values: list[str | None] = []
         self._columns = columns
-        self._name = name
 
     def value(self, value: str | None) -> SQL:
         """A parameter of unknown type, which PostgreSQL types by where it stands."""
@@ -80,15 +79,16 @@ class Composer:
         return Prepared(text, tuple(self.values))
 
     def column(self, name: str) -> Composable:
-        """The column under this statement's alias; raises ApiError 400 for an unknown one."""
-        if name not in self._columns:
-            raise ApiError(400, "42703", f"column {self._name}.{name} does not exist")
+        """The column under this statement's alias, or the function of a row with that name.
+
+        PostgreSQL refuses what is neither (42703).
+        """
         return SQL("{}.{}").format(self.alias, identifier(name))
 
     def field(self, field: Field) -> Composable:
         """The column, or what is inside its JSON."""
         column = self.column(field.name)
-        if field.path and self._columns[field.name] not in ("json", "jsonb"):
+        if field.path and self._columns.get(field.name, "json") not in ("json", "jsonb"):
             column = SQL("to_jsonb({})").format(column)
         for arrow, key in field.path:
             kind = SQL("::int" if isinstance(key, int) else "::text")
@@ -140,7 +140,10 @@ class Composer:
         language: Composable = EMPTY
         if condition.language:
             language = SQL("{}::regconfig, ").format(self.value(condition.language))
-        if condition.field.path or self._columns[condition.field.name] != "tsvector":
+        if (
+            condition.field.path
+            or self._columns.get(condition.field.name, "tsvector") != "tsvector"
+        ):
             field = SQL("to_tsvector({}{})").format(language, field)
         function = SQL(SEARCH_FUNCTIONS[condition.operator])
         words = self.value(str(condition.value))

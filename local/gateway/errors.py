@@ -75,7 +75,8 @@ def unstorable() -> ApiError:
 
 def bad_token(message: str, details: str | None = None, code: str = "PGRST301") -> ApiError:
     """A 401 that tells the client to sign in again."""
-    challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    told = message.replace('"', '\\"')
+    challenge = {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{told}"'}
     return ApiError(401, code, message, details, headers=challenge)
 
 

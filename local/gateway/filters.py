@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from local.gateway.errors import ApiError
-from local.gateway.reader import Field, Reader
+from local.gateway.reader import FIELD, Field, Reader
 
 MAX_DEPTH, MAX_NODES = 12, 500
 SEARCHES = frozenset({"fts", "plfts", "phfts", "wfts"})
@@ -94,6 +94,8 @@ def _group(reader: Reader, depth: int = 0) -> Condition | Group:
     operator = reader.match(r"(?:and|or)(?=\s*\()")
     if not operator:
         reader.at = start
+        if reader.peek(")"):
+            reader.fail(f"{FIELD}, negation operator (not) or logic operator (and, or)")
         subject = reader.field()
         if not reader.take("."):
             reader.fail("delimiter (.)")

@@ -6,6 +6,8 @@ from typing import NoReturn
 
 from local.gateway.errors import ApiError
 
+FIELD = "field name (* or [a..z0..9_$])"
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -63,7 +65,7 @@ class Reader:
         if quoted is not None:
             return quoted
         found = self.match(r"(?:[\w$ ]|-(?!>))+").strip(" ")
-        return found or self.fail("field name (* or [a..z0..9_$])")
+        return found or self.fail(FIELD)
 
     def path(self) -> tuple[tuple[str, str | int], ...]:
         steps: list[tuple[str, str | int]] = []

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from local.gateway.answers import (
     page_range,
     page_status,
+    refuse_other_media,
     refuse_too_many,
     refuse_unless_single,
     respond,
@@ -41,6 +42,7 @@ APPLIED = {
 async def answer_table(call: Call, database: Database) -> Response:
     """Answers any request for a table or view."""
     relation = _relation(call, database.catalog)
+    refuse_other_media(call)
     if relation.has_representations:
         raise not_implemented("domains with a cast to JSON")
     query = parse_query(call.parameters)
@@ -80,7 +82,9 @@ async def _read(call: Call, database: Database, relation: Relation, query: Query
     status = page_status(query.offset, answer.rows, answer.total)
     shown = page_range(query.offset, answer.rows, answer.total)
     applied = ("count", "handling", "timezone")
-    return respond(call, answer, status, shown, applied, call.media.content_type)
+    response = respond(call, answer, status, shown, applied, call.media.content_type)
+    response.headers.setdefault("Content-Location", call.location)
+    return response
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -135,8 +139,9 @@ def _written(call: Call, answer: Answer, has_key: bool) -> Response:
     )
     status = 200 if call.wants_rows else 204
     if call.method == "POST":
-        merges = has_key and call.preferences.get("resolution") == "merge-duplicates"
-        status = 200 if merges and answer.rows == (answer.total or 0) else 201
+        merges = call.preferences.get("resolution") == "merge-duplicates"
+        nothing_new = answer.rows == (answer.total or 0)
+        status = 200 if merges and nothing_new and (has_key or not answer.rows) else 201
     content_type = call.media.content_type if call.wants_rows else ""
     applied = APPLIED[call.method] if has_key else APPLIED[call.method][1:]
     return respond(call, answer, status, shown, applied, content_type)

@@ -1,6 +1,7 @@
 """This file is where functions are chosen and called."""
 
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 from psycopg.sql import SQL, Composable
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from local.gateway.answers import (
     page_range,
     page_status,
+    refuse_other_media,
     refuse_too_many,
     refuse_unless_single,
     respond,
@@ -34,6 +36,8 @@ from local.gateway.errors import ApiError, not_implemented
 from local.gateway.query import Query, parse_query
 
 SCALAR = "_scalar"
+# How alike a name must be to be hinted at; PostgREST's own measure counts differently.
+NEAR_NAME, NEAR_ARGUMENTS = 0.75, 0.5
 
 
 async def answer_rpc(call: Call, database: Database) -> Response:
@@ -41,9 +45,11 @@ async def answer_rpc(call: Call, database: Database) -> Response:
     query = parse_query(call.parameters, arguments=call.reads)
     overloads = database.catalog.functions.get((call.schema, call.name), ())
     names = _names(call, query, overloads)
-    function = choose(call, overloads, names)
+    known = (name for schema, name in database.catalog.functions if schema == call.schema)
+    function = choose(call, overloads, names, known)
     if function.answers_media:
         raise not_implemented("functions that answer in a media type of their own")
+    refuse_other_media(call)
     form = _form(call, function)
     details = (form, call.media.strip_nulls, call.counts, database.config.max_rows)
     prepared = _compose(function, query, names, call.reads, *details)
@@ -99,7 +105,9 @@ def _fits(function: Function, names: frozenset[str]) -> bool:
     return required <= names <= {argument.name for argument in inputs}
 
 
-def choose(call: Call, overloads: Sequence[Function], names: frozenset[str]) -> Function:
+def choose(
+    call: Call, overloads: Sequence[Function], names: frozenset[str], known: Iterable[str] = ()
+) -> Function:
     """The overload whose argument names fit, else one that takes the body; ApiError 404 or 300."""
     fit = [function for function in overloads if _fits(function, names)]
     if not fit and call.method == "POST":
@@ -115,26 +123,33 @@ def choose(call: Call, overloads: Sequence[Function], names: frozenset[str]) -> 
             hint="Try renaming the parameters or the function itself in the database "
             "so function overloading can be resolved",
         )
-    raise _not_found(call, overloads, sorted(names))
+    raise _not_found(call, overloads, known, sorted(names))
 
 
-def _not_found(call: Call, overloads: Sequence[Function], names: Sequence[str]) -> ApiError:
+def _not_found(
+    call: Call, overloads: Sequence[Function], known: Iterable[str], names: Sequence[str]
+) -> ApiError:
     full, listed = f"{call.schema}.{call.name}", ", ".join(names)
     shown = f"({listed})" if names else " without parameters"
     plural = "s" if len(names) > 1 else ""
     searched = f" with parameter{plural} {listed}" if names else " without parameters"
     document = " or with a single unnamed json/jsonb parameter" if call.method == "POST" else ""
-    hint = None
     if overloads:
-        known = ", ".join(sorted(argument.name for argument in overloads[0].arguments))
-        hint = f"Perhaps you meant to call the function {full}({known})"
+        inputs = (sorted(argument.name for argument in each.arguments) for each in overloads)
+        near = difflib.get_close_matches(
+            f"({listed})", [f"({', '.join(each)})" for each in inputs], 1, NEAR_ARGUMENTS
+        )
+        hint = f"{full}{near[0]}" if near else None
+    else:
+        near = difflib.get_close_matches(call.name, known, 1, NEAR_NAME)
+        hint = f"{call.schema}.{near[0]}" if near else None
     return ApiError(
         404,
         "PGRST202",
         f"Could not find the function {full}{shown} in the schema cache",
         f"Searched for the function {full}{searched}{document}, "
         "but no matches were found in the schema cache.",
-        hint,
+        hint and f"Perhaps you meant to call the function {hint}",
     )
 
 

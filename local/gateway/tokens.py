@@ -17,6 +17,10 @@ from local.gateway.config import Config
 from local.gateway.errors import ApiError, bad_token
 
 REMEMBERED_TOKENS = 2000
+# Times and audience are judged by check_claims.
+SIGNATURE_ONLY: Any = {
+    f"verify_{name}": False for name in ("aud", "exp", "nbf", "iat", "iss", "sub", "jti")
+}
 Claims = dict[str, Any]
 
 
@@ -54,19 +58,15 @@ class Keys:
             raise bad_token(f"Expected 3 parts in JWT; got {parts}")
         try:
             key, algorithm = self._key_for(jwt.get_unverified_header(token).get("kid"))
-            return jwt.decode(
-                token,
-                key,
-                algorithms=[algorithm],
-                leeway=self._leeway,
-                options={"verify_aud": False, "require": ["exp"]},
-            )
-        except jwt.ExpiredSignatureError as error:
-            raise bad_token("JWT expired", code="PGRST303") from error
-        except jwt.ImmatureSignatureError as error:
-            raise bad_token("JWT not yet valid", code="PGRST303") from error
+            claims = jwt.decode(token, key, [algorithm], options=SIGNATURE_ONLY)
+        except jwt.InvalidAlgorithmError as error:
+            raise bad_token("Wrong or unsupported encoding algorithm", str(error)) from error
+        except jwt.InvalidSignatureError as error:
+            raise no_key() from error
         except (jwt.InvalidTokenError, RecursionError) as error:
-            raise bad_token("No suitable key or wrong key type", str(error)) from error
+            raise bad_token("JWT cryptographic operation failed") from error
+        check_claims(claims, time.time(), self._leeway)
+        return claims
 
     def _key_for(self, kid: str | None) -> tuple[Any, str]:
         # The algorithm follows from the key, never from the token's header, which its sender wrote.
@@ -74,9 +74,34 @@ class Keys:
             return self._verifier, "ES256"
         if kid is None and self._legacy_secret:
             return self._legacy_secret, "HS256"
-        raise bad_token(
-            "No suitable key or wrong key type", "None of the keys was able to decode the JWT"
-        )
+        raise no_key()
+
+
+def no_key() -> ApiError:
+    """The refusal of a token that none of our keys signed."""
+    return bad_token(
+        "No suitable key or wrong key type", "None of the keys was able to decode the JWT"
+    )
+
+
+def check_claims(claims: Claims, now: float, leeway: int) -> None:
+    """Raises ApiError 401, in PostgREST's words, unless the token is one for now."""
+    for name in ("exp", "nbf", "iat"):
+        if not isinstance(claims.get(name, 0), int | float):
+            raise bad_token(f"The JWT '{name}' claim must be a number", code="PGRST303")
+    audience = claims.get("aud", [])
+    listed = audience if isinstance(audience, list) else [audience]
+    if not all(isinstance(one, str) for one in listed):
+        message = "The JWT 'aud' claim must be a string or an array of strings"
+        raise bad_token(message, code="PGRST303")
+    if "exp" not in claims:
+        raise bad_token("The JWT must have an 'exp' claim")
+    if not claims["exp"] + leeway > now:
+        raise bad_token("JWT expired", code="PGRST303")
+    if claims.get("nbf", 0) - leeway > now:
+        raise bad_token("JWT not yet valid", code="PGRST303")
+    if claims.get("iat", 0) - leeway > now:
+        raise bad_token("JWT issued at future", code="PGRST303")
 
 
 def _read_or_make(key_file: Path) -> dict[str, Any]:
