@@ -210,7 +210,11 @@ def _from_body(
     types = comma(
         SQL("{} {}").format(identifier(argument.name), trusted(argument.type)) for argument in used
     )
-    source = SQL("json_to_record({}::json) as _given ({}), ").format(composer.value(None), types)
+    # Read once instead of twice, where neither spelling nor order of the JSON can be seen again.
+    form = "jsonb" if all(argument.type in ("jsonb", "uuid") for argument in used) else "json"
+    source = SQL("{}_to_record({}::{}) as _given ({}), ").format(
+        SQL(form), composer.value(None), SQL(form), types
+    )
     return source, comma(_named(argument, identifier("_given", argument.name)) for argument in used)
 
 

@@ -1,0 +1,75 @@
+"""This file is where the functions that the app calls are listed: arguments, and what is answered.
+
+What is answered is a type, the code of a refusal, or None for nothing; "rule" and "page" stand for
+the ids of Ada's.
+"""
+
+from typing import Any
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+Row = dict[str, Any]
+
+PERSON: dict[str, tuple[Row, object]] = {
+    "request_run": ({"p_rule_id": "rule"}, "P0001"),
+    "set_rule_enabled": ({"p_rule_id": "rule", "p_enabled": False}, dict),
+    "retry_contacts": ({"p_state_ids": []}, dict),
+    "cancel_contacts": ({"p_state_ids": [1]}, dict),
+    "contact_timeline": ({"p_state_id": 1}, None),
+    "approve_message": ({"p_state_id": 1, "p_text": None}, "PT404"),
+    "reject_message": ({"p_state_id": 1, "p_reason": None}, "PT404"),
+    "monitor_snapshot": (
+        {"p_rule_id": "rule", "p_stage": None, "p_search": None, "p_limit": 100, "p_offset": 0},
+        dict,
+    ),
+    "preview_bulk": (
+        {"p_rule_id": "rule", "p_action": "cancel", "p_stage": None, "p_search": None},
+        dict,
+    ),
+    "advance_bulk": ({"p_id": NOBODY, "p_limit": 100}, "PT404"),
+    "stop_bulk": ({"p_id": NOBODY}, "PT404"),
+    "dry_run": ({"p_rule_id": "rule"}, dict),
+    "import_contacts": ({"p_page_id": "page", "p_contacts": [{"sender_id": "9001"}]}, dict),
+    "run_preview": ({"p_rule_id": "rule"}, dict),
+    "deletion_preview": ({"p_rule_id": "rule"}, dict),
+    "delete_rule": ({"p_rule_id": NOBODY}, "PT404"),
+    "restore_rule": ({"p_rule_id": NOBODY}, "PT404"),
+    "page_tags": ({"p_page_id": "page"}, list),
+    "preview_rule": (
+        {
+            "p_rule": {"id": "rule"},
+            "p_reason": None,
+            "p_search": None,
+            "p_limit": 25,
+            "p_offset": 0,
+        },
+        dict,
+    ),
+    "request_preview": ({"p_contact_id": NOBODY, "p_rule": {}}, "PT404"),
+    "worker_health": ({}, dict),
+}
+WORKER: dict[str, tuple[Row, object]] = {
+    "enqueue_due_contacts": ({"p_limit": 1}, dict),
+    "claim_contacts": (
+        {"p_stage": "queued", "p_worker": "contract", "p_limit": 1, "p_lease_seconds": 30},
+        list,
+    ),
+    "decide_contacts": ({"p_claims": []}, list),
+    "record_outcomes": ({"p_outcomes": []}, list),
+    "record_page_news": ({"p_news": []}, None),
+    "reclaim_expired_leases": ({}, dict),
+    "complete_finished_sequences": ({}, int),
+    "claim_previews": ({"p_worker": "contract", "p_limit": 1}, list),
+    "finish_preview": ({"p_id": NOBODY, "p_worker": "contract", "p_result": {}}, bool),
+    "beat": (
+        {
+            "p_worker": "contract",
+            "p_version": "0",
+            "p_doing": "",
+            "p_held": [],
+            "p_lease_seconds": 30,
+            "p_stopping": True,
+        },
+        dict,
+    ),
+    "maintain": ({"p_text_hours": 24, "p_history_days": 30}, dict),
+}
