@@ -17,7 +17,8 @@ from (
     end) as n
 ) as g;
 
--- Where every contact is. Of a hundred of one automation four are in flight, and a fifth of the others finished today.
+-- Where every contact is. Of a hundred of one automation four are in flight, and a fifth of the others finished today,
+-- at all hours of it, however few they are.
 insert into public.ai_automation_contact_states (
     user_id, rule_id, page_id, contact_id, run_id, current_stage, stage_entered_at, queued_at, due_at, next_send_at,
     next_check_at, status_message, reason_code, error_code, error_message, error_hint, generated_message, ai_model,
@@ -56,7 +57,7 @@ cross join lateral (
 cross join lateral (
     select now() - case
         when k.stage <= 'sending' then (1 + g.n % 90) * interval '1 minute'
-        when (g.n / 100) % 5 = 0 then (g.n % 1400) * interval '1 minute'
+        when (g.n / 100) % 5 = 0 then (g.n * 997 % 1400) * interval '1 minute'
         else (25 + g.n % 670) * interval '1 hour'
     end as entered_at
 ) as m

@@ -12,73 +12,65 @@ set search_path = ''
 set enable_nestloop = off
 as $$
 declare
-    v_since timestamptz;
-    v_shard smallint;
-    v_moved boolean;
+    v_since timestamptz := public.monitor_since();
+    v_shard smallint := public.own_shard();
+    v_places_taken boolean;
+    v_places_given_back boolean;
     v_landed boolean;
-    v_places boolean;
     v_sent boolean;
 begin
-    select
-        bool_or((n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason)),
-        bool_or((n.current_stage <= 'sending') <> (o.current_stage <= 'sending') or (n.current_stage = 'sent' and o.current_stage = 'failed')),
-        bool_or(n.quota_day is distinct from o.quota_day),
-        bool_or(n.current_stage = 'sent' and o.current_stage in ('sending', 'failed'))
-    into v_moved, v_landed, v_places, v_sent
-    from new_states as n
-    inner join old_states as o on o.id = n.id;
+    -- Moves that are alike are put together first: a batch is one or two kinds of move.
+    with kind as materialized (
+        select
+            n.user_id, n.rule_id, n.slot, n.current_stage as stage, n.end_reason as reason,
+            o.slot as old_slot, o.current_stage as old_stage, o.end_reason as old_reason,
+            least(greatest(ceil(
+                ln(greatest(date_part('epoch', n.stage_entered_at - o.stage_entered_at), 0.01) / 0.01) / 0.1823215567939546
+            ), 0), 110)::smallint as bucket,
+            (n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason) as moved,
+            count(*) as contacts,
+            sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)::bigint as entered_ms,
+            sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)::bigint as old_entered_ms,
+            sum(date_part('epoch', n.stage_entered_at - o.stage_entered_at)) as seconds,
+            bool_or(n.quota_day is not null and o.quota_day is distinct from n.quota_day) as takes_places,
+            bool_or(o.quota_day is not null and n.quota_day is distinct from o.quota_day) as gives_back_places
+        from new_states as n
+        inner join old_states as o on o.id = n.id
+        group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+    ),
 
-    if v_moved then
-        v_since := public.monitor_since();
-        v_shard := public.own_shard();
-        -- Moves that are alike are put together first: a batch is one or two kinds of move.
-        with kind as materialized (
-            select
-                n.user_id, n.rule_id, n.slot, n.current_stage as stage, n.end_reason as reason,
-                o.slot as old_slot, o.current_stage as old_stage, o.end_reason as old_reason,
-                least(greatest(ceil(
-                    ln(greatest(date_part('epoch', n.stage_entered_at - o.stage_entered_at), 0.01) / 0.01) / 0.1823215567939546
-                ), 0), 110)::smallint as bucket,
-                count(*) as contacts,
-                case when n.current_stage <> o.current_stage then count(*) else 0 end as moves,
-                sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)::bigint as entered_ms,
-                sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)::bigint as old_entered_ms,
-                sum(date_part('epoch', n.stage_entered_at - o.stage_entered_at)) as seconds
-            from new_states as n
-            inner join old_states as o on o.id = n.id
-            where (n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason)
-            group by 1, 2, 3, 4, 5, 6, 7, 8, 9
-        ),
-
-        change as materialized (
-            select c.user_id, c.rule_id, c.slot, c.stage, c.reason, c.contacts, c.entered_ms, c.bucket, c.entered, c.passed, c.seconds
-            from kind as k
-            cross join lateral (
-                values
-                (
-                    k.user_id, k.rule_id, k.slot, k.stage, k.reason, k.contacts, k.entered_ms,
-                    0::smallint, k.moves, 0, 0
-                ),
-                (
-                    k.user_id, k.rule_id, k.old_slot, k.old_stage, k.old_reason, -k.contacts, -k.old_entered_ms,
-                    k.bucket, 0, k.moves, k.seconds
-                )
-            ) as c (user_id, rule_id, slot, stage, reason, contacts, entered_ms, bucket, entered, passed, seconds)
-        ),
-
-        counted as (
-            insert into public.ai_automation_stage_counts as k (
-                user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
+    change as materialized (
+        select c.user_id, c.rule_id, c.slot, c.stage, c.reason, c.contacts, c.entered_ms, c.bucket, c.entered, c.passed, c.seconds
+        from kind as k
+        cross join lateral (values (case when k.stage <> k.old_stage then k.contacts else 0 end)) as m (moves)
+        cross join lateral (
+            values
+            (
+                k.user_id, k.rule_id, k.slot, k.stage, k.reason, k.contacts, k.entered_ms,
+                0::smallint, m.moves, 0, 0
+            ),
+            (
+                k.user_id, k.rule_id, k.old_slot, k.old_stage, k.old_reason, -k.contacts, -k.old_entered_ms,
+                k.bucket, 0, m.moves, k.seconds
             )
-            select c.user_id, c.rule_id, c.slot, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.entered_ms)
-            from change as c
-            where c.slot >= v_since
-            group by c.user_id, c.rule_id, c.slot, c.stage, c.reason
-            order by c.rule_id, c.slot, c.stage, c.reason
-            on conflict (rule_id, slot, stage, reason, shard) do update
-                set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms
-        )
+        ) as c (user_id, rule_id, slot, stage, reason, contacts, entered_ms, bucket, entered, passed, seconds)
+        where k.moved
+    ),
 
+    counted as (
+        insert into public.ai_automation_stage_counts as k (
+            user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
+        )
+        select c.user_id, c.rule_id, c.slot, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.entered_ms)
+        from change as c
+        where c.slot >= v_since
+        group by c.user_id, c.rule_id, c.slot, c.stage, c.reason
+        order by c.rule_id, c.slot, c.stage, c.reason
+        on conflict (rule_id, slot, stage, reason, shard) do update
+            set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms
+    ),
+
+    paced as (
         insert into public.ai_automation_stage_minutes as m (
             user_id, rule_id, minute, stage, bucket, shard, entered, passed, passed_seconds
         )
@@ -93,11 +85,18 @@ begin
             set
                 entered = m.entered + excluded.entered,
                 passed = m.passed + excluded.passed,
-                passed_seconds = m.passed_seconds + excluded.passed_seconds;
-    end if;
+                passed_seconds = m.passed_seconds + excluded.passed_seconds
+    )
+
+    select
+        bool_or(k.takes_places), bool_or(k.gives_back_places),
+        bool_or((k.stage <= 'sending') <> (k.old_stage <= 'sending') or (k.stage = 'sent' and k.old_stage = 'failed')),
+        bool_or(k.stage = 'sent' and k.old_stage in ('sending', 'failed'))
+    into v_places_taken, v_places_given_back, v_landed, v_sent
+    from kind as k;
 
     -- Usage before runs, as claims and decisions lock them: who checks and who records must not wait in a circle.
-    if v_places then
+    if v_places_taken then
         insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, reserved)
         select n.user_id, n.rule_id, n.quota_day, count(*)
         from new_states as n
@@ -106,7 +105,9 @@ begin
         group by n.user_id, n.rule_id, n.quota_day
         order by n.rule_id, n.quota_day
         on conflict (rule_id, day) do update set reserved = u.reserved + excluded.reserved;
+    end if;
 
+    if v_places_given_back then
         with given_back as (
             select o.rule_id, o.quota_day, count(*) as places
             from new_states as n
