@@ -9,7 +9,7 @@ compile := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run worker dashboard reset test check bench browser sql docs advisors lock faults screenshots
+.PHONY: help run worker dashboard reset backup restore test check bench browser sql docs advisors lock faults screenshots
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +25,12 @@ dashboard: $(installed) ## start one more dashboard, likewise, on DASHBOARD_PORT
 
 reset: $(installed) ## delete all local data (refused while it runs)
 	@$(python) -m local reset
+
+backup: $(installed) ## write all local data and keys to one file (file=...), also while it runs
+	@$(python) -m local backup --file "$(file)"
+
+restore: $(installed) ## read it back after a reset: make restore file=...
+	@$(python) -m local restore --file "$(file)"
 
 test: $(installed_tests) browser ## run all tests; one of them: make test args=tests/stack
 	@$(python) -m pytest $(args)

@@ -1,12 +1,14 @@
-"""This file is where `python -m local` starts: run (default), worker, dashboard or reset."""
+"""This file is where `python -m local` starts: run (default), worker, dashboard, reset, backup."""
 
 import argparse
+import datetime as dt
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from local import parts
+from local.backup import backup, restore
 from local.children import ROOT
 from local.environment import DASHBOARD, WORKER, embedded, environment
 from local.errors import StartError
@@ -21,6 +23,8 @@ run        start everything that is needed: with SUPABASE_URL only the dashboard
 worker     start one more worker, for the running stack or for SUPABASE_URL
 dashboard  start one more dashboard, likewise (on DASHBOARD_PORT)
 reset      delete all local data (refused while the stack runs)
+backup     write all local data to --file, also while the stack runs
+restore    read them back from --file, after a reset
 """
 
 
@@ -87,6 +91,23 @@ def reset(home: Home, _: Settings, __: int) -> int:
     return 0
 
 
+def keep(home: Home, settings: Settings, file: str) -> int:
+    """Writes a backup."""
+    path = Path(file or f"stagelight-{dt.datetime.now(dt.UTC):%Y-%m-%dT%H-%M-%S}.tar")
+    backup(home, settings.app_pg_bin, path)
+    say(f"Everything is in {path}, keys and passwords included: keep it where only you can read.")
+    return 0
+
+
+def bring_back(home: Home, settings: Settings, file: str) -> int:
+    """Reads a backup."""
+    if not file:
+        raise StartError("Say which backup: make restore file=stagelight-....tar")
+    restore(home, settings.app_pg_bin, Path(file))
+    say(f"{home.path} is as it was when {file} was written. `make run` goes on from there.")
+    return 0
+
+
 def already_running(home: Home) -> str:
     """One sentence saying that it runs, and where."""
     address = home.connection.get("dashboard_url")
@@ -114,6 +135,7 @@ COMMANDS: dict[str, Callable[[Home, Settings, int], int]] = {
     "dashboard": join(parts.DASHBOARD_COMMAND, DASHBOARD),
     "reset": reset,
 }
+WITH_FILE: dict[str, Callable[[Home, Settings, str], int]] = {"backup": keep, "restore": bring_back}
 
 
 def main() -> int:
@@ -123,19 +145,21 @@ def main() -> int:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", nargs="?", choices=COMMANDS, default="run")
+    parser.add_argument("command", nargs="?", choices=[*COMMANDS, *WITH_FILE], default="run")
     parser.add_argument(
         "--first-port", type=int, default=FIRST_PORT, help="where to look for ports"
     )
+    parser.add_argument("--file", default="", help="of backup and restore")
     parser.add_argument("--stop-with-parent", action="store_true", help="stop when the caller ends")
     options = parser.parse_args()
     if options.stop_with_parent:
         stop_with_parent()
     try:
         settings = read_settings()
-        return COMMANDS[options.command](
-            Home(Path(settings.stagelight_home)), settings, options.first_port
-        )
+        home = Home(Path(settings.stagelight_home))
+        if options.command in WITH_FILE:
+            return WITH_FILE[options.command](home, settings, options.file)
+        return COMMANDS[options.command](home, settings, options.first_port)
     except (StartError, SettingsError) as refusal:
         sys.stderr.write(f"{refusal}\n")
         return 1

@@ -37,8 +37,9 @@ def check_major(data: Path, bin_dir: Path) -> None:
     if kept != str(found):
         raise StartError(
             f"The data in {data} was made by PostgreSQL {kept}, but {bin_dir} is PostgreSQL "
-            f"{found}. Set APP_PG_BIN to the programs of PostgreSQL {kept} to keep the data, or "
-            "run `make reset` to begin anew (this deletes it)."
+            f"{found}. Set APP_PG_BIN to the programs of PostgreSQL {kept} to keep the data. To "
+            "take it along: `make backup` with that setting, then without it `make reset` (this "
+            "deletes it) and `make restore`."
         )
 
 

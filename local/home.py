@@ -45,9 +45,16 @@ class Home:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self.close()
             return False
         self._check_space()
         return True
+
+    def close(self) -> None:
+        """Lets another process have the directory; the end of this one does so too."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def secrets(self) -> dict[str, str]:
         """Keys and passwords of this installation, made once."""
