@@ -13,6 +13,8 @@ LONGEST_SECONDS = 60.0
 SHARE_OF_RETRIES = 0.1
 RETRIES_PER_MINUTE = 10.0
 BUDGET_MOST = 10.0
+# How often a contact is taken up to see whether it wants a model that has never been called.
+SECONDS_BETWEEN_SCOUTS = 30.0
 
 
 @dataclass
@@ -26,7 +28,6 @@ class Breaker:
 
     clock: Callable[[], float] = time.monotonic
     opens_after: int = OPENS_AFTER
-    longest_seconds: float = LONGEST_SECONDS
     _failures: int = 0
     _opened: int = 0
     _until: float = 0.0
@@ -59,12 +60,14 @@ class Breaker:
         self._failures += 1
         if asked_seconds > 0:
             self._open(asked_seconds)
-        elif self._failures >= self.opens_after or self._successes is not None:
-            self._open(min(FIRST_SECONDS * 2.0**self._opened, self.longest_seconds))
+        # Calls that were under way together tell of one trouble, not of several.
+        elif self.wait_seconds() == 0 and (
+            self._failures >= self.opens_after or self._successes is not None
+        ):
+            self._open(min(FIRST_SECONDS * 2.0**self._opened, LONGEST_SECONDS))
         return first and asked_seconds <= 0
 
     def _open(self, seconds: float) -> None:
-        # Calls that were under way together tell of one trouble, not of several.
         if self.wait_seconds() == 0:
             self._opened += 1
         self._until = max(self._until, self.clock() + seconds)
@@ -79,26 +82,29 @@ class Guard:
         key_of: Callable[[Job], str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         opens_after: int = OPENS_AFTER,
-        longest_seconds: float = LONGEST_SECONDS,
     ) -> None:
         self._clock = clock
         self._opens_after = opens_after
-        self._longest_seconds = longest_seconds
         self._key_of = key_of or (lambda job: "")
-        # With keys, a job may be for one that has never been called: somebody has to find out.
-        self._least_room = 1 if key_of else 0
+        self._scouts = key_of is not None
+        self._scouted_at = -SECONDS_BETWEEN_SCOUTS
         self._breakers: dict[str, Breaker] = {}
         self._budget = Budget(clock)
 
     def room(self, most: int) -> int:
-        """How many calls may be under way, of `most`; none when there is one key and it is away."""
+        """How many calls may be under way, of `most`; none while all that is known is away.
+
+        With keys, a job may be for one that has never been called: now and then one finds out.
+        """
         known = max((breaker.room(most) for breaker in self._breakers.values()), default=most)
-        return max(known, self._least_room)
+        rested = self._clock() - self._scouted_at >= SECONDS_BETWEEN_SCOUTS
+        return 1 if known == 0 and self._scouts and rested else known
 
     def refuse(self, job: Job) -> Retry | None:
         """Why this job should wait although it was claimed, or None."""
         seconds = self._of(job).wait_seconds()
         if seconds > 0:
+            self._scouted_at = self._clock()
             return self._put_off("provider_away", "The provider is having trouble.", job, seconds)
         if job.attempt > 0 and not self._budget.spend():
             return self._put_off("many_retries", "Many others are being repeated.", job, 10.0)
@@ -120,13 +126,16 @@ class Guard:
         return outcome
 
     def hear(self, job: Job, outcome: Outcome) -> Outcome:
-        """What was read of a thread: whoever can be read is there, however unclear its answers."""
-        if isinstance(outcome, Advance) or (isinstance(outcome, Fail) and not outcome.unknown):
+        """What was read of a thread: a message that is there arrived, however unclear the answer.
+
+        That none is there says nothing: sending may still fail for everybody.
+        """
+        if isinstance(outcome, Advance):
             self._of(job).succeed()
         return outcome
 
     def _of(self, job: Job) -> Breaker:
-        fresh = Breaker(self._clock, self._opens_after, self._longest_seconds)
+        fresh = Breaker(self._clock, self._opens_after)
         return self._breakers.setdefault(self._key_of(job), fresh)
 
     def _put_off(self, code: str, message: str, job: Job, seconds: float) -> Retry:

@@ -122,8 +122,8 @@ class Turns:
         self._previewing = asyncio.Lock()
         self.version = ""
         google = Guard(lambda job: job.model)
-        # An unclear send costs a look at the thread, not a try: more of them, shorter pauses.
-        facebook = Guard(opens_after=10, longest_seconds=5.0)
+        # An unclear send that did arrive costs a look at the thread, not a try.
+        facebook = Guard(opens_after=5)
         self.writing = Lane(
             Stage.ELIGIBLE,
             room.writing,

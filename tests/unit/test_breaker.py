@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import islice
 
-from pipeline.breaker import BUDGET_MOST, Guard
+from pipeline.breaker import BUDGET_MOST, SECONDS_BETWEEN_SCOUTS, Guard
 from pipeline.model import Advance, Fail, Job, Outcome, Retry
 from pipeline.stages import Stage
 from pipeline.steps.backoff import wait_for_provider
@@ -11,6 +11,7 @@ from tests.providers.jobs import JOB
 
 SENT = Advance(Stage.SENT)
 UNCLEAR = Fail("outcome_unknown", "Words.", "Hint.", unknown=True)
+NOT_FOUND = Fail("outcome_unknown", "Words.", "Hint.")
 
 
 class Clock:
@@ -100,6 +101,8 @@ def test_a_daily_quota_stops_one_model_until_its_reset_and_no_other() -> None:
     assert later is not None
     assert not later.counts
     assert later.after_seconds >= 1000
+    assert guard.room(6) == 0
+    clock.now += SECONDS_BETWEEN_SCOUTS
     assert guard.room(6) == 1
     assert call(guard, other, SENT) is SENT
     assert guard.room(6) == 6
@@ -107,10 +110,27 @@ def test_a_daily_quota_stops_one_model_until_its_reset_and_no_other() -> None:
     assert guard.refuse(spent) is None
 
 
-def test_unclear_sends_open_the_breaker_until_a_thread_can_be_read() -> None:
+def test_while_the_only_model_is_away_contacts_are_left_where_they_are() -> None:
+    guard, clock = guard_and_clock()
+    taken = 0
+    guard.learn(JOB, away(JOB, 36_000.0))
+    while clock.now < 3_600:
+        for job in people(guard.room(6)):
+            assert guard.refuse(job) is not None
+            taken += 1
+        clock.now += 0.5
+
+    assert 0 < taken <= 3_600 / SECONDS_BETWEEN_SCOUTS + 1
+
+
+def facebook_and_clock() -> tuple[Guard, Clock]:
     clock = Clock()
-    guard = Guard(clock=clock, opens_after=10, longest_seconds=5.0)
-    for job in people(10):
+    return Guard(clock=clock, opens_after=5), clock
+
+
+def test_unclear_sends_open_the_breaker_until_their_messages_are_found() -> None:
+    guard, clock = facebook_and_clock()
+    for job in people(6):
         guard.learn(job, UNCLEAR)
     closed = guard.room(6)
     clock.now += 5
@@ -119,6 +139,19 @@ def test_unclear_sends_open_the_breaker_until_a_thread_can_be_read() -> None:
 
     assert closed == 0
     assert guard.room(6) == 6
+
+
+def test_ten_minutes_without_facebook_leave_few_sends_of_which_nobody_knows() -> None:
+    guard, clock = facebook_and_clock()
+    unclear = 0
+    while clock.now < 600:
+        for job in people(guard.room(6)):
+            guard.learn(job, UNCLEAR)
+            guard.hear(job, NOT_FOUND)
+            unclear += 1
+        clock.now += 0.5
+
+    assert 10 <= unclear <= 25
 
 
 def test_repeated_calls_are_a_tenth_of_all_at_most() -> None:
