@@ -35,7 +35,7 @@ restore: $(installed) ## read it back after a reset: make restore file=...
 test: $(installed_tests) browser ## run all tests; one of them: make test args=tests/stack
 	@$(python) -m pytest $(args)
 
-faults: $(installed_tests) ## kill workers, stop PostgreSQL, let Google and Facebook fail; takes a quarter of an hour
+faults: $(installed_tests) ## kill workers, stop PostgreSQL, let Google and Facebook fail; takes three quarters of an hour
 	@$(python) -m tests.faults $(args)
 
 check: $(installed_tests) ## style, types, layers, SQL

@@ -3042,6 +3042,24 @@ $$;
 comment on function public.beat(text, text, text, bigint[], integer, boolean) is
 'A worker says that it lives: its row is renewed, and so are the leases of p_held. An expired lease is not revived, and a claim whose answer was lost runs out.';
 
+create or replace function public.is_silent(p_worker text)
+returns boolean
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select coalesce(bool_or(w.stopped_at is not null or w.beat_at < now() - interval '12 seconds'), false)
+    from public.ai_automation_workers as w
+    where w.name = p_worker;
+$$;
+
+comment on function public.is_silent(text) is
+'Whether a worker has stopped, or missed two beats: what it holds is shown as lost before its leases end. Of one that is not known, false.';
+
+revoke execute on function public.is_silent(text) from public, anon, authenticated, service_role;
+grant execute on function public.is_silent(text) to authenticated, service_role;
+
 create or replace function public.complete_finished_sequences(p_limit integer default 500)
 returns integer
 language plpgsql
@@ -4223,7 +4241,7 @@ select
     s.follow_up_count,
     s.max_follow_ups,
     s.attempt,
-    (s.lease_owner is not null and s.lease_expires_at <= now()) as lost
+    (s.lease_owner is not null and (s.lease_expires_at <= now() or public.is_silent(s.lease_owner))) as lost
 from public.ai_automation_contact_states as s
 inner join public.ai_automation_rules as r on r.id = s.rule_id
 inner join public.contacts as c on c.id = s.contact_id

@@ -78,6 +78,24 @@ $$;
 comment on function public.beat(text, text, text, bigint[], integer, boolean) is
 'A worker says that it lives: its row is renewed, and so are the leases of p_held. An expired lease is not revived, and a claim whose answer was lost runs out.';
 
+create or replace function public.is_silent(p_worker text)
+returns boolean
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select coalesce(bool_or(w.stopped_at is not null or w.beat_at < now() - interval '12 seconds'), false)
+    from public.ai_automation_workers as w
+    where w.name = p_worker;
+$$;
+
+comment on function public.is_silent(text) is
+'Whether a worker has stopped, or missed two beats: what it holds is shown as lost before its leases end. Of one that is not known, false.';
+
+revoke execute on function public.is_silent(text) from public, anon, authenticated, service_role;
+grant execute on function public.is_silent(text) to authenticated, service_role;
+
 create or replace function public.complete_finished_sequences(p_limit integer default 500)
 returns integer
 language plpgsql

@@ -29,7 +29,7 @@ select
     s.follow_up_count,
     s.max_follow_ups,
     s.attempt,
-    (s.lease_owner is not null and s.lease_expires_at <= now()) as lost
+    (s.lease_owner is not null and (s.lease_expires_at <= now() or public.is_silent(s.lease_owner))) as lost
 from public.ai_automation_contact_states as s
 inner join public.ai_automation_rules as r on r.id = s.rule_id
 inner join public.contacts as c on c.id = s.contact_id

@@ -98,6 +98,7 @@ FOR_OWNERS = {
         "p_now": "2026-06-01T00:00:00Z",
     },
     "is_in_flight": {"p_stage": "queued"},
+    "is_silent": {"p_worker": "worker-1"},
     "judge_contacts": {
         "p_rule_ids": ["{rule}"],
         "p_contact_ids": None,

@@ -214,6 +214,27 @@ def test_an_expired_lease_cannot_be_revived_and_is_taken_back_once(world, worker
     assert second["reclaim_expired_leases"] == {"reclaimed": 0}
 
 
+@pytest.mark.parametrize(
+    ("seconds", "stopped", "lost"), [(10, False, False), (13, False, True), (1, True, True)]
+)
+def test_what_a_worker_holds_is_shown_as_lost_when_it_misses_two_beats(
+    world, worker, seconds, stopped, lost
+):
+    worker.claim("queued")
+    world.insert(
+        "public.ai_automation_workers",
+        name=worker.name,
+        version="1",
+        doing="",
+        beat_at=ago(seconds=seconds),
+        stopped_at=ago(seconds=0) if stopped else None,
+    )
+
+    rows = world.rows("select lost from public.active_automation_contacts")
+
+    assert [row["lost"] for row in rows] == [lost] * 5
+
+
 def test_a_send_with_an_expired_lease_is_never_put_back(world, worker):
     worker.check()
     worker.write()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from tests.faults import crowd, interruptions, kills, providers
+from tests.faults import crowd, deaths, interruptions, kills, providers
 from tests.faults.judge import Verdict
 from tests.faults.town import Town, build
 
@@ -31,15 +31,15 @@ def cells(quick: bool) -> dict[str, Cell]:
     return chosen | {
         "SIGKILL at random": partial(kills.kill_at_random, times=200),
         "answers of the database lost": partial(interruptions.cut_answers, times=60),
-        "SIGSTOP longer than the lease, CONT": partial(interruptions.freeze, times=3),
+        "SIGSTOP for 30 s, CONT": partial(interruptions.freeze, times=3, seconds=30),
         "SIGTERM at each call": partial(interruptions.terminate, times=5),
         "SIGTERM twice": interruptions.terminate_twice,
+        "dead workers noticed, leases of 30 s": partial(deaths.die, workers=8),
         "somebody steps in between": interruptions.step_in,
         "every fault of the AI": providers.google,
         "every fault of Facebook for a contact": providers.facebook,
         "every fault of Facebook for a page": providers.pages,
-        "outage of the AI": partial(crowd.outage, service="google", seconds=40),
-        "outage of Facebook": partial(crowd.outage, service="facebook", seconds=40),
+        "both providers away for ten minutes": partial(crowd.outage, seconds=600),
         "two schedulers": partial(crowd.two_schedulers, slots=300),
         "four workers, 10 messages a second": partial(crowd.keep_the_rate, seconds=20),
         "100,000 contacts waiting": partial(crowd.backlog, contacts=100_000),

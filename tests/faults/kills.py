@@ -32,7 +32,7 @@ POINTS = (
 # A killed check holds 200 contacts for a lease: those cells need many, who go no further.
 CHECKING = ("claim:queued", "decide_contacts")
 SETTLING = ("claim:sending", "facebook:read")
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 240
 
 
 @dataclass
@@ -66,7 +66,10 @@ async def kill_at(town: Town, point: str, side: str, times: int) -> tuple[int, V
     await asyncio.gather(*(kill_again(hand, point, side, count) for hand in hands))
     feeding.cancel()
     town.facebook.reset()
-    return count.done, await wait_and_judge(town, rules)
+    verdict = await wait_and_judge(town, rules)
+    if count.done < times:
+        verdict.wrong.append(f"only {count.done} workers were killed")
+    return count.done, verdict
 
 
 async def kill_again(hand: Hand, point: str, side: str, count: Count) -> None:
