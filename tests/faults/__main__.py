@@ -9,6 +9,7 @@ from functools import partial
 
 from tests.faults import crowd, deaths, interruptions, kills, providers
 from tests.faults.judge import Verdict
+from tests.faults.quick import everything_once
 from tests.faults.town import Town, build
 
 Cell = Callable[[Town], Awaitable[tuple[int, Verdict]]]
@@ -16,18 +17,15 @@ LINE = "{:<44}{:>7}{:>9}{:>10}{:>6}{:>5}{:>6}{:>6}  {}\n"
 
 
 def cells(quick: bool) -> dict[str, Cell]:
-    """Every cell by its name, in the order they run; the quick ones are the same, smaller."""
-    times = 3 if quick else 100
-    few = 1 if quick else 10
-    killed = kills.POINTS[8:12:2] if quick else kills.POINTS
+    """Every cell by its name, in the order they run; the quick one has a little of many."""
+    if quick:
+        return {"killed everywhere, PostgreSQL stopped": everything_once}
     chosen: dict[str, Cell] = {
-        f"SIGKILL {side} {point}": partial(kills.kill_at, point=point, side=side, times=times)
-        for point, side in killed
+        f"SIGKILL {side} {point}": partial(kills.kill_at, point=point, side=side, times=100)
+        for point, side in kills.POINTS
     }
     chosen["poison contact"] = kills.poison
-    chosen["PostgreSQL stopped hard"] = partial(interruptions.stop_database, times=few)
-    if quick:
-        return chosen
+    chosen["PostgreSQL stopped hard"] = partial(interruptions.stop_database, times=10)
     return chosen | {
         "SIGKILL at random": partial(kills.kill_at_random, times=200),
         "answers of the database lost": partial(interruptions.cut_answers, times=60),

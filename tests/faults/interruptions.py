@@ -5,7 +5,6 @@ import os
 import signal
 import statistics
 import time
-from collections.abc import Awaitable, Callable
 
 import psycopg
 
@@ -24,14 +23,19 @@ async def stop_database(town: Town, times: int) -> tuple[int, Verdict]:
     await town.hand()
     for _ in range(times):
         await asyncio.sleep(1.2)
-        # SIGQUIT is what `pg_ctl stop -m immediate` sends.
-        os.kill(town.cluster.pid, signal.SIGQUIT)
-        while town.cluster.alive():
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(0.3)
-        await asyncio.to_thread(town.cluster.start)
-        town.reconnect()
+        await stop_and_start(town)
     return times, await wait_and_judge(town, rules, 90)
+
+
+async def stop_and_start(town: Town) -> None:
+    """PostgreSQL is away for a moment, without having been told before."""
+    # SIGQUIT is what `pg_ctl stop -m immediate` sends.
+    os.kill(town.cluster.pid, signal.SIGQUIT)
+    while town.cluster.alive():
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(town.cluster.start)
+    town.reconnect()
 
 
 FROZEN_AT = (("claim:ready_to_send", "after"), ("facebook:send", "before"),
@@ -247,6 +251,3 @@ async def _step_in_at(town: Town, hand: Hand, statement: str, point: str, side: 
 def _people(town: Town, rule: Row) -> set[str]:
     rows = town.rows("select sender_id from public.contacts where page_id = %s", rule["page_id"])
     return {row["sender_id"] for row in rows}
-
-
-Cell = Callable[[Town], Awaitable[tuple[int, Verdict]]]

@@ -95,7 +95,9 @@ async def kill_again(hand: Hand, point: str, side: str, count: Count) -> None:
         hand.hatch()
 
 
-async def feed(town: Town, rules: list[Row], *, closed: bool) -> None:
+async def feed(
+    town: Town, rules: list[Row], *, closed: bool, least: int = 60, more: int = 100
+) -> None:
     """Keeps some contacts waiting, so that there is always somebody to be killed over."""
     ids = [rule["id"] for rule in rules]
     query = (
@@ -104,8 +106,8 @@ async def feed(town: Town, rules: list[Row], *, closed: bool) -> None:
     )
     while True:
         await asyncio.sleep(0.3)
-        if town.rows(query, ids)[0]["waiting"] < (1000 if closed else 60):
-            town.queue(rules, 2000 if closed else 100, closed=closed)
+        if town.rows(query, ids)[0]["waiting"] < (1000 if closed else least):
+            town.queue(rules, 2000 if closed else more, closed=closed)
 
 
 async def wait_and_judge(

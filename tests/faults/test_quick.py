@@ -12,7 +12,7 @@ def test_killed_workers_and_a_stopped_database_send_nothing_twice_and_lose_nobod
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
         check=False,
     )
 

@@ -49,7 +49,7 @@ class Hand:
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
-    async def gone(self, seconds: float = 15) -> int:
+    async def gone(self, seconds: float = 60) -> int:
         """Waits for the worker's end; its return code."""
         deadline = time.monotonic() + seconds
         while (code := self.town.nest.ended(self.pid)) is None:
@@ -223,7 +223,7 @@ def _start(home: Path, module: str, *arguments: str) -> "subprocess.Popen[bytes]
         return subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
 
 
-async def _answering(url: str, tick: Callable[[], None], seconds: float = 30) -> None:
+async def _answering(url: str, tick: Callable[[], None], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     async with httpx.AsyncClient(trust_env=False) as http:
         while True:
