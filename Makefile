@@ -9,7 +9,7 @@ compile := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run worker dashboard reset backup restore test check bench browser sql docs advisors lock faults screenshots
+.PHONY: help run worker dashboard reset backup restore test check bench browser sql docs advisors agree lock faults screenshots
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -57,6 +57,9 @@ docs: $(installed) ## write docs/database.md from the comments in sql/parts/
 
 advisors: $(installed) ## let Supabase's own linter read the database (needs npx and a network)
 	@$(python) -m sql.advisors
+
+agree: $(installed) ## let Supabase's own CLI push, list and lint the migration (needs npx and a network)
+	@$(python) -m sql.agree
 
 screenshots: $(installed_tests) browser ## take every picture in docs/screenshots/, from a stack of its own
 	@$(python) -m tests.pages.screenshots

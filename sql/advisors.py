@@ -6,10 +6,8 @@ import sys
 
 from sql.fresh import fresh_database
 
-LINTER = [
-    *("npx", "--yes", "supabase@3.1.0", "db", "advisors"),
-    *("--type", "all", "--level", "info", "--output-format", "json"),
-]
+CLI = ("npx", "--yes", "supabase@3.1.0")
+LINTER = ("db", "advisors", "--type", "all", "--level", "info", "--output-format", "json")
 # What the decision page argues for; everything else must be mended.
 ARGUED = {"unindexed_foreign_keys", "unused_index"}
 
@@ -17,8 +15,13 @@ ARGUED = {"unindexed_foreign_keys", "unused_index"}
 def main() -> int:
     """Prints what is found and not argued; 1 if there is any."""
     with fresh_database() as address:
-        command = [*LINTER, f"--remote={address}?sslmode=disable"]
-        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        return lint(address)
+
+
+def lint(address: str) -> int:
+    """The same for the database at `address`."""
+    command = [*CLI, *LINTER, f"--remote={address}?sslmode=disable"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
     if not said.stdout.startswith("{"):
         sys.stderr.write(f"{said.stderr or said.stdout}\nThe linter did not run: it needs npx.\n")
         return 1

@@ -1,4 +1,4 @@
-"""This file is where a PostgreSQL runs for a moment, with the migration and nothing else in it."""
+"""This file is where a PostgreSQL runs for a moment, with the migration or without it."""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from pipeline.settings import read_settings
 
 
 @contextmanager
-def fresh_database() -> Iterator[str]:
+def fresh_database(*, migrated: bool = True) -> Iterator[str]:
     """The address of the database, for role postgres; it is gone after the block."""
     with tempfile.TemporaryDirectory() as home:
         ports = Claims()
@@ -22,7 +22,8 @@ def fresh_database() -> Iterator[str]:
         try:
             postgres.start()
             bootstrap(postgres)
-            migrate(postgres.dsn())
+            if migrated:
+                migrate(postgres.dsn())
             yield postgres.dsn()
         finally:
             postgres.stop()
