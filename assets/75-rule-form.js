@@ -1,6 +1,7 @@
 // The form of an automation: tags as chips, errors at their fields, what is not saved yet is not lost by accident.
 (function () {
   const PAUSE_MS = 350;
+  const { draft: kept } = window.stagelight;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   const root = () => byId("rule-form");
@@ -13,7 +14,7 @@
   function apply(draft, errors, included, excluded, leave) {
     if (!root()) return none();
     if (state.on !== root()) { state = fresh(root()); tie(); }
-    if (leave && leave.to && !state.leaving) { state.leaving = true; goTo(leave.to); return none(); }
+    if (leave && leave.to && !state.leaving) { state.leaving = true; kept.drop(); goTo(leave.to); return none(); }
     if (errors !== state.told) {
       state.told = errors;
       state.refused = (errors && errors.errors) || {};
@@ -24,17 +25,32 @@
     chips("include_tags", included || []);
     chips("exclude_tags", excluded || []);
     if (draft) show(draft);
+    if (draft && latest && !state.leaving) {
+      if (state.savedAt !== undefined && state.savedAt !== draft.saved_at) kept.settle();
+      if (draft.changed) kept.keep(latest, true); else kept.unchanged();
+    }
+    if (draft) state.savedAt = draft.saved_at;
     return none();
   }
 
   // Judged when the typing pauses; at once when the form is new.
-  let typing = 0, seen = null;
+  let typing = 0, seen = null, latest = null;
   function typed(...values) {
     clearTimeout(typing);
-    const wait = seen === root() ? PAUSE_MS : 0;
+    const wait = seen === root() ? PAUSE_MS : 0, inputs = window.dash_clientside.callback_context.inputs_list;
+    if (seen === root()) { latest = inputs; kept.keep(inputs); }
+    else { latest = null; setTimeout(() => { if (root()) kept.begin(root(), inputs, give); }, 0); }
     seen = root();
     typing = setTimeout(() => { if (root()) window.dash_clientside.set_props("rule-typed", { data: values }); }, wait);
     return none();
+  }
+
+  // Each is judged like a field that was left.
+  function give(values) {
+    for (const [id, property, value] of values) {
+      state.touched.add(id.replace(/^rule-/, "").replace(/_unit$/, ""));
+      window.dash_clientside.set_props(id, { [property]: value });
+    }
   }
 
   function goTo(path) {
@@ -59,6 +75,9 @@
       }
     }
     byId("rule-hours").inert = draft.run_24_7;
+    // A form that begins with a mistake, because it was put back, has nothing to count yet.
+    const bones = document.querySelector("#rule-count .bone");
+    if (bones && draft.uncountable) window.dash_clientside.set_props("rule-count", { children: "Counted once the marked fields are right." });
     const open = Object.keys(errors).length;
     const words = !draft.changed ? "" : open && state.all ? `${open} ${open === 1 ? "field needs" : "fields need"} a look` : "Not saved yet";
     if (byId("rule-state").textContent !== words) byId("rule-state").textContent = words;
@@ -162,7 +181,7 @@
   document.addEventListener("click", (event) => {
     const link = event.target.closest && event.target.closest("a[href]");
     if (!link || !unsaved() || link.target || link.getAttribute("href").startsWith("#")) return;
-    if (confirm("Leave without saving? What you typed is lost.")) state.leaving = true;
+    if (confirm("Leave without saving? What you typed is lost.")) { state.leaving = true; kept.drop(); }
     else { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
 

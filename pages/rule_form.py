@@ -65,7 +65,7 @@ async def layout(rule_id: str = "", **_: str) -> Component:
     if saved is None:
         return missing_automation()
     rule = saved or {**NEW, "page_id": pages[0]["id"] if pages else ""}
-    return rule_form(shown(rule), saved, pages)
+    return rule_form(shown(rule), saved, pages, feed.person)
 
 
 def typed_of(values: list[Any]) -> dict[str, Any]:
@@ -125,15 +125,17 @@ async def judge(typed: Any, saved: Any, who: Any) -> Any:
         return unchanged, unchanged, unchanged
     reading = read(typed_of(typed))
     settings = reading.settings
+    wanted = who_of(reading, saved or {})
     draft = {
         "errors": reading.errors,
         "warnings": reading.warnings,
         "changed": is_changed(reading, saved or {}),
         "run_24_7": settings["run_24_7"],
+        "uncountable": wanted is None,
+        "saved_at": (saved or {}).get("updated_at", ""),
     }
     clocks = {"active_from", "active_until", "time_zone"}
     drawn = week(settings, datetime.now(UTC)) if clocks <= set(settings) else unchanged
-    wanted = who_of(reading, saved or {})
     return draft, drawn, unchanged if wanted in (None, who) else wanted
 
 

@@ -29,8 +29,11 @@ LANGUAGES = (
 MODELS = ("gemini-3.5-flash-lite", "gemini-3.5-flash", "gemini-2.5-flash-lite", "gemini-2.5-flash")
 
 
-def rule_form(values: Values, saved: Values, pages: list[Values]) -> Component:
-    """`values` as `rule_fields.shown` gives them; `saved` is empty for a new automation."""
+def rule_form(values: Values, saved: Values, pages: list[Values], person: str = "") -> Component:
+    """`values` as `rule_fields.shown` gives them; `saved` is empty for a new automation.
+
+    The browser keeps what is typed under the person's id, so that nobody else finds it.
+    """
     title = saved.get("name") or "New automation"
     return html.Div(
         [
@@ -48,12 +51,16 @@ def rule_form(values: Values, saved: Values, pages: list[Values]) -> Component:
                 className="crumbs",
             ),
             html.H1(title, id="rule-title", dir="auto"),
+            html.Div(id="rule-kept", className="notice", role="status", hidden=True),
             html.Div(id="rule-conflict", **attrs({"aria-live": "assertive"})),
             html.Div([_fields(values, saved, pages), _aside()], className="form-grid"),
             _bar(saved),
         ],
         id="rule-form",
-        **attrs({} if saved else {"data-new": ""}),
+        **attrs(
+            {"data-person": person, "data-rule": str(saved.get("id", "new"))}
+            | ({} if saved else {"data-new": ""})
+        ),
     )
 
 
