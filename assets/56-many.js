@@ -8,8 +8,13 @@
   const DOING = { retry: "Queueing again", cancel: "Cancelling" };
   let now = null, twice = false;
 
+  // Which one this window has confirmed: it goes on after a reload. Any other is offered, with what is left of it.
+  const MINE = "stagelight.many";
+  function remember(id) { try { if (id) sessionStorage.setItem(MINE, id); else sessionStorage.removeItem(MINE); } catch { /* then it is offered */ } }
+  function mine() { try { return sessionStorage.getItem(MINE); } catch { return null; } }
+
   function send(data) {
-    window.dash_clientside.set_props("many-ask", { data: { ...data, at: Date.now() } });
+    if (byId("sheets")) window.dash_clientside.set_props("many-ask", { data: { ...data, at: Date.now() } });
   }
 
   function preview(action, filter, mayArriveTwice) {
@@ -19,6 +24,7 @@
 
   function counted(answer) {
     if (!answer || !byId("sheets")) return none();
+    if (answer.open) { resume(answer.open); return none(); }
     if (answer.problem) { if (now && now.bar) halt(answer.problem.join(" ")); else complain(answer.problem); return none(); }
     if (answer.done === undefined) { confirm(answer); return none(); }
     if (!now || now.id !== answer.id) return none();
@@ -44,30 +50,47 @@
       return;
     }
     const here = sheets.sheet((retry ? "Queue " : "Cancel ") + many + (retry ? " again?" : "?"), "ask");
-    sheets.text(here.body, "", retry
-      ? "Every check is made again. Exactly what was counted is queued, a hundred at a time; you can stop in between."
-      : "This run sends them nothing more. Exactly what was counted is cancelled, a hundred at a time; you can stop in between.");
+    sheets.text(here.body, "", (retry
+      ? "Every check is made again. Exactly what was counted is queued"
+      : "This run sends them nothing more. Exactly what was counted is cancelled")
+      + ", a hundred at a time; you can stop in between. If you leave this page, it waits for you here for an hour.");
     if (twice && retry) sheets.text(here.body, "notice warn", "Nobody knows whether their last message arrived. Some may get it twice.");
     sheets.foot(here, (retry ? "Queue " : "Cancel ") + many, "btn-primary", () => start(answer), "Leave them as they are").focus();
   }
 
   function start(answer) {
-    if (now && now.bar) now.bar.remove();
-    now = { ...answer, done: 0, changed: 0, ended: false, stopping: false };
+    remember(answer.id);
+    show({ ...answer, done: 0, changed: 0 });
+    send({ step: "go", id: now.id });
+  }
+
+  function resume(open) {
+    const own = open.find(({ id }) => id === mine());
+    const left = own || open.find(({ done }) => done > 0);
+    if (!left) return;
+    show(left);
+    if (own) send({ step: "go", id: now.id });
+    else halt("It was left halfway.");
+  }
+
+  function show(bulk) {
+    if (now && now.bar) { clearTimeout(now.timer); now.bar.remove(); }
+    now = { ...bulk, ended: false, stopping: false, halted: false };
     const bar = make("div", "many-bar", byId("sheets"));
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", "Progress");
     const label = make("span", "many-text", bar);
     label.setAttribute("role", "status");
     const meter = make("progress", "many-meter", bar);
-    meter.max = answer.total;
-    meter.setAttribute("aria-label", DOING[answer.action]);
+    meter.max = bulk.total;
+    meter.setAttribute("aria-label", DOING[bulk.action]);
     const stop = button("Stop", "", bar);
     stop.id = "many-stop";
     stop.addEventListener("click", press);
-    Object.assign(now, { bar, label, meter, stop });
+    const leave = button("Leave the rest", "", bar);
+    leave.addEventListener("click", () => { now.halted = false; now.stopping = true; drawBar(); send({ step: "stop", id: now.id }); });
+    Object.assign(now, { bar, label, meter, stop, leave });
     drawBar();
-    send({ step: "go", id: now.id });
   }
 
   function press() {
@@ -80,11 +103,14 @@
   function halt(why) {
     clearTimeout(now.timer);
     now.halted = true;
-    put(now.label, `${words.number(now.done)} of ${words.number(now.total)} done. ${why}`);
+    drawBar();
+    put(now.label, `${DOING[now.action]}: ${words.number(now.done)} of ${words.number(now.total)} done, ${words.number(now.total - now.done)} left. ${why}`);
     put(now.stop, "Go on");
   }
 
   function drawBar() {
+    if (now.ended) remember("");
+    now.leave.hidden = !now.halted;
     now.meter.value = now.done;
     const whole = `${words.number(now.done)} of ${words.number(now.total)}`;
     const moved = now.done - now.changed;

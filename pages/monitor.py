@@ -1,5 +1,6 @@
 """This file is where the live monitor of one automation is served."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -41,12 +42,12 @@ async def layout(rule_id: str = "", stage: str = "", q: str = "", **_: str) -> C
     """The frame with its first data, so that nothing flashes empty."""
     ask = Ask.of({"rule_id": rule_id, "stage": stage, "search": q}) or Ask(rule_id)
     try:
-        answer = await look(ask)
+        answer, open_bulks = await asyncio.gather(look(ask), signed_in.get().open_bulks(rule_id))
     except FeedError as error:
         return unreachable(error.message, error.hint)
     if "gone" in answer:
         return missing_automation()
-    return frame(ask, answer)
+    return frame(ask, answer, open_bulks)
 
 
 async def look(ask: Ask) -> dict[str, Any]:
@@ -96,7 +97,12 @@ clientside_callback(
     Input("live-answer", "data"),
 )
 clientside_callback(ClientsideFunction("sheets", "told"), Input("timeline-answer", "data"))
-clientside_callback(ClientsideFunction("sheets", "counted"), Input("many-answer", "data"))
+# With an output, because Dash calls one without it only for what comes later.
+clientside_callback(
+    ClientsideFunction("sheets", "counted"),
+    Output("many-mark", "children"),
+    Input("many-answer", "data"),
+)
 
 
 @callback(Output("live-answer", "data"), Input("live-request", "data"), prevent_initial_call=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -21,6 +22,8 @@ RULE_COLUMNS = (
     "daily_limit,active_days,active_from,active_until,time_zone,run_24_7,review_before_send,"
     "stop_on_reply,page_id"
 )
+# advance_bulk lets it run out after an hour.
+BULK_LASTS = timedelta(minutes=59)
 NO_PAGE = {"page_name": "", "page_status": ""}
 
 
@@ -130,6 +133,17 @@ class Feed(RuleActions):
     async def stop_bulk(self, bulk_id: str) -> Row:
         """Ends it where it is."""
         return dict(await self._call("stop_bulk", p_id=bulk_id))
+
+    async def open_bulks(self, rule_id: str) -> list[Row]:
+        """Previews and bulk actions of a rule that have not ended and have not run out."""
+        if not is_uuid(rule_id):
+            return []
+        query = self._client.table("ai_automation_bulk_actions").select(
+            "id,action,total,done,changed"
+        )
+        since = (datetime.now(UTC) - BULK_LASTS).isoformat()
+        query = query.eq("rule_id", rule_id).is_("ended_at", "null").gt("created_at", since)
+        return list((await answer(query.order("created_at", desc=True).limit(10))).data)
 
     async def dry_run(self, rule_id: str) -> Row:
         """Who would get a message now, and why the others would not."""

@@ -1,5 +1,6 @@
 """This file is where the monitor's frame is drawn once; assets/*.js fills it every two seconds."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from dash import dcc, html
@@ -14,11 +15,11 @@ TICK_MS = 2000
 
 STORES = (
     *("live-request", "live-now", "live-action"),
-    *("many-ask", "many-answer", "timeline-ask", "timeline-answer"),
+    *("many-ask", "timeline-ask", "timeline-answer"),
 )
 
 
-def frame(ask: Ask, answer: dict[str, Any]) -> Component:
+def frame(ask: Ask, answer: dict[str, Any], open_bulks: Sequence[dict[str, Any]] = ()) -> Component:
     """Few Dash components on purpose: each costs browser time at every tick.
 
     Stage cards and panels are made by the script, which has their first numbers when it does.
@@ -27,9 +28,12 @@ def frame(ask: Ask, answer: dict[str, Any]) -> Component:
         [
             dcc.Store(id="live-rule", data=ask.rule_id),
             dcc.Store(id="live-answer", data=answer),
+            # What was left halfway, here or in another window, can be gone on with.
+            dcc.Store(id="many-answer", data={"open": list(open_bulks)}),
             *[dcc.Store(id=name) for name in STORES],
             dcc.Interval(id="live-tick", interval=TICK_MS),
             html.Div(id="live-mark", hidden=True),
+            html.Div(id="many-mark", hidden=True),
             _header(answer["head"]["name"]),
             html.Div(id="alerts"),
             html.Div(

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.pages.conftest import Visit
-from tests.pages.watching import Watch, watch
+from tests.pages.watching import Automation, Watch, watch
 
 __all__ = ["watch"]
 
@@ -159,8 +159,8 @@ def test_a_group_of_failures_is_shown_and_retried_as_counted(demo: Visit, watch:
     expect(strip).to_contain_text("1 failed")
 
 
-def test_acting_on_many_can_be_stopped_and_says_what_is_left(demo: Visit, watch: Watch) -> None:
-    here = watch()
+def with_many_failed(here: Automation) -> Automation:
+    """451 failed contacts: five batches."""
     first = here.failed("Many 0")
     here.people.rows(
         "with c as (insert into public.contacts (user_id, page_id, sender_id, sender_name)"
@@ -173,22 +173,70 @@ def test_acting_on_many_can_be_stopped_and_says_what_is_left(demo: Visit, watch:
         here.rule["id"],
         here.rule["id"],
     )
-    page = demo.open_monitor(here.path)
-    page.click("#retry-all")
-    expect(page.get_by_role("dialog")).to_contain_text("Queue 451 contacts again?")
+    return here
 
-    page.get_by_role("button", name="Queue 451 contacts").click()
-    page.click("#many-stop")
 
-    bar = page.locator(".many-text")
-    expect(bar).to_have_text(re.compile(r"^Stopped: \d00 queued again, \d51 left as they were$"))
-    done = int(re.findall(r"\d+", bar.text_content() or "")[0])
+def left_failed(here: Automation) -> int:
     [left] = here.people.rows(
         "select count(*) as n from public.ai_automation_contact_states"
         " where rule_id = %s and current_stage = 'failed' and error_code = 'not_accepted'",
         here.rule["id"],
     )
-    assert left["n"] >= 451 - done
+    return int(left["n"])
+
+
+def begin_many(demo: Visit, here: Automation) -> Page:
+    """Confirms a retry of all, and waits until its first batch is through."""
+    page = demo.open_monitor(here.path)
+    page.click("#retry-all")
+    expect(page.get_by_role("dialog")).to_contain_text("Queue 451 contacts again?")
+    page.get_by_role("button", name="Queue 451 contacts").click()
+    expect(page.locator(".many-text")).to_contain_text(re.compile(r"[1-4]00 of 451"))
+    return page
+
+
+def test_acting_on_many_can_be_stopped_and_says_what_is_left(demo: Visit, watch: Watch) -> None:
+    here = with_many_failed(watch())
+    page = begin_many(demo, here)
+
+    page.click("#many-stop")
+
+    bar = page.locator(".many-text")
+    expect(bar).to_have_text(re.compile(r"^Stopped: \d00 queued again, \d51 left as they were$"))
+    done = int(re.findall(r"\d+", bar.text_content() or "")[0])
+    assert left_failed(here) >= 451 - done
+
+
+def test_acting_on_many_goes_on_after_a_reload_of_its_window(demo: Visit, watch: Watch) -> None:
+    here = with_many_failed(watch())
+    page = begin_many(demo, here)
+
+    page.reload()
+
+    expect(page.locator(".many-text")).to_have_text("451 queued again", timeout=30_000)
+    assert page.evaluate("() => sessionStorage.length") == 0
+
+
+def test_what_was_left_halfway_is_offered_elsewhere_with_what_is_left(
+    demo: Visit, watch: Watch
+) -> None:
+    here = with_many_failed(watch(enabled=False))
+    page = begin_many(demo, here)
+    page.goto("about:blank")
+    left = left_failed(here)
+    assert 0 < left < 451
+
+    elsewhere = demo.context.new_page()
+    elsewhere.goto(demo.stack.dashboard_url + here.path)
+
+    bar = elsewhere.locator(".many-bar")
+    expect(bar).to_contain_text(f"{451 - left} of 451 done, {left} left. It was left halfway.")
+    bar.get_by_role("button", name="Leave the rest").click()
+    expect(bar).to_contain_text(f"Stopped: {451 - left} queued again, {left} left as they were")
+    assert left_failed(here) == left
+    elsewhere.reload()
+    expect(elsewhere.locator("#sum-line")).not_to_be_empty()
+    expect(bar).to_have_count(0)
 
 
 @pytest.mark.parametrize(
