@@ -47,7 +47,6 @@ def test_what_was_typed_survives_a_reload_and_can_be_discarded(keeper: Keeper) -
     expect(page.locator("#rule-kept")).to_contain_text("Restored what you had not saved.")
     expect(page.locator("#rule-prompt")).to_have_value("Ask about محمد's cake.\nBe kind.")
     expect(page.locator("#rule-daily_limit")).to_have_value("")
-    expect(page.locator("#rule-count")).to_contain_text("Counted once the marked fields are right.")
     expect(page.locator("#error-daily_limit")).to_contain_text("Write a whole number")
     expect(page.locator("[data-tags=include_tags] .chips li")).to_have_count(2)
     expect(page.get_by_label("I approve each message")).to_be_checked()
@@ -77,7 +76,9 @@ def test_nothing_is_kept_of_what_was_saved(keeper: Keeper) -> None:
     # Typed after the save: it is put back, because nobody else has changed anything.
     expect(page.locator("#rule-kept")).to_contain_text("Restored")
     expect(page.locator("#rule-name")).to_have_value("Winback 3")
+    expect(page.locator("#rule-state")).to_have_text("Not saved yet")
     page.click("#rule-save")
+    expect(page.locator("#toasts")).to_contain_text("Saved")
     expect(page.locator("#rule-state")).to_have_text("")
     reload(page)
     expect(page.locator("#rule-kept")).to_be_hidden()
