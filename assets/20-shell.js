@@ -63,6 +63,8 @@
       if (link.getAttribute("href") === place) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
+    // Not html:has(...): every change of the page would cost the style of all of it.
+    document.documentElement.dataset.place = /^\/automations\/[^/]+$/.test(path || "") ? "form" : "";
     return none();
   }
 

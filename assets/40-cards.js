@@ -1,6 +1,6 @@
 // The contact cards: one node per contact, kept for as long as the contact is listed.
 (function () {
-  const { words, reader } = window.stagelight;
+  const { words } = window.stagelight;
   // Icon, word and meaning, as in pipeline/stages.py; a test compares them.
   const STAGES = {
     queued: ["🕐", "Queued", "Added to a run, waiting"],
@@ -187,10 +187,10 @@
     return stays;
   }
 
-  // Answers how many rows wait until the reader has left the list; `settle` puts them in anyway.
-  function draw(list, settle, now) {
+  // Answers how many rows wait until the reader has left the list.
+  function draw(list, reads, now) {
     clock = now;
-    const waits = !settle && nodes.size > 0 && reader.isIn(list);
+    const waits = reads && nodes.size > 0;
     const dirty = [...changed].filter((id) => nodes.has(id) && rows.has(id));
     const heights = waits ? dirty.map((id) => nodes.get(id).card.offsetHeight) : [];
     for (const id of dirty) { fill(nodes.get(id), rows.get(id)); changed.delete(id); }

@@ -5,7 +5,7 @@
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   const now = () => Date.now() / 1000 + state.skew;
-  let state = fresh(null), pressed = false, timer = 0, timed = false;
+  let state = fresh(null), pressed = false, timer = 0;
 
   function fresh(root) {
     return {
@@ -19,11 +19,16 @@
   // Everybody who looks at one view asks when its moment has run out, so that the server reads it once for all.
   function gate() {
     const root = byId("monitor"), at = Date.now();
-    if (!root || document.hidden || state.root !== root) return none(); // apply() sees a new page first
-    const person = window.dash_clientside.callback_context.triggered_id === "live-now" && !timed;
-    timed = false;
-    if (state.waiting && at - state.askedAt < LOST_MS) { state.again = state.again || person; return none(); }
+    if (!root || state.root !== root) return none(); // apply() sees a new page first
+    const person = window.dash_clientside.callback_context.triggered_id === "live-now";
     if (!person && at < state.nextAt - 20) { wake(state.nextAt - at); return none(); }
+    return question(person);
+  }
+
+  function question(person) {
+    const at = Date.now();
+    if (document.hidden) return none();
+    if (state.waiting && at - state.askedAt < LOST_MS) { state.again = state.again || person; return none(); }
     clearTimeout(timer);
     state.waiting = ++state.seq;
     state.askedAt = at;
@@ -31,9 +36,13 @@
     return { seq: state.seq, rev: state.rev, rule_id: state.root.dataset.ruleId, stage: state.stage, search: state.search, offset: state.offset, now: person };
   }
 
+  // Straight to the request: a second way through the gate would cost Dash as much as the first.
   function wake(after) {
     clearTimeout(timer);
-    timer = setTimeout(() => { timed = true; askNow(); }, after);
+    timer = setTimeout(() => {
+      const data = byId("monitor") === state.root ? question(false) : none();
+      if (data !== none()) window.dash_clientside.set_props("live-request", { data });
+    }, after);
   }
 
   function askNow() { window.dash_clientside.set_props("live-now", { data: Date.now() }); }
@@ -71,17 +80,18 @@
   function flush() {
     if (!state.dirty || !state.root || !state.root.isConnected) return;
     state.dirty = false;
+    const waits = !state.settle && reader.isIn(byId("contacts")); // asked while nothing has been written: no layout
     reader.steadily(state.root, [byId("alerts")], () => {
       board.draw();
       board.tick(now());
-      drawList(state.settle);
+      drawList(waits);
     });
     state.settle = false;
     drawFoot();
   }
 
-  function drawList(settle) {
-    state.waits = cards.draw(byId("contacts"), settle, now());
+  function drawList(waits) {
+    state.waits = cards.draw(byId("contacts"), waits, now());
     const strip = byId("new-rows");
     if (strip.hidden !== !state.waits) strip.hidden = !state.waits;
     if (state.waits) put(byId("show-new"), words.number(state.waits) + " new");

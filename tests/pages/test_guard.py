@@ -191,7 +191,7 @@ def presses(action: object, rule_id: str) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     "request_",
-    [asks({"rule_id": NOBODYS}), presses({"act": "run"}, NOBODYS)],
+    [asks({"rule_id": NOBODYS}), presses({"act": "on"}, NOBODYS)],
     ids=["poll", "press"],
 )
 def test_a_monitor_whose_sign_in_supabase_no_longer_takes_goes_to_the_door(http, stack, request_):
