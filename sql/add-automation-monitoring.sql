@@ -790,12 +790,15 @@ begin
         update public.ai_automation_follow_ups as f
         set accepted = true
         where f.state_id = any(v_sent) and f.attempt_id = any(v_sent_tries) and not f.accepted;
-        insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
-        select n.state_id, n.follow_up, n.user_id, n.id, n.outcome = 'sent'
-        from new_attempts as n
-        where
-            n.outcome in ('sending', 'sent', 'unknown')
-            and n.id in (select o.id from old_attempts as o where o.outcome in ('failed', 'retry', 'abandoned'));
+        -- Rare, and dear where it is not needed: a try that was over and is not.
+        if exists (select from old_attempts as o where o.outcome in ('failed', 'retry', 'abandoned')) then
+            insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
+            select n.state_id, n.follow_up, n.user_id, n.id, n.outcome = 'sent'
+            from new_attempts as n
+            where
+                n.outcome in ('sending', 'sent', 'unknown')
+                and n.id in (select o.id from old_attempts as o where o.outcome in ('failed', 'retry', 'abandoned'));
+        end if;
     else
         insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
         select n.state_id, n.follow_up, n.user_id, n.id, n.outcome = 'sent'
@@ -1206,7 +1209,12 @@ set enable_nestloop = off
 as $$
 declare
     v_illegal record;
+    -- Once, not per row: it reads the token's claims.
+    v_person text := auth.uid()::text;
 begin
+    if not exists (select from new_states) then
+        return null;
+    end if;
     select o.id, o.current_stage as from_stage, n.current_stage as to_stage
     into v_illegal
     from old_states as o
@@ -1225,7 +1233,7 @@ begin
     select
         n.user_id, n.rule_id, n.contact_id, n.id, n.run_id, o.current_stage, n.current_stage,
         extract(epoch from n.stage_entered_at - o.stage_entered_at),
-        coalesce(auth.uid()::text, n.lease_owner, o.lease_owner, 'system'), n.reason_code
+        coalesce(v_person, n.lease_owner, o.lease_owner, 'system'), n.reason_code
     from new_states as n
     inner join old_states as o on o.id = n.id
     where n.current_stage <> o.current_stage
@@ -1426,6 +1434,10 @@ declare
     v_landed boolean;
     v_sent boolean;
 begin
+    -- A statement that changed nothing calls its triggers as well.
+    if not exists (select from new_states) then
+        return null;
+    end if;
     -- Moves that are alike are put together first: a batch is one or two kinds of move.
     with kind as materialized (
         select
@@ -2435,6 +2447,9 @@ declare
         limit p_limit
     );
 begin
+    if v_ids = '{}' then
+        return;
+    end if;
     perform public.lock_daily_usage(v_ids);
     perform public.skip_ineligible(v_ids);
     update public.ai_automation_contact_states as s
@@ -2534,9 +2549,11 @@ begin
 
     return query
     select
-        s.id, s.lease_token, s.current_stage::text, r.id, r.name, r.prompt, r.language, r.model,
+        s.id, s.lease_token, s.current_stage::text, r.id, r.name,
+        -- Only the step that needs it is told: the writer the prompt and the conversation, the sender the token.
+        case s.current_stage when 'generating' then r.prompt else '' end, r.language, r.model,
         r.review_before_send, c.sender_name, c.sender_id, p.name, p.facebook_page_id,
-        k.encrypted_token, s.follow_up_count, s.max_follow_ups, s.attempt, c.last_inbound_at + interval '24 hours',
+        case s.current_stage when 'sending' then k.encrypted_token end, s.follow_up_count, s.max_follow_ups, s.attempt, c.last_inbound_at + interval '24 hours',
         s.generated_message, a.id, a.started_at, coalesce(h.said, '[]'::jsonb)
     from public.ai_automation_contact_states as s
     inner join public.ai_automation_rules as r on r.id = s.rule_id
@@ -2551,7 +2568,7 @@ begin
         from (
             select n.direction, n.body, n.said_at
             from public.contact_messages as n
-            where n.contact_id = c.id and s.current_stage <> 'checking'
+            where n.contact_id = c.id and s.current_stage = 'generating'
             order by n.said_at desc
             limit 20
         ) as m

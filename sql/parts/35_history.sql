@@ -140,12 +140,15 @@ begin
         update public.ai_automation_follow_ups as f
         set accepted = true
         where f.state_id = any(v_sent) and f.attempt_id = any(v_sent_tries) and not f.accepted;
-        insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
-        select n.state_id, n.follow_up, n.user_id, n.id, n.outcome = 'sent'
-        from new_attempts as n
-        where
-            n.outcome in ('sending', 'sent', 'unknown')
-            and n.id in (select o.id from old_attempts as o where o.outcome in ('failed', 'retry', 'abandoned'));
+        -- Rare, and dear where it is not needed: a try that was over and is not.
+        if exists (select from old_attempts as o where o.outcome in ('failed', 'retry', 'abandoned')) then
+            insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
+            select n.state_id, n.follow_up, n.user_id, n.id, n.outcome = 'sent'
+            from new_attempts as n
+            where
+                n.outcome in ('sending', 'sent', 'unknown')
+                and n.id in (select o.id from old_attempts as o where o.outcome in ('failed', 'retry', 'abandoned'));
+        end if;
     else
         insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
         select n.state_id, n.follow_up, n.user_id, n.id, n.outcome = 'sent'

@@ -63,7 +63,12 @@ set enable_nestloop = off
 as $$
 declare
     v_illegal record;
+    -- Once, not per row: it reads the token's claims.
+    v_person text := auth.uid()::text;
 begin
+    if not exists (select from new_states) then
+        return null;
+    end if;
     select o.id, o.current_stage as from_stage, n.current_stage as to_stage
     into v_illegal
     from old_states as o
@@ -82,7 +87,7 @@ begin
     select
         n.user_id, n.rule_id, n.contact_id, n.id, n.run_id, o.current_stage, n.current_stage,
         extract(epoch from n.stage_entered_at - o.stage_entered_at),
-        coalesce(auth.uid()::text, n.lease_owner, o.lease_owner, 'system'), n.reason_code
+        coalesce(v_person, n.lease_owner, o.lease_owner, 'system'), n.reason_code
     from new_states as n
     inner join old_states as o on o.id = n.id
     where n.current_stage <> o.current_stage

@@ -19,6 +19,10 @@ declare
     v_landed boolean;
     v_sent boolean;
 begin
+    -- A statement that changed nothing calls its triggers as well.
+    if not exists (select from new_states) then
+        return null;
+    end if;
     -- Moves that are alike are put together first: a batch is one or two kinds of move.
     with kind as materialized (
         select

@@ -76,6 +76,9 @@ declare
         limit p_limit
     );
 begin
+    if v_ids = '{}' then
+        return;
+    end if;
     perform public.lock_daily_usage(v_ids);
     perform public.skip_ineligible(v_ids);
     update public.ai_automation_contact_states as s
@@ -175,9 +178,11 @@ begin
 
     return query
     select
-        s.id, s.lease_token, s.current_stage::text, r.id, r.name, r.prompt, r.language, r.model,
+        s.id, s.lease_token, s.current_stage::text, r.id, r.name,
+        -- Only the step that needs it is told: the writer the prompt and the conversation, the sender the token.
+        case s.current_stage when 'generating' then r.prompt else '' end, r.language, r.model,
         r.review_before_send, c.sender_name, c.sender_id, p.name, p.facebook_page_id,
-        k.encrypted_token, s.follow_up_count, s.max_follow_ups, s.attempt, c.last_inbound_at + interval '24 hours',
+        case s.current_stage when 'sending' then k.encrypted_token end, s.follow_up_count, s.max_follow_ups, s.attempt, c.last_inbound_at + interval '24 hours',
         s.generated_message, a.id, a.started_at, coalesce(h.said, '[]'::jsonb)
     from public.ai_automation_contact_states as s
     inner join public.ai_automation_rules as r on r.id = s.rule_id
@@ -192,7 +197,7 @@ begin
         from (
             select n.direction, n.body, n.said_at
             from public.contact_messages as n
-            where n.contact_id = c.id and s.current_stage <> 'checking'
+            where n.contact_id = c.id and s.current_stage = 'generating'
             order by n.said_at desc
             limit 20
         ) as m
