@@ -22,7 +22,8 @@ from pipeline.vault import Vault
 
 log = logging.getLogger("stagelight.worker")
 
-CHECK_BATCH = 200
+CHECK_BATCH = 500
+GATHER_SECONDS = 0.02
 
 Held = Job | Unreadable
 Step = Callable[[Job], Awaitable[Outcome]]
@@ -72,6 +73,9 @@ class Lane:
             if claimed < free:
                 break
             await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
+            if self._free() < self._room // 4:
+                # Outcomes are written down together, so others end right after; one claim for all.
+                await asyncio.sleep(GATHER_SECONDS)
         return taken
 
     def _free(self) -> int:
