@@ -60,6 +60,7 @@
     const panel = emptied("panel-today");
     limit(panel, "Sent today", words.number(head.sent_today) + " of " + words.number(head.daily_limit), head.sent_today, head.daily_limit);
     if (head.usage !== null) limit(panel, "Facebook’s limits in use", head.usage + " %", head.usage, 100);
+    if (head.quota) make("span", "line-note mute quota-end", line(panel, "Google’s daily quota", "used up").firstChild);
     line(panel, "The page sends at most", words.number(head.rate) + " / min");
   }
 
@@ -83,8 +84,10 @@
   }
 
   // Once a second: only what counts by itself.
-  function tick({ next, held, run }, now) {
+  function tick({ head, next, held, run }, now) {
     if (!byId("panel-next")) return;
+    const quota = byId("panel-today").querySelector(".quota-end");
+    if (quota && head.quota) put(quota, "until " + words.moment(head.quota, now));
     const lines = byId("panel-next").querySelectorAll(".line-value");
     (next || []).forEach(([, at], index) => { if (lines[index]) put(lines[index], at ? words.until(at - now) : "due"); });
     const notes = byId("panel-held").querySelectorAll(".line-note");

@@ -58,7 +58,7 @@
     strip.dataset.key = key;
     make("strong", "", strip).textContent = alert.title;
     if (alert.text) { const text = make("span", "notice-text", strip); text.textContent = alert.text; text.dir = "auto"; }
-    if (alert.since || alert.until) make("span", "notice-time mute", strip);
+    if (alert.since || alert.until || alert.on) make("span", "notice-time mute", strip);
     if (!alert.causes) return strip;
     const list = make("ul", "causes", strip);
     for (const cause of alert.causes) {
@@ -136,6 +136,12 @@
     });
   }
 
+  // How long something has lasted or will last; what ends at a time of day names it.
+  function waiting(alert, now) {
+    if (alert.on) return `until ${words.moment(alert.on, now)} (${words.until(alert.on - now)})`;
+    return alert.until ? (alert.word ? alert.word + " " : "") + words.until(alert.until - now) : "for " + words.duration(now - alert.since);
+  }
+
   // Once a second: only what counts by itself.
   function tick(now) {
     const { head, alerts, stages } = shown;
@@ -148,7 +154,7 @@
     const strips = byId("alerts").children;
     (alerts || []).forEach((alert, index) => {
       const time = strips[index] && strips[index].querySelector(".notice-time");
-      if (time) put(time, alert.until ? words.until(alert.until - now) : "for " + words.duration(now - alert.since));
+      if (time) put(time, waiting(alert, now));
     });
     panels.tick(shown, now);
   }
@@ -160,6 +166,7 @@
   }
 
   Object.assign(window.stagelight, {
+    waiting,
     board: { take, draw, tick, summary, clear() { shown = {}; fresh.clear(); }, totals: () => shown.totals, stages: () => shown.stages || [], order: ORDER },
   });
 })();

@@ -1,6 +1,6 @@
 // One card per automation, made once and then only changed where something differs.
 (function () {
-  const { words, put, go } = window.stagelight;
+  const { words, put, go, waiting } = window.stagelight;
   const NUMBERS = [["in_flight", "In flight"], ["sent", "Sent"], ["skipped", "Skipped"], ["failed", "Failed"], ["completed", "Completed"]];
   let made = new Map();
 
@@ -22,7 +22,7 @@
   function make() {
     const part = {
       name: el("a", { className: "rule-name" }), page: el("span", { className: "mute", dir: "auto" }),
-      problem: el("p", { className: "rule-problem" }),
+      problems: el("div", { className: "rule-problems" }),
       toggle: el("button", { type: "button", className: "switch", role: "switch" }, el("span", { className: "switch-knob" }), el("span", {}, "Off")),
       facts: el("ul", { className: "rule-facts", "aria-label": "Settings" }),
       sent: el("span"), meter: el("i"), times: el("div", { className: "rule-times mute" }),
@@ -36,7 +36,7 @@
     });
     part.card = el("article", { className: "panel rule" },
       el("div", { className: "rule-top" }, el("div", { className: "rule-what" }, el("h2", { dir: "auto" }, part.name), part.page), part.toggle),
-      part.problem, part.facts,
+      part.problems, part.facts,
       el("div", { className: "rule-numbers", role: "group", "aria-label": "Contacts of the last 24 hours" }, ...numbers),
       el("div", { className: "rule-today" }, el("div", {}, part.sent, el("div", { className: "meter" }, part.meter)), part.times),
       el("div", { className: "rule-actions" }, part.monitor, part.run, part.dry, part.edit, part.drop));
@@ -51,8 +51,7 @@
     part.card.classList.toggle("off", !rule.enabled);
     put(part.name, rule.name);
     put(part.page, rule.page);
-    put(part.problem, rule.problem);
-    part.problem.hidden = !rule.problem;
+    drawProblems(part, rule.problems);
     const facts = rule.facts.join("\n");
     if (part.told !== facts) { part.told = facts; part.facts.replaceChildren(...rule.facts.map((text) => el("li", { dir: "auto" }, text))); }
     part.name.href = part.monitor.href = `/automations/${rule.id}/monitor`;
@@ -72,6 +71,15 @@
     part.meter.style.width = Math.min(100, (100 * rule.sent_today) / Math.max(1, rule.daily_limit)) + "%";
   }
 
+  // Cause and action, as on the monitor; what counts down is put in by tick.
+  function drawProblems(part, problems) {
+    const key = JSON.stringify(problems);
+    if (part.problems.dataset.key === key) return;
+    part.problems.dataset.key = key;
+    part.problems.replaceChildren(...problems.map(({ tone, title, text }) => el("div", { className: "notice " + tone },
+      el("strong", {}, title), el("span", { className: "notice-text", dir: "auto" }, text), el("span", { className: "notice-time mute" }))));
+  }
+
   // Puts exactly these cards there, in this order; a card that stays is not touched.
   function list(place, rules) {
     const wanted = new Set(rules.map((rule) => rule.id));
@@ -89,7 +97,8 @@
   }
 
   function tick(now) {
-    for (const { rule, times } of made.values()) {
+    for (const { rule, times, problems } of made.values()) {
+      rule.problems.forEach((problem, index) => { if (problem.on || problem.until) put(problems.children[index].querySelector(".notice-time"), waiting(problem, now)); });
       const last = rule.last_run ? "Last run " + words.moment(rule.last_run, now) : "No run yet";
       const next = !rule.enabled ? "switched off" : rule.next_run ? "next " + words.until(rule.next_run - now) : "none planned";
       put(times, last + " · " + next);

@@ -31,7 +31,8 @@ async def layout(**_: str) -> Component:
 
 async def look(rev: str) -> dict[str, Any]:
     """Every card, or none when the browser shows exactly these."""
-    drawn = Drawn.of({}, [rule_card(rule) for rule in await signed_in.get().automations()])
+    rules = await signed_in.get().automations()
+    drawn = Drawn.of({}, [rule_card(rule, time.time()) for rule in rules])
     if rev == drawn.rev:
         return {"rev": rev, "now": time.time()}
     return {"rev": drawn.rev, "cards": list(drawn.cards.values()), "order": list(drawn.cards)}

@@ -24,7 +24,7 @@ RULE_COLUMNS = (
 )
 # advance_bulk lets it run out after an hour.
 BULK_LASTS = timedelta(minutes=59)
-NO_PAGE = {"page_name": "", "page_status": ""}
+NO_PAGE = {"page_name": "", "page_status": "", "page_reason": "", "paused_until": None}
 
 
 class Feed(RuleActions):
@@ -38,23 +38,38 @@ class Feed(RuleActions):
 
     async def automations(self) -> list[Row]:
         """Every rule with its page's name and its numbers of today, by name."""
-        rules, stats, pages = await asyncio.gather(
+        rules, stats, pages, quotas = await asyncio.gather(
             self._read("ai_automation_rules", RULE_COLUMNS),
             self._read("automation_live_stats", "*"),
             self.pages(),
+            self._call("ai_quota_waits"),
         )
         numbers = {row["rule_id"]: row for row in stats}
         about = {
-            page["id"]: {"page_name": page["name"], "page_status": page["status"]} for page in pages
+            page["id"]: {
+                "page_name": page["name"],
+                "page_status": page["status"],
+                "page_reason": page["status_reason"],
+                "paused_until": page["paused_until"],
+            }
+            for page in pages
         }
+        waits = {rule_id: {"ai_quota_until": ends_at} for rule_id, ends_at in quotas.items()}
         return [
-            {**numbers.get(rule["id"], {}), **rule, **about.get(rule["page_id"], NO_PAGE)}
+            {
+                **numbers.get(rule["id"], {}),
+                **rule,
+                **about.get(rule["page_id"], NO_PAGE),
+                **waits.get(rule["id"], {}),
+            }
             for rule in sorted(rules, key=lambda rule: str(rule["name"]).casefold())
         ]
 
     async def pages(self) -> list[Row]:
         """The connected Facebook pages."""
-        return await self._read("facebook_pages", "id,name,facebook_page_id,status,paused_until")
+        return await self._read(
+            "facebook_pages", "id,name,facebook_page_id,status,status_reason,paused_until"
+        )
 
     async def contacts_by_page(self) -> dict[str, int]:
         """How many contacts each page has."""

@@ -22,7 +22,10 @@ PAGE_PROBLEMS = {
 
 def alerts(snapshot: Row) -> list[Row]:
     """What failed or stands still, worst first. `tone` is bad, warn or info; `show` is a stage."""
-    found = [worker_away(snapshot), page_problem(snapshot), failures(snapshot), off(snapshot)]
+    found = [
+        *(worker_away(snapshot), page_problem(snapshot), quota(snapshot)),
+        *(failures(snapshot), off(snapshot)),
+    ]
     return [alert for alert in found if alert]
 
 
@@ -40,23 +43,46 @@ def worker_away(snapshot: Row) -> Row | None:
 
 def page_problem(snapshot: Row) -> Row | None:
     """The page is refused, restricted, or rests after a rate limit."""
-    rule = snapshot["rule"]
-    problem = PAGE_PROBLEMS.get(rule["page_status"])
+    return about_page(snapshot["rule"], epoch(snapshot["now"]) or 0)
+
+
+def about_page(rule: Row, now: float) -> Row | None:
+    """Cause and action, if the page of a rule cannot send; the same on the monitor and the list."""
+    problem = PAGE_PROBLEMS.get(str(rule.get("page_status")))
+    until = epoch(rule.get("paused_until"))
+    waits: Row = {"until": until} if until and until > now else {}
     if problem:
-        return {
-            "tone": "bad",
-            "title": problem[0],
-            "text": problem[1].format(page=rule["page_name"]),
-        }
-    until, now = epoch(rule.get("paused_until")), epoch(snapshot["now"]) or 0
-    if until and until > now:
+        cause = str(rule.get("page_reason") or "") or problem[0]
+        text = problem[1].format(page=rule["page_name"])
+        waits |= {"word": "next try by itself"} if waits else {}
+        return {"tone": "bad", "title": cause.rstrip("."), "text": text, **waits}
+    if waits:
         return {
             "tone": "warn",
             "title": "Facebook asked us to slow down",
-            "text": f"“{rule['page_name']}” sends again by itself",
-            "until": until,
+            "text": f"“{rule['page_name']}” sends again by itself.",
+            **waits,
         }
     return None
+
+
+def quota(snapshot: Row) -> Row | None:
+    """Google writes nothing more today."""
+    return about_quota(snapshot["rule"].get("ai_quota_until"), epoch(snapshot["now"]) or 0)
+
+
+def about_quota(ends_at: str | None, now: float) -> Row | None:
+    """Cause and what to do, while Google's daily quota is used up; `on` is when that ends."""
+    ends = epoch(ends_at)
+    if not ends or ends <= now:
+        return None
+    return {
+        "tone": "warn",
+        "title": "Google’s daily quota is used up",
+        "text": "Nothing is lost: messages are written again by themselves when it begins anew. "
+        "Sooner only with a larger quota, or another model in this automation.",
+        "on": ends,
+    }
 
 
 def failures(snapshot: Row) -> Row | None:

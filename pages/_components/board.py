@@ -44,6 +44,7 @@ def head(snapshot: Row) -> Row:
         "daily_limit": rule["daily_limit"],
         "usage": rule["usage_percent"],
         "rate": rule["sends_per_minute"],
+        "quota": epoch(rule.get("ai_quota_until")),
         "workers": workers["alive"],
         "beat": None if workers["alive"] else epoch(workers["last_beat_at"]),
     }

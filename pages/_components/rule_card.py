@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pages._components.alerts import PAGE_PROBLEMS
+from pages._components.alerts import about_page, about_quota
 from pages._components.words import count, duration, epoch, hours, tags
 
 Row = dict[str, Any]
@@ -14,13 +14,13 @@ def address(rule_id: str) -> str:
     return f"/automations/{rule_id}"
 
 
-def rule_card(rule: Row) -> Row:
+def rule_card(rule: Row, now: float = 0.0) -> Row:
     """Everything on the card of one rule: name, page, switch, whom and when, numbers, times."""
     return {
         "id": rule["id"],
         "name": str(rule["name"]),
         "page": str(rule["page_name"]),
-        "problem": problem(rule),
+        "problems": problems(rule, now),
         "facts": facts(rule),
         "enabled": bool(rule["enabled"]),
         **{field: rule.get(field) or 0 for field in NUMBERS},
@@ -48,7 +48,7 @@ def facts(rule: Row) -> list[str]:
     return lines
 
 
-def problem(rule: Row) -> str:
-    """Why the rule's page cannot send, empty when it can."""
-    found = PAGE_PROBLEMS.get(str(rule.get("page_status")))
-    return found[0] if found else ""
+def problems(rule: Row, now: float) -> list[Row]:
+    """Why nothing is sent or written for it now, as on its monitor."""
+    found = (about_page(rule, now), about_quota(rule.get("ai_quota_until"), now))
+    return [problem for problem in found if problem]

@@ -267,23 +267,3 @@ def test_sending_a_second_time_is_asked_before_it_is_done(demo: Visit, watch: Wa
     page.get_by_role("button", name="Queue again").click()
 
     expect(page.locator("#toasts")).to_contain_text("1 contact queued again")
-
-
-def test_a_page_that_facebook_refuses_is_named_and_its_failures_wait_for_it(
-    demo: Visit, watch: Watch
-) -> None:
-    here = watch()
-    here.failed("Ana", "token_expired", "The access has expired.")
-    page = demo.open_monitor(here.path)
-    expect(page.get_by_role("button", name="Retry Ana")).to_be_visible()
-    set_status = "update public.facebook_pages set status = %s where id = %s returning id"
-
-    here.people.rows(set_status, "token_invalid", here.page["id"])
-    try:
-        expect(page.locator("#page-pill")).to_contain_text("access refused")
-        expect(page.locator("#alerts")).to_contain_text("Reconnect")
-        expect(page.get_by_role("button", name="Retry Ana")).to_have_count(0)
-    finally:
-        here.people.rows(set_status, "active", here.page["id"])
-
-    expect(page.get_by_role("button", name="Retry Ana")).to_be_visible()

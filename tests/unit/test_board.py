@@ -1,10 +1,13 @@
 """This file is where a snapshot becomes what the monitor shows around its list."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from pages._components.alerts import alerts
+from pages._components.alerts import about_page, alerts
 from pages._components.ask import Ask
 from pages._components.board import board, sum_line
+from pages._components.words import epoch
 from pipeline.stages import Stage
 
 NOW = "2026-11-22T14:00:00+00:00"
@@ -177,3 +180,28 @@ def test_a_browsers_claims_are_cut_to_size():
     )
 
     assert ask == Ask("r", "", "a" * 100)
+
+
+def test_a_page_that_is_refused_says_its_cause_and_when_it_is_tried_again(snapshot):
+    snapshot["rule"] |= {
+        "page_status": "token_invalid",
+        "page_reason": "The page's access to Facebook has expired.",
+        "paused_until": "2026-11-22T14:30:00+00:00",
+    }
+
+    [alert] = alerts(snapshot)
+
+    assert alert["title"] == "The page's access to Facebook has expired"
+    assert "Reconnect “Bella's Bakery”" in alert["text"]
+    assert alert["until"] == epoch("2026-11-22T14:30:00+00:00")
+    assert about_page(snapshot["rule"], epoch(NOW)) == alert
+
+
+@pytest.mark.parametrize("hours", [9, -1])
+def test_googles_daily_quota_is_told_with_its_end_until_it_has_ended(snapshot, hours):
+    ends = epoch(NOW) + 3600 * hours
+    snapshot["rule"]["ai_quota_until"] = datetime.fromtimestamp(ends, UTC).isoformat()
+
+    told = alerts(snapshot)
+
+    assert [alert["on"] for alert in told] == ([ends] if hours > 0 else [])
