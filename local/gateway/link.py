@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 CONNECT_SECONDS = 5
@@ -131,6 +131,8 @@ class Link:
                 result = self._pg.get_result()
                 if result is not None and self._take(result):
                     return
+                if self._pg.status != ConnStatus.OK:
+                    self.close()
         except psycopg.OperationalError:
             self.close()
 
