@@ -22,7 +22,7 @@ from pipeline.clients import service_client
 from pipeline.logs import log_to_stderr
 from pipeline.recorder import Recorder
 from pipeline.rotation import rotate_keys
-from pipeline.scheduler import schedule
+from pipeline.scheduler import follow_clock, schedule
 from pipeline.settings import Settings, SettingsError, read_settings
 from pipeline.store import Store
 from pipeline.tls import trust_for
@@ -62,7 +62,7 @@ async def work(settings: Settings, vault: Vault) -> int:
     ):
         store = Store(service_client(settings, database), name, settings.lease_seconds)
         recorder = Recorder(store)
-        google = GoogleAi(settings)
+        google = GoogleAi(settings, now=store.clock.now)
         keep = Retention(settings.text_retention_hours, settings.history_retention_days)
         # Given up well before the lease: a call that is still under way is nobody else's to settle.
         facebook = Facebook(settings, graph, settings.lease_seconds * 2 / 3)
@@ -71,10 +71,12 @@ async def work(settings: Settings, vault: Vault) -> int:
         writing_down = asyncio.create_task(recorder.run())
         scheduler = schedule(turns, lease_seconds=settings.lease_seconds)
         scheduler.start()
+        following = asyncio.create_task(follow_clock(scheduler))
         exit_code = await watch(writing_down, told_to_stop())
         scheduler.pause()
         with suppress(Exception):  # the database may be away; what is in hand is settled later
             await asyncio.wait_for(turns.finish(SECONDS_TO_FINISH), SECONDS_TO_FINISH + 2)
+        following.cancel()
         scheduler.shutdown(wait=False)
         writing_down.cancel()
         await google.aclose()

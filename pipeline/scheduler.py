@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from pipeline.lease import read_clock
 from pipeline.recorder import is_passing, name_of
 from pipeline.turns import Turns
 
@@ -25,6 +27,7 @@ SECONDS_BETWEEN = {
     "maintain": 60.0,
 }
 LONGEST_PAUSE_SECONDS = 10.0
+SECONDS_THAT_ARE_A_JUMP = 2.0
 # Five beats may fail before a living worker loses its contacts.
 SHARE_OF_LEASE = {"beat": 1 / 6, "settle": 1 / 10}
 
@@ -50,6 +53,27 @@ def schedule(
             misfire_grace_time=None,
         )
     return scheduler
+
+
+async def follow_clock(
+    scheduler: AsyncIOScheduler,
+    wall: Callable[[], float] = time.time,
+    steady: Callable[[], float] = read_clock,
+    sleep: Sleep = asyncio.sleep,
+) -> None:
+    """Runs every turn at once when this machine's clock was set; runs until cancelled.
+
+    APScheduler keeps times of day: set back by five hours, it would do nothing for five hours.
+    """
+    before = wall() - steady()
+    while True:
+        await sleep(1.0)
+        ahead = wall() - steady()
+        if abs(ahead - before) > SECONDS_THAT_ARE_A_JUMP:
+            log.warning("clock was set", extra={"seconds": round(ahead - before, 1)})
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=datetime.now(UTC))
+        before = ahead
 
 
 class Pause:

@@ -1,10 +1,12 @@
 """This file is where the worker speaks to the database: claim, decide, record, beat."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from supabase import AsyncClient
 
+from pipeline.clock import DatabaseClock
 from pipeline.lease import read_clock
 from pipeline.model import Job, Unreadable
 from pipeline.rows import Row, cleaned, held_of
@@ -22,6 +24,7 @@ class Store:
         self._client = client
         self.worker = worker
         self.lease_seconds = lease_seconds
+        self.clock = DatabaseClock()
 
     async def claim(self, stage: Stage, limit: int) -> list[Job | Unreadable]:
         """Up to `limit` due contacts of `stage`, each with a lease of its own."""
@@ -92,6 +95,8 @@ class Store:
             p_lease_seconds=self.lease_seconds,
             p_stopping=stopping,
         )
+        if "now" in answer:
+            self.clock.hear(datetime.fromisoformat(answer["now"]))
         return int(answer["held"])
 
     async def _call(self, function: str, **arguments: Any) -> Any:

@@ -140,11 +140,8 @@ class Turns:
             partial(self._run, guarded(lambda job: send(job, messenger, vault), facebook)),
             facebook,
         )
-        self.settling = Lane(
-            Stage.SENDING,
-            room.settling,
-            partial(self._run, listening(lambda job: settle(job, messenger, vault), facebook)),
-        )
+        look = listening(lambda job: settle(job, messenger, vault, store.clock.now()), facebook)
+        self.settling = Lane(Stage.SENDING, room.settling, partial(self._run, look))
         self.lanes = (self.writing, self.sending, self.settling)
 
     async def plan(self) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 
 from pipeline.adapters.google_errors import explain
 from pipeline.adapters.prompt import instruct, tell
+from pipeline.clock import DatabaseClock
 from pipeline.model import Draft, Job
 from pipeline.ports import WriterBusyError, WriterEmptyError, WriterRefusedError
 from pipeline.prices import cost_of, parse_prices
@@ -34,7 +36,12 @@ class FollowUp(BaseModel):
 class GoogleAi:
     """The Writer behind the real google-genai client; one per process, closed at its end."""
 
-    def __init__(self, settings: Settings, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
         settings.require("google_api_key")
         on_this_machine = urlsplit(settings.google_base_url).hostname in LOOPBACK
         trust = trust_for(settings.google_base_url)
@@ -54,6 +61,7 @@ class GoogleAi:
         self._model = settings.google_model
         self._prices = parse_prices(settings.google_prices)
         self._seconds = timeout_seconds
+        self._now = now or DatabaseClock().now
 
     async def write(self, job: Job, correction: str = "") -> Draft:
         """One draft, unchecked. Raises WriterError."""
@@ -95,7 +103,7 @@ class GoogleAi:
                     model=model, contents=contents, config=config
                 )
         except APIError as failure:
-            raise explain(failure, datetime.now(UTC)) from None
+            raise explain(failure, self._now()) from None
         except (httpx.HTTPError, TimeoutError) as failure:
             words = f"Google AI did not answer ({type(failure).__name__})."
             raise WriterBusyError("ai_unavailable", words) from None

@@ -1,6 +1,6 @@
 """This file is where a send with an unknown outcome is settled, by reading the conversation."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pipeline.model import Advance, Fail, Job, Outcome
 from pipeline.ports import GraphError, Messenger, MessengerError
@@ -20,10 +20,8 @@ NOT_FOUND = Fail(
 NOT_READ_HINT = "The conversation is read again in a while; nothing is sent again by itself."
 
 
-async def settle(
-    job: Job, messenger: Messenger, vault: Vault, now: datetime | None = None
-) -> Outcome:
-    """Sent if our text is in the thread, otherwise failed; never sent again.
+async def settle(job: Job, messenger: Messenger, vault: Vault, now: datetime) -> Outcome:
+    """Sent if our text is in the thread, otherwise failed; `now` is by the database's clock.
 
     While the thread cannot be read the answer is `Fail(unknown=True)`: stay in sending and ask
     again. It is not a Retry, because a Retry would go back to ready_to_send and out a second time.
@@ -43,9 +41,9 @@ async def settle(
     return Advance(Stage.SENT, {"facebook_message_id": message_id})
 
 
-def _wait(job: Job, why: str, page_status: str, now: datetime | None) -> Fail:
+def _wait(job: Job, why: str, page_status: str, now: datetime) -> Fail:
     words = f"Sent or not is still unknown, the conversation cannot be read: {why}"
     since = job.attempt_started_at
-    if since is not None and (now or datetime.now(UTC)) - since > GIVE_UP_AFTER:
+    if since is not None and now - since > GIVE_UP_AFTER:
         return Fail(CODE, words, NOT_FOUND.hint, page_status)
     return Fail(CODE, words, NOT_READ_HINT, page_status, unknown=True)

@@ -71,12 +71,12 @@ begin
     set lease_expires_at = now() + make_interval(secs => p_lease_seconds)
     where s.id = any(p_held) and s.lease_owner = p_worker and s.lease_expires_at > now();
     get diagnostics v_held = row_count;
-    return jsonb_build_object('held', v_held);
+    return jsonb_build_object('held', v_held, 'now', now());
 end;
 $$;
 
 comment on function public.beat(text, text, text, bigint[], integer, boolean) is
-'A worker says that it lives: its row is renewed, and so are the leases of p_held. An expired lease is not revived, and a claim whose answer was lost runs out.';
+'A worker says that it lives: its row is renewed, and so are the leases of p_held; it learns what time it is. An expired lease is not revived, and a claim whose answer was lost runs out.';
 
 create or replace function public.is_silent(p_worker text)
 returns boolean

@@ -209,7 +209,7 @@ def test_an_expired_lease_cannot_be_revived_and_is_taken_back_once(world, worker
     [first] = call(world.connection, "reclaim_expired_leases")
     [second] = call(world.connection, "reclaim_expired_leases")
 
-    assert beat["beat"] == {"held": 0}
+    assert beat["beat"]["held"] == 0
     assert first["reclaim_expired_leases"] == {"reclaimed": 2}
     assert second["reclaim_expired_leases"] == {"reclaimed": 0}
 

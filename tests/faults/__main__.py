@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from tests.faults import crowd, deaths, interruptions, kills, providers
+from tests.faults import clocks, crowd, deaths, interruptions, kills, providers
 from tests.faults.judge import Verdict
 from tests.faults.quick import everything_once
 from tests.faults.town import Town, build
@@ -38,6 +38,7 @@ def cells(quick: bool) -> dict[str, Cell]:
         "every fault of Facebook for a contact": providers.facebook,
         "every fault of Facebook for a page": providers.pages,
         "both providers away for ten minutes": partial(crowd.outage, seconds=600),
+        "workers whose clocks are wrong by hours": clocks.wrong_clocks,
         "two schedulers": partial(crowd.two_schedulers, slots=300),
         "four workers, 10 messages a second": partial(crowd.keep_the_rate, seconds=20),
         "100,000 contacts waiting": partial(crowd.backlog, contacts=100_000),

@@ -32,7 +32,7 @@ POINTS = (
 # A killed check holds 200 contacts for a lease: those cells need many, who go no further.
 CHECKING = ("claim:queued", "decide_contacts")
 SETTLING = ("claim:sending", "facebook:read")
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 600
 
 
 @dataclass

@@ -80,6 +80,9 @@ def hatch(environment: dict[str, str], log: int) -> int:
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        if "LD_PRELOAD" in environment:
+            # A library can only be put before a program that starts.
+            os.execve(sys.executable, [sys.executable, "-m", "pipeline"], environment)  # noqa: S606
         os._exit(work())
     except BaseException:
         sys.excepthook(*sys.exc_info())

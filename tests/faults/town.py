@@ -38,11 +38,13 @@ class Hand:
     town: "Town"
     gate: Gate
     lease_seconds: int = LEASE_SECONDS
+    more: dict[str, str] = field(default_factory=dict)
     pid: int = 0
 
     def hatch(self) -> None:
         """A new worker process, forked."""
-        self.pid = self.town.nest.hatch(self.town.environment(self.gate.url, self.lease_seconds))
+        told = self.town.environment(self.gate.url, self.lease_seconds)
+        self.pid = self.town.nest.hatch({**told, **self.more})
 
     def signal(self, number: int) -> None:
         """Sends a signal to the worker, whether it still lives or not."""
@@ -95,11 +97,11 @@ class Town:
             "LEASE_SECONDS": str(lease_seconds),
         }
 
-    async def hand(self, lease_seconds: int = LEASE_SECONDS) -> Hand:
-        """A new gate with a worker behind it."""
+    async def hand(self, lease_seconds: int = LEASE_SECONDS, **more: str) -> Hand:
+        """A new gate with a worker behind it, which finds `more` in its environment."""
         gate = Gate(free_port(), self.gateway_url, self.facebook.url)
         await gate.open()
-        hand = Hand(self, gate, lease_seconds)
+        hand = Hand(self, gate, lease_seconds, more)
         hand.hatch()
         self.hands.append(hand)
         return hand

@@ -78,7 +78,9 @@ class Desk:
     def settle(self, job: Job, now: datetime | None = None) -> Outcome:
         """The settle step against Facebook."""
         return asyncio.run(
-            self._with_facebook(lambda facebook: settle(job, facebook, self.vault, now))
+            self._with_facebook(
+                lambda facebook: settle(job, facebook, self.vault, now or datetime.now(UTC))
+            )
         )
 
     async def _write(self, job: Job) -> Outcome:

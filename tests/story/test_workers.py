@@ -1,6 +1,9 @@
 """This file is where workers are late, stop, live on, and meet rows they cannot use."""
 
 import asyncio
+from datetime import timedelta
+
+import pytest
 
 from pipeline.model import Advance
 from pipeline.stages import Stage
@@ -211,3 +214,22 @@ def test_what_a_stopping_worker_cannot_finish_is_given_up_at_once(story):
         assert (state["current_stage"], state["error_code"]) == ("sending", "outcome_unknown")
         assert state["lease_token"] is None
     assert len(story.facebook.messages()) == 2
+
+
+@pytest.mark.parametrize(("hours", "stage"), [(0, "sending"), (2, "failed")])
+def test_how_long_a_thread_is_asked_for_is_a_matter_of_the_databases_clock(story, hours, stage):
+    [contact] = written(story)
+    story.facebook.fault("facebook", "reset-after-accept", times=1)
+    story.turn("send")
+    age_leases(story, 31)
+    story.facebook.fault("facebook", "bad-gateway", call="read", times=1)
+    story.turn("beat")
+    clock = story.worker.store.clock
+    clock.hear(clock.now() + timedelta(hours=hours))
+
+    story.turn("settle")
+
+    [database] = story.world.rows("select now() as now")
+    ahead = clock.now() - timedelta(hours=hours) - database["now"]
+    assert abs(ahead) < timedelta(seconds=30)
+    assert story.stage_of(contact)[0] == stage

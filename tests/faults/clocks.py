@@ -1,0 +1,62 @@
+"""This file is where workers' own clocks are wrong by hours, or are set while they work."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from tests.faults.judge import Verdict
+from tests.faults.kills import wait_and_judge
+from tests.faults.town import Town
+
+PLACES = "/usr/lib/*/faketime/libfaketimeMT.so.1"
+NOT_RUN = "not run: this machine has no libfaketime (Debian: apt-get install libfaketime)"
+EACH = 20
+LONGEST_SECONDS = 60.0
+BEATS = """
+select count(*) as workers
+from public.ai_automation_workers as w where w.stopped_at is null and w.beat_at > %s
+"""
+
+
+async def wrong_clocks(town: Town) -> tuple[int, Verdict]:
+    """One is ahead, one behind, one is set back and then forward again while it works."""
+    library = next(iter(sorted(Path("/").glob(PLACES[1:]))), None)
+    if library is None:
+        verdict = Verdict()
+        verdict.ends[NOT_RUN] = 0
+        return 0, verdict
+    moved = town.home / "clock"
+    moved.write_text("+0")
+    fake = {"LD_PRELOAD": str(library), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    rules = town.rules(3)
+    # Threads that cannot be read at first: how long to go on asking is a matter of hours.
+    town.facebook.fault("facebook", "accept-then-error", times=EACH)
+    town.facebook.fault("facebook", "bad-gateway", call="read", times=EACH)
+    town.queue(rules, 3 * EACH)
+    for shift in ("+5h", "-5h"):
+        await town.hand(FAKETIME=shift, **fake)
+    await town.hand(FAKETIME_TIMESTAMP_FILE=str(moved), FAKETIME_NO_CACHE="1", **fake)
+    unheard = []
+    for shift in ("+0", "-5h", "+5h"):
+        moved.write_text(shift)
+        town.queue(rules, EACH)
+        if not await _all_beat(town, 3):
+            unheard.append(shift)
+    verdict = await wait_and_judge(town, rules)
+    if unheard:
+        verdict.wrong.append(f"a worker stopped beating when its clock was set: {unheard}")
+    if verdict.ends["sent"] != verdict.contacts:
+        verdict.wrong.append(f"not all were sent: {verdict.words}")
+    return 4, verdict
+
+
+async def _all_beat(town: Town, workers: int) -> bool:
+    """Whether all of them say soon that they live."""
+    [now] = town.rows("select now() as moment")
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while town.rows(BEATS, now["moment"])[0]["workers"] < workers:
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.2)
+    await asyncio.sleep(2)
+    return True
