@@ -60,6 +60,7 @@
 
   // A field complains once it was left, or once saving was tried; never while the first word is being typed.
   function show(draft) {
+    if (pressed) return;
     const errors = { ...draft.errors, ...state.refused };
     for (const field of root().querySelectorAll("[data-field]")) {
       const name = field.dataset.field, place = byId("error-" + name);
@@ -120,6 +121,19 @@
       return item;
     }));
   }
+
+  // What a field has to say would push away what is just being pressed, and the press would be lost.
+  let pressed = false;
+  function release() {
+    if (pressed) setTimeout(() => {
+      pressed = false;
+      if (root() && state.on === root() && state.draft) show(state.draft);
+    }, 0);
+  }
+  document.addEventListener("pointerdown", () => { pressed = Boolean(root()); }, true);
+  document.addEventListener("pointerup", release, true);
+  document.addEventListener("pointercancel", release, true);
+  window.addEventListener("blur", release);
 
   const tagsOf = (edit) => JSON.parse(edit.querySelector(".chips").dataset.now || "[]");
   function setTags(edit, tags) {
