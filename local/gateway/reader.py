@@ -19,10 +19,11 @@ class Field:
 
 @dataclass(slots=True)
 class Reader:
-    """A cursor over one parameter's text; `what` names it in messages."""
+    """A cursor over one parameter's text; messages call it `what` and show `shown`, or all."""
 
     text: str
     what: str
+    shown: str = ""
     at: int = 0
     nodes: int = field(default=0)
 
@@ -30,7 +31,7 @@ class Reader:
         """Raises ApiError 400 that shows where reading stopped."""
         found = f'"{self.text[self.at]}"' if self.at < len(self.text) else "end of input"
         place = f"(line 1, column {self.at + 1})"
-        message = f'"failed to parse {self.what} ({self.text})" {place}'
+        message = f'"failed to parse {self.what} ({self.shown or self.text})" {place}'
         raise ApiError(400, "PGRST100", message, f"unexpected {found} expecting {expected}")
 
     def done(self) -> bool:

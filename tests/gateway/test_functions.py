@@ -230,6 +230,18 @@ def test_a_wrong_argument_is_answered_with_the_right_ones(ada: Person) -> None:
     assert refused.value.hint == "Perhaps you meant to call the function public.ping(n)"
 
 
+def test_a_large_body_comes_back_whole(ada: Person) -> None:
+    rows = [{"number": number, "text": "é" * 1000} for number in range(3000)]
+
+    assert ada.client.rpc("take", {"rows": rows}).execute().data == {"took": {"rows": rows}}
+
+
+def test_more_questions_than_a_connection_remembers(ada: Person) -> None:
+    for number in range(450):
+        answer = ada.client.rpc("pair").select(f"a{number}:a").execute()
+        assert answer.data == [{f"a{number}": 1}]
+
+
 def test_fifty_calls_at_once_each_get_their_own_answer(gateway: Served, ada: Person) -> None:
     async def call() -> list[Any]:
         async with httpx.AsyncClient() as http:
