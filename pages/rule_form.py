@@ -76,6 +76,12 @@ def typed_of(values: list[Any]) -> dict[str, Any]:
     return typed
 
 
+def saved_of(claim: Any) -> dict[str, Any]:
+    """What the browser says was saved: a whole automation, or nothing for a new one."""
+    whole = isinstance(claim, dict) and {"id", "updated_at", *NAMES} <= set(claim)
+    return claim if whole else {}
+
+
 def controls(kind: Any) -> list[Any]:
     """Every control of the form, as Input or State."""
     return [kind(f"rule-{name}", prop) for name, prop in CONTROLS.items()]
@@ -123,16 +129,17 @@ async def judge(typed: Any, saved: Any, who: Any) -> Any:
     """After every change: what is wrong, the week, and whether the count must be made anew."""
     if not isinstance(typed, list) or len(typed) != len(CONTROLS):
         return unchanged, unchanged, unchanged
+    saved = saved_of(saved)
     reading = read(typed_of(typed))
     settings = reading.settings
-    wanted = who_of(reading, saved or {})
+    wanted = who_of(reading, saved)
     draft = {
         "errors": reading.errors,
         "warnings": reading.warnings,
-        "changed": is_changed(reading, saved or {}),
+        "changed": is_changed(reading, saved),
         "run_24_7": settings["run_24_7"],
         "uncountable": wanted is None,
-        "saved_at": (saved or {}).get("updated_at", ""),
+        "saved_at": saved.get("updated_at", ""),
     }
     clocks = {"active_from", "active_until", "time_zone"}
     drawn = week(settings, datetime.now(UTC)) if clocks <= set(settings) else unchanged
@@ -201,7 +208,8 @@ async def offer_tags(page_id: Any) -> Any:
 )
 async def save(*values: Any) -> Any:
     """Saves what can be read; anything else is said at its field, and nothing typed is lost."""
-    _, _, *typed, saved = values
+    _, _, *typed, claim = values
+    saved = saved_of(claim)
     reading = read(typed_of(typed))
     if reading.errors:
         return {"errors": reading.errors}, [], unchanged, unchanged

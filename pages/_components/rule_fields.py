@@ -159,9 +159,9 @@ def _minutes(least: int, most: int) -> Any:
     def reader(typed: Any) -> int:
         number, unit = typed if isinstance(typed, list) and len(typed) == 2 else ("", "")
         text = str("" if number is None else number).strip().replace(",", ".")
-        if unit not in UNITS or not re.fullmatch(r"\d{1,9}(\.\d{1,4})?", text):
+        if str(unit) not in UNITS or not re.fullmatch(r"\d{1,9}(\.\d{1,4})?", text):
             raise MistypedError(f"Write a number, such as {max(least, 1)}.")
-        minutes = float(text) * UNITS[unit]
+        minutes = float(text) * UNITS[str(unit)]
         if minutes != round(minutes):
             raise MistypedError("Write it in whole minutes.")
         if not least <= minutes <= most:

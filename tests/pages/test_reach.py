@@ -98,6 +98,25 @@ def tab_to(page: Page, role: Any, name: str) -> None:
     )
 
 
+def look_ahead_and_rename(page: Page) -> None:
+    """From the list by way of a dry run to the form, and back."""
+    tab_to(page, "button", "Dry run: Winback")
+    page.keyboard.press("Enter")
+    expect(page.locator("#dry")).to_contain_text("contacts would get a message now")
+    page.keyboard.press("Escape")
+    expect(page.locator("#dry")).to_have_count(0)
+    tab_to(page, "link", "Edit: Winback")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rule-count .big-line")).to_be_visible()
+    tab_to(page, "textbox", "Name")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("Winback 2")
+    page.keyboard.press("Control+s")
+    expect(page.locator("#toasts")).to_contain_text("Saved")
+    tab_to(page, "link", "Cancel")
+    page.keyboard.press("Enter")
+
+
 def test_everything_is_done_by_keyboard_from_the_list_to_an_approved_message(
     browser: Browser, stack: Stack, people: World
 ) -> None:
@@ -107,21 +126,7 @@ def test_everything_is_done_by_keyboard_from_the_list_to_an_approved_message(
         page = keeper.visit.open("/")
         expect(keeper.card(rule)).to_be_visible()
 
-        tab_to(page, "button", "Dry run: Winback")
-        page.keyboard.press("Enter")
-        expect(page.locator("#dry")).to_contain_text("contacts would get a message now")
-        page.keyboard.press("Escape")
-        expect(page.locator("#dry")).to_have_count(0)
-        tab_to(page, "link", "Edit: Winback")
-        page.keyboard.press("Enter")
-        expect(page.locator("#rule-count .big-line")).to_be_visible()
-        tab_to(page, "textbox", "Name")
-        page.keyboard.press("Control+a")
-        page.keyboard.type("Winback 2")
-        page.keyboard.press("Control+s")
-        expect(page.locator("#toasts")).to_contain_text("Saved")
-        tab_to(page, "link", "Cancel")
-        page.keyboard.press("Enter")
+        look_ahead_and_rename(page)
         expect(keeper.card(rule)).to_contain_text("Winback 2")
         tab_to(page, "link", "Monitor: Winback 2")
         page.keyboard.press("Enter")
