@@ -46,6 +46,7 @@ PERSON: dict[str, tuple[Row, object]] = {
     ),
     "request_preview": ({"p_contact_id": NOBODY, "p_rule": {}}, "PT404"),
     "worker_health": ({}, dict),
+    "ai_quota_waits": ({}, dict),
 }
 WORKER: dict[str, tuple[Row, object]] = {
     "enqueue_due_contacts": ({"p_limit": 1}, dict),
