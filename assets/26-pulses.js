@@ -1,6 +1,6 @@
 // Dash keeps every pulse of an Interval for an undo that no page of ours offers; in eight hours that is megabytes.
 (function () {
-  const MOST = 60, EVERY_MS = 5000;
+  const MOST = 60, EVERY_MS = 1000;
 
   setInterval(() => {
     for (const store of window.dash_stores || []) {

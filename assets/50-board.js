@@ -120,7 +120,7 @@
     if (stage.note) return stage.note;
     if (stage.next) return "next " + words.until(stage.next - now);
     if (!stage.pace) return FINAL.has(name) && stage.n ? "last 24 h" : "\u00a0";
-    return stage.pace[0] === "clears" ? "clears in " + words.duration(stage.pace[1]) : PACE[stage.pace[0]];
+    return stage.pace[0] === "clears" ? "clears in " + words.brief(stage.pace[1]) : PACE[stage.pace[0]];
   }
 
   // The average of passes of the last hour; before the first one ends, of those now inside.
