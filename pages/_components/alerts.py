@@ -11,7 +11,7 @@ SHOWN_CAUSES = 4
 PAGE_PROBLEMS = {
     "token_invalid": (
         "Facebook refuses the page's access",
-        "Reconnect “{page}”; waiting contacts then go on by themselves.",
+        "Give “{page}” a new access token; waiting contacts then go on by themselves.",
     ),
     "restricted": (
         "Facebook has restricted the page",

@@ -28,7 +28,7 @@ class Verdict:
     pauses_page: bool = False
 
 
-RECONNECT = "Connect the page again on the Pages screen; messages that wait then go out."
+RECONNECT = "Give the page a new access token; messages that wait then go out."
 TRIED = "One message is tried after 30 minutes, then less often, up to every 4 hours."
 WAIT_FOR_THEM = "Wait until the contact writes again, then retry."
 

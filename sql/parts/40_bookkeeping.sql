@@ -135,7 +135,7 @@ comment on column public.ai_automation_daily_usage.user_id is 'The owner of the 
 comment on column public.ai_automation_daily_usage.rule_id is 'The automation.';
 comment on column public.ai_automation_daily_usage.day is 'A day of the automation''s time_zone.';
 comment on column public.ai_automation_daily_usage.reserved is 'Places taken; never more than daily_limit was when they were taken.';
-comment on column public.ai_automation_workers.name is 'Host, process and a random part; a restarted worker is another one.';
+comment on column public.ai_automation_workers.name is 'Process and a random part; a restarted worker is another one.';
 comment on column public.ai_automation_workers.version is 'What it runs.';
 comment on column public.ai_automation_workers.doing is 'What it did at the last beat, in words.';
 comment on column public.ai_automation_workers.started_at is 'When it was first heard of.';

@@ -192,7 +192,7 @@ def test_a_page_that_is_refused_says_its_cause_and_when_it_is_tried_again(snapsh
     [alert] = alerts(snapshot)
 
     assert alert["title"] == "The page's access to Facebook has expired"
-    assert "Reconnect “Bella's Bakery”" in alert["text"]
+    assert "Give “Bella's Bakery” a new access token" in alert["text"]
     assert alert["until"] == epoch("2026-11-22T14:30:00+00:00")
     assert about_page(snapshot["rule"], epoch(NOW)) == alert
 
