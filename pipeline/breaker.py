@@ -51,6 +51,11 @@ class Breaker:
             if self._successes > OPENS_AFTER * 3:
                 self._successes = None
 
+    def hear_of_success(self) -> None:
+        """A call that was thought to have failed went well: what it had closed is open again."""
+        self._until = min(self._until, self.clock())
+        self.succeed()
+
     def fail(self, asked_seconds: float = 0.0) -> bool:
         """A call failed; returns whether that may have been the contact's own fault.
 
@@ -131,7 +136,7 @@ class Guard:
         That none is there says nothing: sending may still fail for everybody.
         """
         if isinstance(outcome, Advance):
-            self._of(job).succeed()
+            self._of(job).hear_of_success()
         return outcome
 
     def _of(self, job: Job) -> Breaker:

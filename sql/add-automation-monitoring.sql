@@ -2617,7 +2617,8 @@ $$;
 
 comment on function public.rate_share(real, timestamptz) is 'How much of its rate a page may use, from 0.1 to 1; a reading older than an hour says nothing.';
 
--- Calls travel for some milliseconds, so that a second at Facebook may see those of a little more than a second here.
+-- A call reaches Facebook at some moment between its claim and the writing down of its answer, however slow the worker is.
+-- So it takes a place from the one until a second after the other: then no second at Facebook can see more than the rate.
 create or replace function public.page_room(p_page_id uuid)
 returns integer
 language sql
@@ -2628,7 +2629,7 @@ as $$
         when p.status <> 'active' then 1
         else greatest(0, least(
             ceil(p.sends_per_minute * s.share) - t.in_a_minute,
-            greatest(floor(p.sends_per_minute * s.share / 60), 1) - t.in_a_second
+            greatest(floor(p.sends_per_minute * s.share / 60), 1) - t.in_a_second - w.under_way
         ))
     end::integer
     from public.facebook_pages as p
@@ -2636,10 +2637,19 @@ as $$
     cross join lateral (
         select
             count(*) as in_a_minute,
-            count(*) filter (where a.started_at > clock_timestamp() - interval '1.25 seconds') as in_a_second
+            count(*) filter (
+                where a.started_at > clock_timestamp() - interval '1.25 seconds' or a.finished_at > clock_timestamp() - interval '1.1 seconds'
+            ) as in_a_second
         from public.ai_automation_attempts as a
         where a.page_id = p.id and a.started_at > now() - interval '1 minute'
     ) as t
+    cross join lateral (
+        select count(*) as under_way
+        from public.ai_automation_contact_states as h
+        where
+            h.lease_expires_at > now() - interval '30 seconds' and h.lease_token is not null and h.current_stage = 'sending' and h.page_id = p.id
+            and h.attempt_started_at between now() - interval '30 seconds' and clock_timestamp() - interval '1.25 seconds'
+    ) as w
     where p.id = p_page_id;
 $$;
 

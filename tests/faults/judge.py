@@ -39,14 +39,24 @@ class Verdict:
         return ", ".join(f"{count} {end}" for end, count in self.ends.most_common())
 
 
+MOVED = """
+select max(s.stage_entered_at) as moved_at
+from public.ai_automation_contact_states as s where s.rule_id = any(%s)
+"""
+LONGEST_SECONDS = 1200.0
+
+
 async def settle_down(
     town: Town, rules: list[Row], seconds: float, *, waiting: bool = False
 ) -> float:
-    """Waits until nobody is on the way any more; returns how long it took, or `seconds`.
+    """Waits until nobody is on the way any more, or nobody has moved for `seconds`.
 
-    With `waiting`, somebody whose time has not come is not waited for.
+    Returns how long it took. A slow machine is not a stuck contact: while some still move, the
+    others may only be waiting for their turn. With `waiting`, somebody whose time has not come is
+    not waited for.
     """
-    started = time.monotonic()
+    started = moved = time.monotonic()
+    last = None
     ids = [rule["id"] for rule in rules]
     query = (
         "select 1 from public.ai_automation_contact_states where rule_id = any(%s) and ("
@@ -54,7 +64,12 @@ async def settle_down(
         " or current_stage in ('queued', 'eligible', 'ready_to_send')"
         " and (not %s or due_at <= now())) limit 1"
     )
-    while town.rows(query, ids, waiting) and time.monotonic() - started < seconds:
+    while town.rows(query, ids, waiting):
+        [now] = town.rows(MOVED, ids)
+        if now["moved_at"] != last:
+            last, moved = now["moved_at"], time.monotonic()
+        if time.monotonic() - moved > seconds or time.monotonic() - started > LONGEST_SECONDS:
+            break
         await asyncio.sleep(0.1)
     return time.monotonic() - started
 

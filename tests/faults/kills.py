@@ -113,7 +113,7 @@ async def feed(
 async def wait_and_judge(
     town: Town, rules: list[Row], seconds: float = 150, *, waiting: bool = False
 ) -> Verdict:
-    """Lets the living workers finish, then judges; taking longer than `seconds` counts as stuck."""
+    """Lets the living workers finish, then judges; nobody moving for `seconds` counts as stuck."""
     await asyncio.sleep(WINDOW_SECONDS)
     await settle_down(town, rules, seconds, waiting=waiting)
     verdict = judge(town, rules, waiting=waiting)

@@ -60,6 +60,8 @@ def main() -> None:
         question = json.loads(line)
         if "hatch" in question:
             answer: object = hatch(question["hatch"], log)
+            # The system gives a number out again, after thousands of others.
+            codes.pop(int(str(answer)), None)
         else:
             answer = look(question["ended"], codes)
         sys.stdout.write(f"{answer}\n")

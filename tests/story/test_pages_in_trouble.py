@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.stages import Stage
 from tests.builders import ago
+from tests.story.telling import Worker
 
 
 def written(story, people):
@@ -173,7 +175,37 @@ def test_a_page_never_sends_faster_than_its_rate_in_a_second_nor_in_a_minute(sto
 def age(story, interval):
     """As if tries had been made so much earlier."""
     story.world.rows(
-        "update public.ai_automation_attempts set started_at = started_at - %s::interval"
-        " returning id",
+        "update public.ai_automation_attempts set started_at = started_at - span,"
+        " finished_at = finished_at - span from (select %s::interval as span) as i returning id",
+        interval,
+    )
+
+
+def test_a_call_that_takes_long_keeps_its_place_in_the_pages_rate(story, supabase, sandbox):
+    """A slow worker's message may reach Facebook late, in the same second as another's."""
+    story.update("facebook_pages", story.page, sends_per_minute=60)
+    written(story, 3)
+    slow, other = Worker(supabase, sandbox, "slow"), Worker(supabase, sandbox, "other")
+    [job] = slow.run(slow.store.claim(Stage.READY_TO_SEND, 5))
+    age_claim(story, "5 seconds")
+    meanwhile = other.run(other.store.claim(Stage.READY_TO_SEND, 5))
+    slow.send_after(job, seconds=5)
+    at_once = other.run(other.store.claim(Stage.READY_TO_SEND, 5))
+    age(story, "2 seconds")
+    later = other.run(other.store.claim(Stage.READY_TO_SEND, 5))
+    for worker in (slow, other):
+        worker.close()
+
+    assert (meanwhile, at_once) == ([], [])
+    assert len(later) == 1
+
+
+def age_claim(story, interval):
+    """As if what is in hand had been claimed so much earlier."""
+    age(story, interval)
+    story.world.rows(
+        "update public.ai_automation_contact_states"
+        " set attempt_started_at = attempt_started_at - %s::interval"
+        " where current_stage = 'sending' returning id",
         interval,
     )

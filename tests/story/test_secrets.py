@@ -43,7 +43,7 @@ def log(story, tmp_path):
             [sys.executable, "-m", "pipeline"], env=told, cwd=tmp_path, stderr=output, stdout=output
         )
     try:
-        until(lambda: stopped(story), 60, path.read_text)
+        until(lambda: stopped(story), 240, path.read_text)
     finally:
         worker.send_signal(signal.SIGTERM)
         worker.wait(timeout=20)
