@@ -797,7 +797,8 @@ begin
             from new_attempts as n
             where
                 n.outcome in ('sending', 'sent', 'unknown')
-                and n.id in (select o.id from old_attempts as o where o.outcome in ('failed', 'retry', 'abandoned'));
+                and n.id in (select o.id from old_attempts as o where o.outcome in ('failed', 'retry', 'abandoned'))
+            on conflict do nothing;
         end if;
     else
         insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)
@@ -1322,6 +1323,14 @@ declare
     v_since timestamptz := public.monitor_since();
     v_shard smallint := public.own_shard();
 begin
+    -- Minutes before counts, as keep_books writes them: two transactions that share a shard must not wait in a circle.
+    insert into public.ai_automation_stage_minutes as m (user_id, rule_id, minute, stage, bucket, shard, entered)
+    select n.user_id, n.rule_id, date_trunc('minute', now()), n.current_stage, 0, v_shard, count(*)
+    from new_states as n
+    group by n.user_id, n.rule_id, n.current_stage
+    order by n.rule_id, n.current_stage
+    on conflict (rule_id, minute, stage, bucket, shard) do update set entered = m.entered + excluded.entered;
+
     insert into public.ai_automation_stage_counts as k (
         user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
     )
@@ -1332,13 +1341,6 @@ begin
     order by n.rule_id, n.slot, n.current_stage, n.end_reason
     on conflict (rule_id, slot, stage, reason, shard) do update
         set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms;
-
-    insert into public.ai_automation_stage_minutes as m (user_id, rule_id, minute, stage, bucket, shard, entered)
-    select n.user_id, n.rule_id, date_trunc('minute', now()), n.current_stage, 0, v_shard, count(*)
-    from new_states as n
-    group by n.user_id, n.rule_id, n.current_stage
-    order by n.rule_id, n.current_stage
-    on conflict (rule_id, minute, stage, bucket, shard) do update set entered = m.entered + excluded.entered;
     return null;
 end;
 $$;
@@ -1427,8 +1429,7 @@ set search_path = ''
 set enable_nestloop = off
 as $$
 declare
-    v_since timestamptz := public.monitor_since();
-    v_shard smallint := public.own_shard();
+    v_since timestamptz;
     v_places_taken boolean;
     v_places_given_back boolean;
     v_landed boolean;
@@ -1438,6 +1439,7 @@ begin
     if not exists (select from new_states) then
         return null;
     end if;
+    v_since := public.monitor_since();
     -- Moves that are alike are put together first: a batch is one or two kinds of move.
     with kind as materialized (
         select
@@ -1480,7 +1482,8 @@ begin
         insert into public.ai_automation_stage_counts as k (
             user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
         )
-        select c.user_id, c.rule_id, c.slot, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.entered_ms)
+        -- In a query of its own, so that it is asked for only when something moved.
+        select c.user_id, c.rule_id, c.slot, c.stage, c.reason, (select public.own_shard()), sum(c.contacts), sum(c.entered_ms)
         from change as c
         where c.slot >= v_since
         group by c.user_id, c.rule_id, c.slot, c.stage, c.reason
@@ -1494,7 +1497,7 @@ begin
             user_id, rule_id, minute, stage, bucket, shard, entered, passed, passed_seconds
         )
         select
-            c.user_id, c.rule_id, date_trunc('minute', now()), c.stage, c.bucket, v_shard,
+            c.user_id, c.rule_id, date_trunc('minute', now()), c.stage, c.bucket, (select public.own_shard()),
             sum(c.entered), sum(c.passed), sum(c.seconds)
         from change as c
         where c.entered + c.passed > 0
@@ -1652,6 +1655,21 @@ comment on function public.keep_books() is
 comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted, and removes their history.';
 -- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
 
+create or replace function public.is_active_now(p_days smallint[], p_from time, p_until time, p_zone text, p_now timestamptz)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select coalesce(bool_or(c.clock >= d.local_day + p_from and c.clock < d.local_day + (p_until <= p_from)::int + p_until), false)
+    from (select timezone(p_zone, p_now) as clock) as c
+    cross join lateral (values (c.clock::date), (c.clock::date - 1)) as d (local_day)
+    where extract(isodow from d.local_day) = any(p_days);
+$$;
+
+comment on function public.is_active_now(smallint[], time, time, text, timestamptz) is
+'open_now of active_hours, without the search for when they begin next: what is asked for every zone of every batch.';
+
 create or replace function public.active_hours(
     p_days smallint[],
     p_from time,
@@ -1665,7 +1683,7 @@ stable
 set search_path = ''
 as $$
     select
-        coalesce(bool_or(c.clock >= span.opens and c.clock < span.closes), false),
+        public.is_active_now(p_days, p_from, p_until, p_zone, p_now),
         min(m.moment) filter (where m.moment > p_now and l.clock >= span.opens and l.clock < span.closes)
     from (select timezone(p_zone, p_now) as clock) as c
     -- The first four active days from yesterday on: one of them has an opening that is still to come.
@@ -1687,21 +1705,6 @@ $$;
 
 comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
-
-create or replace function public.is_active_now(p_days smallint[], p_from time, p_until time, p_zone text, p_now timestamptz)
-returns boolean
-language sql
-stable
-set search_path = ''
-as $$
-    select coalesce(bool_or(c.clock >= d.local_day + p_from and c.clock < d.local_day + (p_until <= p_from)::int + p_until), false)
-    from (select timezone(p_zone, p_now) as clock) as c
-    cross join lateral (values (c.clock::date), (c.clock::date - 1)) as d (local_day)
-    where extract(isodow from d.local_day) = any(p_days);
-$$;
-
-comment on function public.is_active_now(smallint[], time, time, text, timestamptz) is
-'open_now of active_hours, without the search for when they begin next: what is asked for every zone of every batch.';
 
 -- Two questions with two plans: pairs are looked up one by one, a page is read as a whole.
 create or replace function public.contacts_to_judge(p_rule_ids uuid[], p_contact_ids uuid[], p_page_ids uuid[])
@@ -2949,7 +2952,12 @@ begin
     answered_late as (
         update public.ai_automation_attempts as a
         set
-            outcome = case when a.outcome in ('sending', 'unknown') then 'sent' else a.outcome end,
+            outcome = case
+                when a.outcome in ('sending', 'unknown') then 'sent'
+                -- A person had it sent again because nobody knew; before the next try it is known, and there is none.
+                when a.outcome = 'abandoned' and c.open_attempt_id = a.id then 'sent'
+                else a.outcome
+            end,
             facebook_message_id = c.facebook_message_id,
             finished_at = v_now
         from checked as c
@@ -2957,7 +2965,16 @@ begin
             c.problem = 'not_held' and c.to_stage = 'sent' and a.id = c.attempt_id
             and a.state_id = c.state_id and a.facebook_message_id is null
             and a.id = any(v_attempts) and a.started_at >= v_oldest
-        returning a.id
+        returning a.id, a.state_id, a.started_at, a.outcome
+    ),
+
+    -- Of a contact that is on its way again it is the follow-up: the rules then say what comes next.
+    counted_after_all as (
+        update public.ai_automation_contact_states as s
+        set follow_up_count = s.follow_up_count + 1, last_sent_at = a.started_at
+        from answered_late as a
+        where a.outcome = 'sent' and s.id = a.state_id and s.attempt_id = a.id and s.current_stage < 'sending'
+        returning s.id
     ),
 
     opted_out as (

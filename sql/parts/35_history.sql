@@ -147,7 +147,8 @@ begin
             from new_attempts as n
             where
                 n.outcome in ('sending', 'sent', 'unknown')
-                and n.id in (select o.id from old_attempts as o where o.outcome in ('failed', 'retry', 'abandoned'));
+                and n.id in (select o.id from old_attempts as o where o.outcome in ('failed', 'retry', 'abandoned'))
+            on conflict do nothing;
         end if;
     else
         insert into public.ai_automation_follow_ups (state_id, follow_up, user_id, attempt_id, accepted)

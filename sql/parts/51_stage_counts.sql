@@ -49,6 +49,14 @@ declare
     v_since timestamptz := public.monitor_since();
     v_shard smallint := public.own_shard();
 begin
+    -- Minutes before counts, as keep_books writes them: two transactions that share a shard must not wait in a circle.
+    insert into public.ai_automation_stage_minutes as m (user_id, rule_id, minute, stage, bucket, shard, entered)
+    select n.user_id, n.rule_id, date_trunc('minute', now()), n.current_stage, 0, v_shard, count(*)
+    from new_states as n
+    group by n.user_id, n.rule_id, n.current_stage
+    order by n.rule_id, n.current_stage
+    on conflict (rule_id, minute, stage, bucket, shard) do update set entered = m.entered + excluded.entered;
+
     insert into public.ai_automation_stage_counts as k (
         user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
     )
@@ -59,13 +67,6 @@ begin
     order by n.rule_id, n.slot, n.current_stage, n.end_reason
     on conflict (rule_id, slot, stage, reason, shard) do update
         set contacts = k.contacts + excluded.contacts, entered_ms = k.entered_ms + excluded.entered_ms;
-
-    insert into public.ai_automation_stage_minutes as m (user_id, rule_id, minute, stage, bucket, shard, entered)
-    select n.user_id, n.rule_id, date_trunc('minute', now()), n.current_stage, 0, v_shard, count(*)
-    from new_states as n
-    group by n.user_id, n.rule_id, n.current_stage
-    order by n.rule_id, n.current_stage
-    on conflict (rule_id, minute, stage, bucket, shard) do update set entered = m.entered + excluded.entered;
     return null;
 end;
 $$;

@@ -12,8 +12,7 @@ set search_path = ''
 set enable_nestloop = off
 as $$
 declare
-    v_since timestamptz := public.monitor_since();
-    v_shard smallint := public.own_shard();
+    v_since timestamptz;
     v_places_taken boolean;
     v_places_given_back boolean;
     v_landed boolean;
@@ -23,6 +22,7 @@ begin
     if not exists (select from new_states) then
         return null;
     end if;
+    v_since := public.monitor_since();
     -- Moves that are alike are put together first: a batch is one or two kinds of move.
     with kind as materialized (
         select
@@ -65,7 +65,8 @@ begin
         insert into public.ai_automation_stage_counts as k (
             user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
         )
-        select c.user_id, c.rule_id, c.slot, c.stage, c.reason, v_shard, sum(c.contacts), sum(c.entered_ms)
+        -- In a query of its own, so that it is asked for only when something moved.
+        select c.user_id, c.rule_id, c.slot, c.stage, c.reason, (select public.own_shard()), sum(c.contacts), sum(c.entered_ms)
         from change as c
         where c.slot >= v_since
         group by c.user_id, c.rule_id, c.slot, c.stage, c.reason
@@ -79,7 +80,7 @@ begin
             user_id, rule_id, minute, stage, bucket, shard, entered, passed, passed_seconds
         )
         select
-            c.user_id, c.rule_id, date_trunc('minute', now()), c.stage, c.bucket, v_shard,
+            c.user_id, c.rule_id, date_trunc('minute', now()), c.stage, c.bucket, (select public.own_shard()),
             sum(c.entered), sum(c.passed), sum(c.seconds)
         from change as c
         where c.entered + c.passed > 0

@@ -1,5 +1,20 @@
 -- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
 
+create or replace function public.is_active_now(p_days smallint[], p_from time, p_until time, p_zone text, p_now timestamptz)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select coalesce(bool_or(c.clock >= d.local_day + p_from and c.clock < d.local_day + (p_until <= p_from)::int + p_until), false)
+    from (select timezone(p_zone, p_now) as clock) as c
+    cross join lateral (values (c.clock::date), (c.clock::date - 1)) as d (local_day)
+    where extract(isodow from d.local_day) = any(p_days);
+$$;
+
+comment on function public.is_active_now(smallint[], time, time, text, timestamptz) is
+'open_now of active_hours, without the search for when they begin next: what is asked for every zone of every batch.';
+
 create or replace function public.active_hours(
     p_days smallint[],
     p_from time,
@@ -13,7 +28,7 @@ stable
 set search_path = ''
 as $$
     select
-        coalesce(bool_or(c.clock >= span.opens and c.clock < span.closes), false),
+        public.is_active_now(p_days, p_from, p_until, p_zone, p_now),
         min(m.moment) filter (where m.moment > p_now and l.clock >= span.opens and l.clock < span.closes)
     from (select timezone(p_zone, p_now) as clock) as c
     -- The first four active days from yesterday on: one of them has an opening that is still to come.
@@ -35,21 +50,6 @@ $$;
 
 comment on function public.active_hours(smallint[], time, time, text, timestamptz) is
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
-
-create or replace function public.is_active_now(p_days smallint[], p_from time, p_until time, p_zone text, p_now timestamptz)
-returns boolean
-language sql
-stable
-set search_path = ''
-as $$
-    select coalesce(bool_or(c.clock >= d.local_day + p_from and c.clock < d.local_day + (p_until <= p_from)::int + p_until), false)
-    from (select timezone(p_zone, p_now) as clock) as c
-    cross join lateral (values (c.clock::date), (c.clock::date - 1)) as d (local_day)
-    where extract(isodow from d.local_day) = any(p_days);
-$$;
-
-comment on function public.is_active_now(smallint[], time, time, text, timestamptz) is
-'open_now of active_hours, without the search for when they begin next: what is asked for every zone of every batch.';
 
 -- Two questions with two plans: pairs are looked up one by one, a page is read as a whole.
 create or replace function public.contacts_to_judge(p_rule_ids uuid[], p_contact_ids uuid[], p_page_ids uuid[])

@@ -173,7 +173,12 @@ begin
     answered_late as (
         update public.ai_automation_attempts as a
         set
-            outcome = case when a.outcome in ('sending', 'unknown') then 'sent' else a.outcome end,
+            outcome = case
+                when a.outcome in ('sending', 'unknown') then 'sent'
+                -- A person had it sent again because nobody knew; before the next try it is known, and there is none.
+                when a.outcome = 'abandoned' and c.open_attempt_id = a.id then 'sent'
+                else a.outcome
+            end,
             facebook_message_id = c.facebook_message_id,
             finished_at = v_now
         from checked as c
@@ -181,7 +186,16 @@ begin
             c.problem = 'not_held' and c.to_stage = 'sent' and a.id = c.attempt_id
             and a.state_id = c.state_id and a.facebook_message_id is null
             and a.id = any(v_attempts) and a.started_at >= v_oldest
-        returning a.id
+        returning a.id, a.state_id, a.started_at, a.outcome
+    ),
+
+    -- Of a contact that is on its way again it is the follow-up: the rules then say what comes next.
+    counted_after_all as (
+        update public.ai_automation_contact_states as s
+        set follow_up_count = s.follow_up_count + 1, last_sent_at = a.started_at
+        from answered_late as a
+        where a.outcome = 'sent' and s.id = a.state_id and s.attempt_id = a.id and s.current_stage < 'sending'
+        returning s.id
     ),
 
     opted_out as (

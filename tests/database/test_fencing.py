@@ -215,7 +215,7 @@ def test_an_expired_lease_cannot_be_revived_and_is_taken_back_once(world, worker
 
 
 @pytest.mark.parametrize(
-    ("seconds", "stopped", "lost"), [(10, False, False), (13, False, True), (1, True, True)]
+    ("seconds", "stopped", "lost"), [(5, False, False), (13, False, True), (1, True, True)]
 )
 def test_what_a_worker_holds_is_shown_as_lost_when_it_misses_two_beats(
     world, worker, seconds, stopped, lost

@@ -103,19 +103,20 @@ def test_a_message_that_was_accepted_is_sent_also_while_another_looks_for_it(
     check_books(world, rule)
 
 
-def test_what_a_person_has_decided_meanwhile_stays_decided(world, rule, slow):
+def test_what_is_known_to_be_out_is_not_sent_again_although_a_person_said_so(world, rule, slow):
     worker, job = slow
     settle(world)
     owner = {"id": rule["user_id"]}
     call_as(world, owner, "retry_contacts", p_state_ids=[job["state_id"]])
 
     [answer] = worker.tell([told(job, "sent", **LATE)])
-
     [state] = states(world, rule)
     [attempt] = world.rows("select outcome, facebook_message_id from public.ai_automation_attempts")
     assert answer["problem"] == "not_held"
-    assert state["current_stage"] == "queued"
-    assert attempt == {"outcome": "abandoned", "facebook_message_id": "m_late"}
+    # It waits for its next follow-up now, not for the one that is out.
+    assert (state["current_stage"], state["follow_up_count"]) == ("queued", 1)
+    assert attempt == {"outcome": "sent", "facebook_message_id": "m_late"}
+    check_books(world, rule)
 
 
 def test_a_late_answer_about_an_earlier_try_says_nothing_of_the_present_one(world, rule, slow):
