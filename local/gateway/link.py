@@ -133,6 +133,8 @@ class Link:
                     return
                 if self._pg.status != ConnStatus.OK:
                     self.close()
+                    # Nothing is busy on a closed one: this would go round for ever.
+                    return
         except psycopg.OperationalError:
             self.close()
 
