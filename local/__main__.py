@@ -103,8 +103,13 @@ def bring_back(home: Home, settings: Settings, file: str) -> int:
     """Reads a backup."""
     if not file:
         raise StartError("Say which backup: make restore file=stagelight-....tar")
-    restore(home, settings.app_pg_bin, Path(file))
-    say(f"{home.path} is as it was when {file} was written. `make run` goes on from there.")
+    taken = restore(home, settings.app_pg_bin, Path(file))
+    say(
+        f"{home.path} is as it was at {taken:%Y-%m-%d %H:%M} UTC, but every automation is off: "
+        "messages that went out after that are not known here and would go out again, and a STOP "
+        "that came after it is forgotten. `make run` goes on from there. Before you switch an "
+        "automation on, exclude by a tag who was written to or said STOP since."
+    )
     return 0
 
 

@@ -1,13 +1,17 @@
 """This file is where all local data goes into one file, and comes back from it."""
 
+import datetime as dt
 import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from local.binaries import find_bin
@@ -22,6 +26,9 @@ DUMP = "database.dump"
 # Without them a restored database has tokens that nobody can open, and a password nobody knows.
 KEYS = ("secrets.json", "jwt.json")
 DATABASE = "postgres"
+# What `open` makes; whoever restores has nothing else in the directory.
+OURS = {"logs", "stack.lock"}
+MADE = ("postgres", "postgres.unfinished", "initdb-password", "passwords.json", *KEYS)
 
 
 def backup(home: Home, app_pg_bin: str, file: Path) -> None:
@@ -30,8 +37,10 @@ def backup(home: Home, app_pg_bin: str, file: Path) -> None:
         raise StartError(f"{file} exists already; nothing was written.")
     bin_dir = find_bin(app_pg_bin)
     with _running(home, bin_dir) as dsn, tempfile.TemporaryDirectory() as directory:
-        dump = Path(directory) / DUMP
+        dump, taken = Path(directory) / DUMP, time.time()
         _run(bin_dir / "pg_dump", dsn, "--format=custom", "--create", f"--file={dump}")
+        # The moment that is told after a restore: what happened while it was written is not in it.
+        os.utime(dump, (taken, taken))
         unfinished = file.with_name(f".{file.name}.unfinished")
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as out, tarfile.open(fileobj=out, mode="w") as tar:
@@ -41,17 +50,34 @@ def backup(home: Home, app_pg_bin: str, file: Path) -> None:
         unfinished.replace(file)
 
 
-def restore(home: Home, app_pg_bin: str, file: Path) -> None:
-    """Fills an empty directory from `file`, or leaves it empty; raises StartError."""
+def restore(home: Home, app_pg_bin: str, file: Path) -> dt.datetime:
+    """Fills an empty directory from `file`, or leaves it as it was; raises StartError.
+
+    Tells when the backup was begun. Every automation is off: what went out since then would go
+    out again, also to people who said STOP since.
+    """
+    _refuse_strangers(home)
     if not home.open():
         raise StartError("Stagelight runs here. Stop it first (Ctrl-C); nothing was changed.")
     try:
-        _restore(home, app_pg_bin, file)
+        return _restore(home, app_pg_bin, file)
     finally:
         home.close()
 
 
-def _restore(home: Home, app_pg_bin: str, file: Path) -> None:
+def _refuse_strangers(home: Home) -> None:
+    """Comes before `open`, after which the directory would count as Stagelight's."""
+    found = {entry.name for entry in home.path.iterdir()} if home.path.is_dir() else set()
+    if found >= {"postgres", "stack.lock"}:
+        return
+    if others := sorted(found - OURS):
+        raise StartError(
+            f"{home.path} is not empty: {', '.join(others[:5])}. Move that elsewhere, or set "
+            "STAGELIGHT_HOME to an empty directory; nothing was changed."
+        )
+
+
+def _restore(home: Home, app_pg_bin: str, file: Path) -> dt.datetime:
     if (home.path / "postgres").exists():
         raise StartError(
             f"There is data in {home.path} already. Keep it with `make backup`, or delete it with "
@@ -61,14 +87,36 @@ def _restore(home: Home, app_pg_bin: str, file: Path) -> None:
     try:
         with tempfile.TemporaryDirectory() as directory:
             dump = _unpack(home, file, Path(directory))
+            taken = dt.datetime.fromtimestamp(dump.stat().st_mtime, dt.UTC)
             with _started(home, bin_dir) as postgres:
                 bootstrap(postgres)
                 told = ("--clean", "--if-exists", "--create", "--exit-on-error", str(dump))
                 _run(bin_dir / "pg_restore", postgres.superuser_dsn("template1"), *told)
+                _switch_off(postgres)
     except BaseException:
-        home.empty()
+        _take_back(home)
         raise
     home.mark_seeded()
+    return taken
+
+
+def _switch_off(postgres: Postgres) -> None:
+    with psycopg.connect(postgres.superuser_dsn(DATABASE)) as connection:
+        known = connection.execute("select to_regclass('public.ai_automation_rules')").fetchone()
+        # A backup may be of a first start that came no further than the roles.
+        if known and known[0]:
+            connection.execute(
+                "update public.ai_automation_rules set enabled = false where enabled"
+            )
+
+
+def _take_back(home: Home) -> None:
+    """Removes what a restore makes; the backup itself may lie in the same directory."""
+    for path in (home.path / name for name in MADE):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

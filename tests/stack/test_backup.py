@@ -1,8 +1,11 @@
 """This file is where local data is shown to come back from a backup as it was."""
 
+import datetime as dt
+import io
 import os
 import re
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +13,21 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from local.__main__ import bring_back
 from local.backup import backup, restore
 from local.bootstrap import bootstrap, migrate
 from local.errors import StartError
 from local.files import write_private_json
 from local.home import Home
 from local.postgres import Postgres, find_bin
+from pipeline.settings import Settings
 from tests.builders import World
+from tests.database.acting import run_now
 from tests.running import free_port
 
+VERDICT = """select reason_code from public.recheck_before_send(
+    array(select id from public.ai_automation_contact_states)
+)"""
 CHOSEN = os.environ.get("APP_PG_BIN", "")
 
 
@@ -43,16 +52,19 @@ def started(home: Home) -> Iterator[Postgres]:
 
 
 def fill(postgres: Postgres) -> int:
-    """Gives Ada one contact, whose id it tells."""
+    """Gives Ada one contact on the way to a message, whose id it tells."""
     bootstrap(postgres)
     migrate(postgres.dsn())
     world = World(postgres.dsn())
-    contact = world.contact(world.page(world.user("ada@example.com")))
+    page = world.page(world.user("ada@example.com"))
+    contact = world.contact(page)
+    run_now(world, world.rule(page))
+    assert world.rows(VERDICT) == [{"reason_code": "ok"}]
     world.close()
     return contact["id"]
 
 
-def test_everything_comes_back(tmp_path: Path) -> None:
+def test_everything_comes_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home, other, file = Home(tmp_path / "home"), Home(tmp_path / "other"), tmp_path / "kept.tar"
     assert home.open()
     secrets = home.secrets()
@@ -60,13 +72,21 @@ def test_everything_comes_back(tmp_path: Path) -> None:
         contact, schema = fill(postgres), schema_of(postgres)
         write_private_json(home.connection_file, {"database_url": postgres.dsn()})
         # Another process than the one that holds the directory.
+        started_at = dt.datetime.now(dt.UTC)
         backup(Home(home.path), CHOSEN, file)
+        ended_at = dt.datetime.now(dt.UTC)
         with pytest.raises(StartError, match="runs here"):
             restore(Home(home.path), CHOSEN, file)
     home.close()
 
-    restore(other, CHOSEN, file)
+    bring_back(other, Settings(app_pg_bin=CHOSEN), str(file))
 
+    said = capsys.readouterr().out
+    [told] = re.findall(r"as it was at (.*?) UTC", said)
+    moment = dt.datetime.fromisoformat(f"{told}+00:00")
+    # It is told to the minute.
+    assert started_at.replace(second=0, microsecond=0) <= moment <= ended_at
+    assert "every automation is off" in said
     assert oct(file.stat().st_mode)[-3:] == "600"
     assert (other.secrets(), other.seeded) == (secrets, True)
     query = (
@@ -75,12 +95,30 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     with started(other) as back:
         with psycopg.connect(back.dsn()) as connection:
             assert connection.execute(query).fetchone() == ("ada@example.com", contact)
+            # Messages that went out after the backup must not go out again.
+            assert connection.execute(VERDICT).fetchone() == ("rule_disabled",)
         assert schema_of(back) == schema
         migrate(back.dsn())
     with pytest.raises(StartError, match="There is data in"):
         restore(other, CHOSEN, file)
     with pytest.raises(StartError, match="exists already"):
         backup(home, CHOSEN, file)
+
+
+def entries(home: Home) -> set[str]:
+    """What lies in the home."""
+    return {entry.name for entry in home.path.iterdir()}
+
+
+def broken_backup(directory: Path, dump: bytes) -> Path:
+    """A backup with keys, whose dump is `dump`."""
+    file = directory / "kept.tar"
+    with tarfile.open(file, "w") as tar:
+        for name, content in (("secrets.json", b"{}"), ("database.dump", dump)):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return file
 
 
 def test_a_file_that_is_no_backup_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -90,7 +128,33 @@ def test_a_file_that_is_no_backup_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="cannot be read as a backup"):
         restore(home, CHOSEN, file)
 
-    assert list(home.path.iterdir()) == []
+    assert entries(home) == {"logs", "stack.lock"}
+
+
+def test_a_restore_that_fails_half_way_removes_what_it_made_and_no_more(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    assert home.open()
+    home.close()
+    file = broken_backup(home.logs, b"no dump")
+
+    with pytest.raises(StartError, match="pg_restore"):
+        restore(home, CHOSEN, file)
+
+    assert entries(home) == {"logs", "stack.lock"}
+    assert file.exists()
+
+
+def test_a_directory_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.path.mkdir(mode=0o755)
+    (home.path / "thesis.txt").write_text("years of work")
+    file = broken_backup(home.path, b"no dump")
+
+    with pytest.raises(StartError, match=r"is not empty: kept\.tar, thesis\.txt"):
+        restore(home, CHOSEN, file)
+
+    assert entries(home) == {"kept.tar", "thesis.txt"}
+    assert oct(home.path.stat().st_mode)[-3:] == "755"
 
 
 def test_nothing_is_not_backed_up(tmp_path: Path) -> None:
