@@ -18,6 +18,7 @@ from tests.gateway.conftest import make_config
 from tests.running import free_port, serving
 
 PASSWORD = "correct horse"
+WORKER_NAME = "contract"
 REAL = {
     name: os.environ.get(f"CONTRACT_SUPABASE_{name}", "")
     for name in ("URL", "PUBLISHABLE_KEY", "SECRET_KEY")
@@ -70,7 +71,9 @@ def project(
     """The project that CONTRACT_SUPABASE_URL names, or a gateway on a migrated database."""
     with httpx.Client(timeout=20) as http:
         if REAL["URL"]:
-            yield Project(REAL["URL"], REAL["PUBLISHABLE_KEY"], REAL["SECRET_KEY"], http)
+            named = Project(REAL["URL"], REAL["PUBLISHABLE_KEY"], REAL["SECRET_KEY"], http)
+            _refuse_one_in_use(named)
+            yield named
             return
         cluster: Postgres = request.getfixturevalue("cluster")
         name, port = "contract", free_port()
@@ -80,6 +83,22 @@ def project(
         config = make_config(lambda user: cluster.dsn(user, name), home, port)
         with serving(create_gateway(config), port):
             yield Project(config.url, config.publishable_key, config.secret_key, http)
+
+
+def _refuse_one_in_use(project: Project) -> None:
+    if project.service.table("contacts").select("id").limit(1).execute().data:
+        pytest.fail(
+            f"{project.url} has contacts. The contract suite claims contacts and deletes old "
+            "history, as a worker does: give it an empty project. Nothing was changed.",
+            pytrace=False,
+        )
+
+
+@pytest.fixture
+def no_worker_stays(project: Project) -> Iterator[None]:
+    """Takes away the worker that a call of `beat` leaves behind."""
+    yield
+    project.service.table("ai_automation_workers").delete().eq("name", WORKER_NAME).execute()
 
 
 def _person(project: Project) -> Iterator[Person]:

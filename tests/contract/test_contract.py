@@ -1,6 +1,9 @@
 """This file is where every call of the app is made through supabase-py, with its errors."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,7 @@ import pytest
 from postgrest.exceptions import APIError
 from supabase_auth.errors import AuthApiError
 
-from tests.contract.conftest import PASSWORD, Person, Project
+from tests.contract.conftest import PASSWORD, WORKER_NAME, Person, Project
 from tests.contract.functions import NOBODY, PERSON, WORKER, Row
 from tests.running import ROOT
 
@@ -241,10 +244,40 @@ def test_nobody_calls_without_signing_in(project: Project, function: str) -> Non
     _check(project.client(), function, arguments, "42501", ids)
 
 
+@pytest.mark.usefixtures("no_worker_stays")
 @pytest.mark.parametrize("function", WORKER)
 def test_the_worker_calls(project: Project, ada: Person, function: str) -> None:
     _check(project.service, function, *WORKER[function], {})
     _check(ada.client, function, WORKER[function][0], "42501", {})
+
+
+def test_no_worker_of_this_suite_stays(project: Project) -> None:
+    workers = project.service.table("ai_automation_workers").select("name").execute().data
+
+    assert WORKER_NAME not in {worker["name"] for worker in workers}
+
+
+def test_a_project_with_contacts_is_refused(project: Project, contacts: list[Row]) -> None:
+    told = {
+        "CONTRACT_SUPABASE_URL": project.url,
+        "CONTRACT_SUPABASE_PUBLISHABLE_KEY": project.publishable_key,
+        "CONTRACT_SUPABASE_SECRET_KEY": project.secret_key,
+    }
+    one = "tests/contract/test_contract.py::test_get_user_by_id_of_nobody_is_not_found"
+    asked = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", one],
+        cwd=ROOT,
+        env={**os.environ, **told},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert contacts
+    assert asked.returncode == 1
+    assert f"{project.url} has contacts" in asked.stdout
+    assert "1 error" in asked.stdout
+    assert project.secret_key not in asked.stdout
 
 
 def test_no_call_of_the_app_is_missing_here() -> None:
