@@ -25,6 +25,7 @@ from api.plain_json import PlainJson
 from api.sessions import Sessions
 from pages._components.errors import show_error
 from pages._components.shell import INDEX, STYLES, shell
+from pipeline.clients import wait_longer
 from pipeline.feed import FeedError, signed_in
 from pipeline.settings import Settings, SettingsError, read_settings
 
@@ -71,7 +72,9 @@ def create_server(settings: Settings) -> ASGIApp:
     """What uvicorn serves: the guard, and behind it pages, sign-in and health."""
     app = create_app(settings)
     app.layout = shell(settings.send_mode)
-    http = httpx.AsyncClient(timeout=httpx.Timeout(8, pool=4), limits=LIMITS)
+    http = httpx.AsyncClient(
+        timeout=httpx.Timeout(8, pool=4), limits=LIMITS, event_hooks={"request": [wait_longer]}
+    )
     sessions = Sessions(settings.stagelight_home, settings.session_secret)
     fastapi: FastAPI = app.server
     fastapi.routes[:0] = [

@@ -6,6 +6,7 @@
   const fetchAsBefore = window.fetch;
 
   // `begin` is called when a request for one of these outputs starts, and what it answers when that ends: with how it went.
+  // When that says false, nobody wants the answer any more: Dash is told that nothing is new.
   function watch(outputs, limit, begin) { watched.push({ outputs, limit, begin }); }
 
   function outputOf(options) {
@@ -22,8 +23,8 @@
   async function ask({ limit, begin }, output, address, options) {
     const ended = begin(output);
     const { status, ok, body, headers } = await whole(address, options, limit);
-    ended({ ok, status });
-    return new Response(ok && status !== NOTHING_NEW ? body : null, { status: ok ? status : NOTHING_NEW, headers });
+    const good = ended({ ok, status }) !== false && ok;
+    return new Response(good && status !== NOTHING_NEW ? body : null, { status: good ? status : NOTHING_NEW, headers });
   }
 
   // The whole answer, or status 0: the limit holds until its last byte.

@@ -2,12 +2,14 @@
 (function () {
   const { asking } = window.stagelight;
   const GIVE_UP_MS = 20000, SLOWEST_MS = 120000;
+  // What counts everybody has two minutes in the database, and the dashboard waits a little longer than that.
+  const COUNTS_EVERYBODY_MS = 130000;
   // What a press asks for, which buttons wait for it, and what is true when no answer came.
   const PRESSES = {
     "rule-errors.data": [["rule-save", "rule-start"], "Nothing you typed is lost. Try again in a moment."],
     "rules-now.data": [[], "Look at the card before you press again: it may have arrived."],
-    "ask-what.data": [["run-now"], "Try again in a moment."],
-    "ask-done.data": [["ask-yes"], "Look at its numbers before you press again: it may have arrived."],
+    "ask-asked.data": [["run-now"], "Try again in a moment.", COUNTS_EVERYBODY_MS],
+    "ask-done.data": [["ask-yes"], "Look at its numbers before you press again: it may have arrived.", COUNTS_EVERYBODY_MS],
     "undone.data": [[], "Reload the page to see whether it is back; the way back is open for a minute."],
     "test-result.children": [["test-write"], "Try again in a moment."],
     "dry-body.children": [[], "Close it and try again in a moment."],
@@ -26,10 +28,18 @@
     if (!said) window.dash_clientside.set_props("toast", { data: { message: "The dashboard does not answer.", hint, bad: true, at: Date.now() } });
   }
 
-  for (const [name, [buttons, hint]] of Object.entries(PRESSES)) {
-    asking.watch([name], GIVE_UP_MS, () => {
+  for (const [name, [buttons, hint, limit]] of Object.entries(PRESSES)) {
+    let last = 0;
+    asking.watch([name], limit || GIVE_UP_MS, () => {
+      const mine = ++last;
       busy(buttons, true);
-      return ({ ok }) => { busy(buttons, false); if (!ok) failed(hint); };
+      return ({ ok }) => {
+        // A question that was asked after this one is, or will be, on the screen; what is late must not replace it.
+        if (name === "ask-asked.data" && mine !== last) return false;
+        busy(buttons, false);
+        if (!ok) failed(hint);
+        return true;
+      };
     });
   }
   // Last, because it takes every other: what is typed is counted, a file is brought.

@@ -31,7 +31,7 @@ def named(wish: Any) -> str:
     return text(wish.get("rule_id")) if isinstance(wish, dict) else ""
 
 
-@callback(Output("ask-what", "data"), Input("ask-about", "data"), prevent_initial_call=True)
+@callback(Output("ask-asked", "data"), Input("ask-about", "data"), prevent_initial_call=True)
 async def inquire(wish: Any) -> Any:
     """What a press would do, with its number, before it does it."""
     rule_id = named(wish)
@@ -40,9 +40,9 @@ async def inquire(wish: Any) -> Any:
     feed = signed_in.get()
     try:
         if wish.get("act") == "run":
-            return ask(about_running(await feed.run_preview(rule_id)), rule_id)
-        if wish.get("act") == "delete":
-            return ask(about_deleting(await feed.deletion_preview(rule_id)), rule_id)
+            ask(about_running(await feed.run_preview(rule_id)), rule_id)
+        elif wish.get("act") == "delete":
+            ask(about_deleting(await feed.deletion_preview(rule_id)), rule_id)
     except FeedError as error:
         if error.signed_out:
             raise
@@ -50,8 +50,13 @@ async def inquire(wish: Any) -> Any:
     return unchanged
 
 
-def ask(question: Question, rule_id: str) -> dict[str, str]:
-    """Opens the dialog; returns what yes will mean."""
+def ask(question: Question, rule_id: str) -> None:
+    """Opens the dialog.
+
+    What yes will mean goes with the words: Dash drops the outputs of a call that another one has
+    overtaken, but not what it sets beside them.
+    """
+    set_props("ask-what", {"data": {"act": question.act, "rule_id": rule_id}})
     set_props("ask-title", {"children": question.title})
     set_props("ask-body", {"children": question.body})
     set_props(
@@ -64,7 +69,6 @@ def ask(question: Question, rule_id: str) -> dict[str, str]:
     )
     set_props("ask-no", {"children": "Cancel" if question.yes else "Close"})
     set_props("ask", {"is_open": True})
-    return {"act": question.act, "rule_id": rule_id}
 
 
 @callback(

@@ -76,10 +76,15 @@ def typed_of(values: list[Any]) -> dict[str, Any]:
     return typed
 
 
-def saved_of(claim: Any) -> dict[str, Any]:
-    """What the browser says was saved: a whole automation, or nothing for a new one."""
+def saved_of(claim: Any) -> dict[str, Any] | None:
+    """What the browser says was saved: a whole automation, or empty for a new one.
+
+    None for anything between, such as from before an upgrade: it would be made anew.
+    """
+    if not claim:
+        return {}
     whole = isinstance(claim, dict) and {"id", "updated_at", *NAMES} <= set(claim)
-    return claim if whole else {}
+    return claim if whole else None
 
 
 def controls(kind: Any) -> list[Any]:
@@ -127,9 +132,9 @@ clientside_callback(
 )
 async def judge(typed: Any, saved: Any, who: Any) -> Any:
     """After every change: what is wrong, the week, and whether the count must be made anew."""
-    if not isinstance(typed, list) or len(typed) != len(CONTROLS):
-        return unchanged, unchanged, unchanged
     saved = saved_of(saved)
+    if saved is None or not isinstance(typed, list) or len(typed) != len(CONTROLS):
+        return unchanged, unchanged, unchanged
     reading = read(typed_of(typed))
     settings = reading.settings
     wanted = who_of(reading, saved)
@@ -210,6 +215,11 @@ async def save(*values: Any) -> Any:
     """Saves what can be read; anything else is said at its field, and nothing typed is lost."""
     _, _, *typed, claim = values
     saved = saved_of(claim)
+    if saved is None:
+        text = (
+            "Nothing was saved, because this form is of an older version. Copy what you need first."
+        )
+        return {"errors": {}}, not_saved("Reload the page", text), unchanged, unchanged
     reading = read(typed_of(typed))
     if reading.errors:
         return {"errors": reading.errors}, [], unchanged, unchanged

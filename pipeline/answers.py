@@ -15,12 +15,20 @@ TOLD_BY_US = frozenset({"P0001", "PT404", "22023"})
 SIGNED_OUT = frozenset({"PGRST301", "PGRST302", "PGRST303", "401"})
 CONSTRAINT = re.compile(r'constraint "([a-z0-9_]+)"')
 
+NEVER_ASKED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
 
 class FeedError(Exception):
     """The database could not do it; `message` and `hint` are sentences for the person."""
 
     def __init__(
-        self, message: str, hint: str = "", *, signed_out: bool = False, constraint: str = ""
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        signed_out: bool = False,
+        constraint: str = "",
+        in_doubt: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -28,6 +36,8 @@ class FeedError(Exception):
         self.signed_out = signed_out
         # Which of the database's rules was broken, so that a form can say it at the field.
         self.constraint = constraint
+        # It was asked and did not answer, so it may have done it.
+        self.in_doubt = in_doubt
 
 
 class Asking:
@@ -49,9 +59,11 @@ async def answer(query: Any) -> Any:
         return await query.execute()
     except APIError as error:
         raise _told(error) from None
-    except httpx.HTTPError:
+    except httpx.HTTPError as error:
         raise FeedError(
-            "The database does not answer.", "What you see is the last known state; it retries."
+            "The database does not answer.",
+            "What you see is the last known state; it retries.",
+            in_doubt=not isinstance(error, NEVER_ASKED),
         ) from None
 
 

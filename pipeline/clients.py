@@ -15,6 +15,9 @@ from supabase_auth.types import AuthResponse
 
 from pipeline.settings import Settings
 
+# What counts everybody has two minutes in the database (statement_timeout), and the way to it.
+SLOW_CALLS = ("/rpc/request_run", "/rpc/run_preview")
+SLOW_CALL_SECONDS = 125.0
 BUSY = "Supabase does not answer at the moment. Try again in a few seconds."
 
 
@@ -48,6 +51,15 @@ def user_client(settings: Settings, http: httpx.AsyncClient, access_token: str) 
     return AsyncClient(
         settings.supabase_url, settings.supabase_publishable_key, _options(http, headers)
     )
+
+
+async def wait_longer(request: httpx.Request) -> None:
+    """A hook of the dashboard's http client, because supabase-py has one timeout for every call."""
+    if request.url.path.endswith(SLOW_CALLS):
+        request.extensions["timeout"] = {
+            **request.extensions["timeout"],
+            "read": SLOW_CALL_SECONDS,
+        }
 
 
 async def sign_in(settings: Settings, http: httpx.AsyncClient, email: str, password: str) -> Tokens:

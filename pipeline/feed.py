@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -22,8 +21,7 @@ RULE_COLUMNS = (
     "daily_limit,active_days,active_from,active_until,time_zone,run_24_7,review_before_send,"
     "stop_on_reply,page_id"
 )
-# advance_bulk lets it run out after an hour.
-BULK_LASTS = timedelta(minutes=59)
+MAY_RUN = "The run may have been started; look at the monitor before you press again."
 NO_PAGE = {"page_name": "", "page_status": "", "page_reason": "", "paused_until": None}
 
 
@@ -101,7 +99,12 @@ class Feed(RuleActions):
 
     async def request_run(self, rule_id: str) -> Row:
         """Queues what matches now; says how many."""
-        return dict(await self._call("request_run", p_rule_id=rule_id))
+        try:
+            return dict(await self._call("request_run", p_rule_id=rule_id))
+        except FeedError as error:
+            if error.in_doubt:
+                raise FeedError("The database did not answer in time.", MAY_RUN) from None
+            raise
 
     async def set_rule_enabled(self, rule_id: str, enabled: bool) -> Row:
         """Switches a rule on or off."""
@@ -153,12 +156,9 @@ class Feed(RuleActions):
         """Previews and bulk actions of a rule that have not ended and have not run out."""
         if not is_uuid(rule_id):
             return []
-        query = self._client.table("ai_automation_bulk_actions").select(
-            "id,action,total,done,changed"
-        )
-        since = (datetime.now(UTC) - BULK_LASTS).isoformat()
-        query = query.eq("rule_id", rule_id).is_("ended_at", "null").gt("created_at", since)
-        return list((await answer(query.order("created_at", desc=True).limit(10))).data)
+        query = self._client.table("open_bulk_actions").select("id,action,total,done,changed")
+        query = query.eq("rule_id", rule_id).order("created_at", desc=True).limit(10)
+        return list((await answer(query)).data)
 
     async def dry_run(self, rule_id: str) -> Row:
         """Who would get a message now, and why the others would not."""

@@ -10,7 +10,10 @@ from pages._components.attributes import attrs
 def asking() -> list[Component]:
     """What a page needs on which automations are run, looked ahead at or deleted: pages/_asking."""
     return [
-        *[dcc.Store(id=name) for name in ("ask-about", "ask-what", "ask-done", "dry-ask")],
+        *[
+            dcc.Store(id=name)
+            for name in ("ask-about", "ask-asked", "ask-what", "ask-done", "dry-ask")
+        ],
         *_question(),
         *_dry_run(),
     ]

@@ -149,6 +149,8 @@ returns jsonb
 language sql
 stable
 set search_path = ''
+-- It counts whom request_run would queue, and may take as long.
+set statement_timeout = '2min'
 as $$
     select jsonb_build_object(
         'name', r.name,

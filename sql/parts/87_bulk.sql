@@ -234,6 +234,30 @@ $$;
 
 comment on function public.stop_bulk(uuid) is 'Ends a bulk action where it is; what was done stays done.';
 
+create or replace view public.open_bulk_actions
+with (security_invoker = on)
+as
+select
+    b.id,
+    b.user_id,
+    b.rule_id,
+    b.action,
+    b.total,
+    b.done,
+    b.changed,
+    b.created_at
+from public.ai_automation_bulk_actions as b
+-- A minute less than advance_bulk gives it: what is offered can still be pressed.
+where b.ended_at is null and b.created_at > now() - interval '59 minutes';
+
+comment on view public.open_bulk_actions is
+'Previews and bulk actions that can go on: not ended, and counted within the hour by this database''s own clock.';
+comment on column public.open_bulk_actions.id is 'What advance_bulk and stop_bulk take.';
+comment on column public.open_bulk_actions.rule_id is 'The automation; ask for one.';
+
+revoke all on public.open_bulk_actions from public, anon, authenticated, service_role;
+grant select on public.open_bulk_actions to authenticated, service_role;
+
 revoke execute on function
 public.search_cause(text), public.search_pattern(text), public.retry_helps(public.automation_stage, text, text, text),
 public.bulk_helps(text, public.automation_stage, text, text, text), public.bulk_contacts(uuid, text, text, text, text),

@@ -28,6 +28,7 @@ TABLES = {
     "contacts": ("select", "update"),
     "facebook_page_secrets": (),
     "facebook_pages": ("select", "insert", "update"),
+    "open_bulk_actions": ("select",),
 }
 # The same for everybody who signed in; says nothing about anybody.
 SHARED_TABLES = {"ai_automation_stage_moves"}

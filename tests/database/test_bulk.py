@@ -7,6 +7,7 @@ import pytest
 
 from pages._components.contact_card import NEVER_HELPED, PAGE_ERRORS, retry_helps
 from pipeline.stages import Stage
+from tests.builders import ago
 from tests.database.acting import Worker, call_as, change, run_now
 
 STATES = "ai_automation_contact_states"
@@ -120,6 +121,22 @@ def test_a_filter_by_stage_search_and_cause_chooses(world, owner, rule):
     assert number("cancel", p_search="100 % zoë_", p_stage="queued") == 1
     assert number("cancel", p_stage="eligible") == 0
     assert queued["sender_name"] == "100 % Zoë_"
+
+
+def test_what_is_offered_to_go_on_has_not_ended_nor_run_out_by_the_databases_clock(
+    world, owner, rule
+):
+    failed(world, rule, 1)
+    shown = [
+        call_as(world, owner, "preview_bulk", p_rule_id=rule["id"], p_action="retry")["id"]
+        for _ in range(3)
+    ]
+    call_as(world, owner, "stop_bulk", p_id=shown[1])
+    change(world, "ai_automation_bulk_actions", {"id": shown[2]}, created_at=ago(minutes=60))
+
+    offered = world.rows("select id from public.open_bulk_actions where rule_id = %s", rule["id"])
+
+    assert [str(row["id"]) for row in offered] == [shown[0]]
 
 
 @pytest.mark.parametrize("choice", [{"p_action": "delete"}, {"p_action": "retry", "p_stage": "x"}])

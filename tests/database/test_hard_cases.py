@@ -221,10 +221,11 @@ def test_two_automations_do_not_write_to_one_contact_at_once(world, page, worker
     assert reasons == [{"reason_code": "waiting"}]
 
 
-def test_a_run_of_everybody_may_take_longer_than_a_look_at_a_page(world):
-    query = "select proconfig from pg_catalog.pg_proc where proname = 'request_run'"
+@pytest.mark.parametrize("function", ["request_run", "run_preview"])
+def test_a_run_of_everybody_may_take_longer_than_a_look_at_a_page(world, function):
+    query = "select proconfig from pg_catalog.pg_proc where proname = %s"
 
-    [row] = world.rows(query)
+    [row] = world.rows(query, function)
 
     # PostgREST applies this one of a function's settings to the whole request.
     assert "statement_timeout=2min" in row["proconfig"]

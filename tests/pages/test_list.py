@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.builders import World
 from tests.pages.keeper import Keeper, keeping
-from tests.running import Stack
+from tests.running import Stack, until
+
+CALLBACKS = "**/_dash-update-component*"
 
 
 @pytest.fixture
@@ -107,6 +109,36 @@ def test_deleting_asks_and_can_be_undone(keeper: Keeper) -> None:
     expect(keeper.card(rule)).to_be_visible()
     expect(page.locator("#toasts")).to_contain_text("“Winback” is back, and off")
     assert keeper.stored(rule)["deleted_at"] is None
+
+
+def test_an_answer_that_comes_late_does_not_change_what_yes_means(keeper: Keeper) -> None:
+    slow, other = keeper.rule(name="Slow", enabled=True, wait_minutes=43200), keeper.rule(name="B")
+    page = keeper.visit.open("/")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked = route.request.post_data or ""
+        held.append(route) if '"act":"run"' in asked else route.continue_()
+
+    page.route(CALLBACKS, hold)
+    keeper.card(slow).get_by_role("button", name="Run now").click()
+    until(lambda: page.wait_for_timeout(1) or held)
+    with page.expect_response(lambda answer: "ask-about" in (answer.request.post_data or "")) as it:
+        keeper.card(other).get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Delete “B”?")
+
+    with page.expect_request_finished(lambda request: request == held[0].request):
+        held[0].continue_()
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
+
+    expect(dialog).to_contain_text("Delete “B”?")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(keeper.card(other)).to_have_count(0)
+    assert states(keeper) == 0
+    # The words and what yes means are one message.
+    meant = it.value.json()["sideUpdate"]["ask-what"]["data"]
+    assert meant == {"act": "delete", "rule_id": str(other["id"])}
 
 
 def test_the_way_back_also_works_from_another_page(
