@@ -2632,7 +2632,7 @@ as $$
         when p.status <> 'active' then 1
         else greatest(0, least(
             ceil(p.sends_per_minute * s.share) - t.in_a_minute,
-            greatest(floor(p.sends_per_minute * s.share / 60), 1) - t.in_a_second - w.under_way
+            greatest(floor(p.sends_per_minute * s.share / 60), 1) - t.in_a_second
         ))
     end::integer
     from public.facebook_pages as p
@@ -2640,19 +2640,15 @@ as $$
     cross join lateral (
         select
             count(*) as in_a_minute,
+            -- Just begun, just answered, or under way: whoever calls may be slow to reach Facebook, but not for half a minute.
             count(*) filter (
-                where a.started_at > clock_timestamp() - interval '1.25 seconds' or a.finished_at > clock_timestamp() - interval '1.1 seconds'
+                where
+                    a.started_at > clock_timestamp() - interval '1.25 seconds' or a.finished_at > clock_timestamp() - interval '1.1 seconds'
+                    or (a.outcome = 'sending' and a.started_at > now() - interval '30 seconds')
             ) as in_a_second
         from public.ai_automation_attempts as a
         where a.page_id = p.id and a.started_at > now() - interval '1 minute'
     ) as t
-    cross join lateral (
-        select count(*) as under_way
-        from public.ai_automation_contact_states as h
-        where
-            h.lease_expires_at > now() - interval '30 seconds' and h.lease_token is not null and h.current_stage = 'sending' and h.page_id = p.id
-            and h.attempt_started_at between now() - interval '30 seconds' and clock_timestamp() - interval '1.25 seconds'
-    ) as w
     where p.id = p_page_id;
 $$;
 

@@ -237,3 +237,13 @@ def test_the_monitor_reads_its_own_automation_and_no_history(busy, reading, ask)
         assert read("contacts", "rows") <= 110
     assert read("ai_automation_stage_minutes", "rows") < 100
     assert_no_history_was_read(read)
+
+
+def test_the_room_of_a_page_is_read_from_its_own_tries(busy, reading):
+    with reading() as read:
+        Worker(busy.connection).claim("eligible", limit=50)
+        claimed = read_so_far(read, STATES)
+        call(busy.connection, "page_room", p_page_id=busy.rules[0]["page_id"])
+        room = read_so_far(read, STATES) - claimed
+
+    assert room == 0
