@@ -196,6 +196,7 @@ begin
     set bucket = least(greatest(ceil(ln(greatest(m.passed_seconds / m.passed, 0.01) / 0.01) / ln(1.2)), 0), 110)
     where m.passed > 0;
     alter table public.ai_automation_stage_minutes
+        drop constraint ai_automation_stage_minutes_rule_fkey,
         drop constraint ai_automation_stage_minutes_pkey,
         add constraint ai_automation_stage_minutes_pkey primary key (rule_id, minute, stage, bucket, shard);
     drop index
@@ -909,7 +910,8 @@ begin
     drop table automation_history.stage_events_of_version_1, automation_history.attempts_of_version_1;
 end;
 $$;
--- Counts, quotas, workers and who did what.
+-- Counts, quotas, workers and who did what. Counts and minutes are written by trigger at every move, so they have no
+-- foreign keys (docs/decisions/0024); they go with their automation by trigger (51).
 
 create table if not exists public.ai_automation_stage_counts (
     user_id uuid not null,
@@ -920,9 +922,7 @@ create table if not exists public.ai_automation_stage_counts (
     shard smallint not null,
     contacts integer not null default 0,
     entered_ms bigint not null default 0,
-    constraint ai_automation_stage_counts_pkey primary key (rule_id, slot, stage, reason, shard),
-    constraint ai_automation_stage_counts_rule_fkey foreign key (rule_id, user_id)
-    references public.ai_automation_rules (id, user_id) on delete cascade
+    constraint ai_automation_stage_counts_pkey primary key (rule_id, slot, stage, reason, shard)
 )
 with (fillfactor = 50);
 
@@ -946,9 +946,7 @@ create table if not exists public.ai_automation_stage_minutes (
     entered integer not null default 0,
     passed integer not null default 0,
     passed_seconds double precision not null default 0,
-    constraint ai_automation_stage_minutes_pkey primary key (rule_id, minute, stage, bucket, shard),
-    constraint ai_automation_stage_minutes_rule_fkey foreign key (rule_id, user_id)
-    references public.ai_automation_rules (id, user_id) on delete cascade
+    constraint ai_automation_stage_minutes_pkey primary key (rule_id, minute, stage, bucket, shard)
 )
 with (fillfactor = 70);
 
@@ -1385,6 +1383,28 @@ after delete on public.ai_automation_contact_states
 referencing old table as old_states
 for each statement execute function public.tally_departures();
 
+create or replace function public.forget_deleted_rules()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_ids uuid[] := array(select o.id from old_rules as o);
+begin
+    delete from public.ai_automation_stage_counts as k where k.rule_id = any(v_ids);
+    delete from public.ai_automation_stage_minutes as m where m.rule_id = any(v_ids);
+    return null;
+end;
+$$;
+
+comment on function public.forget_deleted_rules() is 'Removes the counts and minutes of automations that are deleted.';
+
+create or replace trigger forget_deleted_rules
+after delete on public.ai_automation_rules
+referencing old table as old_rules
+for each statement execute function public.forget_deleted_rules();
+
 create or replace function public.recount_stages()
 returns integer
 language plpgsql
@@ -1441,23 +1461,28 @@ begin
     end if;
     v_since := public.monitor_since();
     -- Moves that are alike are put together first: a batch is one or two kinds of move.
-    with kind as materialized (
+    with alike as materialized (
         select
-            n.user_id, n.rule_id, n.slot, n.current_stage as stage, n.end_reason as reason,
-            o.slot as old_slot, o.current_stage as old_stage, o.end_reason as old_reason,
-            least(greatest(ceil(
-                ln(greatest(date_part('epoch', n.stage_entered_at - o.stage_entered_at), 0.01) / 0.01) / 0.1823215567939546
-            ), 0), 110)::smallint as bucket,
-            (n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason) as moved,
+            n.user_id, n.rule_id, n.slot, n.current_stage as stage, n.end_reason as reason, n.stage_entered_at as entered_at,
+            o.slot as old_slot, o.current_stage as old_stage, o.end_reason as old_reason, o.stage_entered_at as old_entered_at,
             count(*) as contacts,
-            sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)::bigint as entered_ms,
-            sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)::bigint as old_entered_ms,
-            sum(date_part('epoch', n.stage_entered_at - o.stage_entered_at)) as seconds,
             bool_or(n.quota_day is not null and o.quota_day is distinct from n.quota_day) as takes_places,
             bool_or(o.quota_day is not null and n.quota_day is distinct from o.quota_day) as gives_back_places
         from new_states as n
         inner join old_states as o on o.id = n.id
         group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+    ),
+
+    kind as materialized (
+        select
+            a.*,
+            (a.stage, a.entered_at, a.reason) is distinct from (a.old_stage, a.old_entered_at, a.old_reason) as moved,
+            a.contacts * (date_part('epoch', a.entered_at) * 1000)::bigint as entered_ms,
+            a.contacts * (date_part('epoch', a.old_entered_at) * 1000)::bigint as old_entered_ms,
+            a.contacts * stay.seconds as seconds,
+            least(greatest(ceil(ln(greatest(stay.seconds, 0.01) / 0.01) / 0.1823215567939546), 0), 110)::smallint as bucket
+        from alike as a
+        cross join lateral (values (date_part('epoch', a.entered_at - a.old_entered_at))) as stay (seconds)
     ),
 
     change as materialized (
@@ -5408,7 +5433,7 @@ public.make_history_days(date, date), public.drop_history_days(date), public.rem
 public.sum_up_minutes(integer), public.maintain(integer, integer, integer), public.recount_stages(),
 public.own_shard(), public.monitor_since(), public.bucket_seconds(smallint),
 public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules),
-public.forget_deleted_contacts(), public.end_sequences_on_reply(),
+public.forget_deleted_contacts(), public.forget_deleted_rules(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
 public.is_active_now(smallint[], time, time, text, timestamptz), public.contacts_to_judge(uuid[], uuid[], uuid[]),
 public.contact_eligibility(uuid, uuid[], timestamptz),

@@ -88,6 +88,7 @@ begin
     set bucket = least(greatest(ceil(ln(greatest(m.passed_seconds / m.passed, 0.01) / 0.01) / ln(1.2)), 0), 110)
     where m.passed > 0;
     alter table public.ai_automation_stage_minutes
+        drop constraint ai_automation_stage_minutes_rule_fkey,
         drop constraint ai_automation_stage_minutes_pkey,
         add constraint ai_automation_stage_minutes_pkey primary key (rule_id, minute, stage, bucket, shard);
     drop index

@@ -1,4 +1,5 @@
--- Counts, quotas, workers and who did what.
+-- Counts, quotas, workers and who did what. Counts and minutes are written by trigger at every move, so they have no
+-- foreign keys (docs/decisions/0024); they go with their automation by trigger (51).
 
 create table if not exists public.ai_automation_stage_counts (
     user_id uuid not null,
@@ -9,9 +10,7 @@ create table if not exists public.ai_automation_stage_counts (
     shard smallint not null,
     contacts integer not null default 0,
     entered_ms bigint not null default 0,
-    constraint ai_automation_stage_counts_pkey primary key (rule_id, slot, stage, reason, shard),
-    constraint ai_automation_stage_counts_rule_fkey foreign key (rule_id, user_id)
-    references public.ai_automation_rules (id, user_id) on delete cascade
+    constraint ai_automation_stage_counts_pkey primary key (rule_id, slot, stage, reason, shard)
 )
 with (fillfactor = 50);
 
@@ -35,9 +34,7 @@ create table if not exists public.ai_automation_stage_minutes (
     entered integer not null default 0,
     passed integer not null default 0,
     passed_seconds double precision not null default 0,
-    constraint ai_automation_stage_minutes_pkey primary key (rule_id, minute, stage, bucket, shard),
-    constraint ai_automation_stage_minutes_rule_fkey foreign key (rule_id, user_id)
-    references public.ai_automation_rules (id, user_id) on delete cascade
+    constraint ai_automation_stage_minutes_pkey primary key (rule_id, minute, stage, bucket, shard)
 )
 with (fillfactor = 70);
 

@@ -111,6 +111,28 @@ after delete on public.ai_automation_contact_states
 referencing old table as old_states
 for each statement execute function public.tally_departures();
 
+create or replace function public.forget_deleted_rules()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_ids uuid[] := array(select o.id from old_rules as o);
+begin
+    delete from public.ai_automation_stage_counts as k where k.rule_id = any(v_ids);
+    delete from public.ai_automation_stage_minutes as m where m.rule_id = any(v_ids);
+    return null;
+end;
+$$;
+
+comment on function public.forget_deleted_rules() is 'Removes the counts and minutes of automations that are deleted.';
+
+create or replace trigger forget_deleted_rules
+after delete on public.ai_automation_rules
+referencing old table as old_rules
+for each statement execute function public.forget_deleted_rules();
+
 create or replace function public.recount_stages()
 returns integer
 language plpgsql

@@ -24,23 +24,28 @@ begin
     end if;
     v_since := public.monitor_since();
     -- Moves that are alike are put together first: a batch is one or two kinds of move.
-    with kind as materialized (
+    with alike as materialized (
         select
-            n.user_id, n.rule_id, n.slot, n.current_stage as stage, n.end_reason as reason,
-            o.slot as old_slot, o.current_stage as old_stage, o.end_reason as old_reason,
-            least(greatest(ceil(
-                ln(greatest(date_part('epoch', n.stage_entered_at - o.stage_entered_at), 0.01) / 0.01) / 0.1823215567939546
-            ), 0), 110)::smallint as bucket,
-            (n.current_stage, n.stage_entered_at, n.end_reason) is distinct from (o.current_stage, o.stage_entered_at, o.end_reason) as moved,
+            n.user_id, n.rule_id, n.slot, n.current_stage as stage, n.end_reason as reason, n.stage_entered_at as entered_at,
+            o.slot as old_slot, o.current_stage as old_stage, o.end_reason as old_reason, o.stage_entered_at as old_entered_at,
             count(*) as contacts,
-            sum((date_part('epoch', n.stage_entered_at) * 1000)::bigint)::bigint as entered_ms,
-            sum((date_part('epoch', o.stage_entered_at) * 1000)::bigint)::bigint as old_entered_ms,
-            sum(date_part('epoch', n.stage_entered_at - o.stage_entered_at)) as seconds,
             bool_or(n.quota_day is not null and o.quota_day is distinct from n.quota_day) as takes_places,
             bool_or(o.quota_day is not null and n.quota_day is distinct from o.quota_day) as gives_back_places
         from new_states as n
         inner join old_states as o on o.id = n.id
         group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+    ),
+
+    kind as materialized (
+        select
+            a.*,
+            (a.stage, a.entered_at, a.reason) is distinct from (a.old_stage, a.old_entered_at, a.old_reason) as moved,
+            a.contacts * (date_part('epoch', a.entered_at) * 1000)::bigint as entered_ms,
+            a.contacts * (date_part('epoch', a.old_entered_at) * 1000)::bigint as old_entered_ms,
+            a.contacts * stay.seconds as seconds,
+            least(greatest(ceil(ln(greatest(stay.seconds, 0.01) / 0.01) / 0.1823215567939546), 0), 110)::smallint as bucket
+        from alike as a
+        cross join lateral (values (date_part('epoch', a.entered_at - a.old_entered_at))) as stay (seconds)
     ),
 
     change as materialized (

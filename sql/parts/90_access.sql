@@ -138,7 +138,7 @@ public.make_history_days(date, date), public.drop_history_days(date), public.rem
 public.sum_up_minutes(integer), public.maintain(integer, integer, integer), public.recount_stages(),
 public.own_shard(), public.monitor_since(), public.bucket_seconds(smallint),
 public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules),
-public.forget_deleted_contacts(), public.end_sequences_on_reply(),
+public.forget_deleted_contacts(), public.forget_deleted_rules(), public.end_sequences_on_reply(),
 public.active_hours(smallint[], time, time, text, timestamptz),
 public.is_active_now(smallint[], time, time, text, timestamptz), public.contacts_to_judge(uuid[], uuid[], uuid[]),
 public.contact_eligibility(uuid, uuid[], timestamptz),

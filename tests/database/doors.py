@@ -195,6 +195,7 @@ FOR_NOBODY = {
     "drop_history_days": {"p_before": "2026-01-01"},
     "end_sequences_on_reply": {},
     "forget_deleted_contacts": {},
+    "forget_deleted_rules": {},
     "keep_books": {},
     "keep_follow_ups": {},
     "make_history_days": {"p_from": "2026-01-01", "p_until": "2026-01-01"},
