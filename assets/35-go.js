@@ -3,7 +3,8 @@
   function go(event, href) {
     if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    window.dash_clientside.set_props("_pages_location", { pathname: href, search: "" });
+    const { pathname, search } = new URL(href, location.href);
+    window.dash_clientside.set_props("_pages_location", { pathname, search });
     window.scrollTo(0, 0);
   }
 

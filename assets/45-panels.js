@@ -46,7 +46,7 @@
     const panel = emptied("panel-held");
     if (held.of !== undefined) {
       make("p", "panel-lead", panel).textContent = held.of
-        ? `${words.number(held.ok)} of the page’s ${words.number(held.of)} contacts would get a message now.`
+        ? `As of ${words.moment(held.at, Date.now() / 1000)}, ${words.number(held.ok)} of the page’s ${words.number(held.of)} contacts would get a message.`
         : "The page has no contacts yet. Import some under Contacts.";
     }
     if (!held.rows.length) { if (held.of !== 0) none(panel, "Nobody is held back."); return; }
@@ -93,7 +93,7 @@
     const notes = byId("panel-held").querySelectorAll(".line-note");
     ((held || {}).rows || []).forEach(([, , at], index) => { if (notes[index]) put(notes[index], at && at > now ? "next check " + words.moment(at, now) : ""); });
     const when = byId("panel-run").querySelector(".run-when");
-    if (run && when) put(when, words.moment(run.at, now) + ", " + run.source + (run.until ? " · took " + words.duration(run.until - run.at) : " · running for " + words.duration(now - run.at)));
+    if (run && when) put(when, words.moment(run.at, now) + ", " + run.source + (run.until ? " · last change after " + words.duration(run.until - run.at) : " · running for " + words.duration(now - run.at)));
   }
 
   Object.assign(window.stagelight, { panels: { draw, tick } });

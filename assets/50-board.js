@@ -59,6 +59,7 @@
     make("strong", "", strip).textContent = alert.title;
     if (alert.text) { const text = make("span", "notice-text", strip); text.textContent = alert.text; text.dir = "auto"; }
     if (alert.since || alert.until || alert.on) make("span", "notice-time mute", strip);
+    if (alert.show) button("Look at them", "show-stage", strip).dataset.stage = alert.show;
     if (!alert.causes) return strip;
     const list = make("ul", "causes", strip);
     for (const cause of alert.causes) {

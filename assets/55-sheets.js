@@ -62,7 +62,32 @@
   }
 
   // Reviewing --------------------------------------------------------------------------------------------------------
-  function review(id, rejecting) {
+  function askWhy(here, word) {
+    const label = make("label", "sheet-label", here.body);
+    label.textContent = word;
+    label.htmlFor = "review-reason";
+    const reason = make("input", "form-control", here.body);
+    return Object.assign(reason, { id: "review-reason", maxLength: 300, dir: "auto" });
+  }
+
+  // Who wants to reject is not shown a way to send.
+  function reject(id) {
+    const row = cards.row(id);
+    const here = sheet("Reject the message to " + row.name + "?", "ask", { id, kind: "review" });
+    const message = text(here.body, "contact-message", row.message || "", "auto");
+    here.fill = (whole) => put(message, whole);
+    const reason = askWhy(here, "Reason, if you like (kept with the contact)");
+    const go = foot(here, "Reject", "btn-danger", () => act("reject", id, reason.value));
+    reason.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.isComposing) return;
+      event.preventDefault(); // or the button that gets the focus back is pressed by the same key
+      if (!event.repeat) go.click();
+    });
+    if (row.cut) ask(id);
+    reason.focus();
+  }
+
+  function review(id) {
     const row = cards.row(id);
     const here = sheet(row.name, "ask", { id, kind: "review" });
     const label = make("label", "sheet-label", here.body);
@@ -77,11 +102,7 @@
       go.disabled = area.disabled || !long || long > LONGEST;
       length.classList.toggle("bad", long > LONGEST);
     };
-    const why = make("label", "sheet-label", here.body);
-    why.textContent = "Reason, if you reject it (kept with the contact)";
-    why.htmlFor = "review-reason";
-    const reason = make("input", "form-control", here.body);
-    Object.assign(reason, { id: "review-reason", maxLength: 300, dir: "auto" });
+    const reason = askWhy(here, "Reason, if you reject it (kept with the contact)");
     // The text goes along even if nobody changed it: what was read is approved, not what is stored by then.
     const go = foot(here, "Approve and send", "btn-primary", () => act("approve", id, area.value));
     const no = button("Reject", "", null);
@@ -92,7 +113,7 @@
     here.fill = (message) => { area.value = message; area.disabled = false; count(); };
     count();
     if (row.cut) ask(id);
-    (rejecting ? reason : area).focus();
+    area.focus();
   }
 
   // The timeline -----------------------------------------------------------------------------------------------------
@@ -164,6 +185,6 @@
     }
   }
 
-  Object.assign(window.stagelight, { sheets: { sheet, foot, text, act, sendAgain, review, showTimeline, isOpen } });
+  Object.assign(window.stagelight, { sheets: { sheet, foot, text, act, sendAgain, review, reject, showTimeline, isOpen } });
   window.dash_clientside = Object.assign({}, window.dash_clientside, { sheets: Object.assign({}, (window.dash_clientside || {}).sheets, { told }) });
 })();

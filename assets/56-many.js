@@ -40,7 +40,7 @@
 
   function confirm(answer) {
     const many = words.number(answer.total) + (answer.total === 1 ? " contact" : " contacts");
-    const retry = answer.action === "retry";
+    const retry = answer.action === "retry", one = answer.total === 1;
     if (!answer.total) {
       const here = sheets.sheet(retry ? "Nobody to retry" : "Nobody to cancel", "ask");
       sheets.text(here.body, "", retry
@@ -49,13 +49,15 @@
       sheets.foot(here, "Good", "btn-primary", () => {}, "Close");
       return;
     }
-    const here = sheets.sheet((retry ? "Queue " : "Cancel ") + many + (retry ? " again?" : "?"), "ask");
-    sheets.text(here.body, "", (retry
+    const here = sheets.sheet((retry ? "Queue " : "Cancel ") + (one ? "this contact" : many) + (retry ? " again?" : "?"), "ask");
+    sheets.text(here.body, "", one ? (retry ? "Every check is made again before a message goes out." : "This run sends nothing more to this contact.") : (retry
       ? "Every check is made again. Exactly what was counted is queued"
       : "This run sends them nothing more. Exactly what was counted is cancelled")
       + ", a hundred at a time; you can stop in between. If you leave this page, it waits for you here for an hour.");
-    if (twice && retry) sheets.text(here.body, "notice warn", "Nobody knows whether their last message arrived. Some may get it twice.");
-    sheets.foot(here, (retry ? "Queue " : "Cancel ") + many, "btn-primary", () => start(answer), "Leave them as they are").focus();
+    if (twice && retry) sheets.text(here.body, "notice warn", one
+      ? "Nobody knows whether the last message arrived. If it did, this contact gets it twice."
+      : "Nobody knows whether their last message arrived. Some may get it twice.");
+    sheets.foot(here, one ? (retry ? "Queue again" : "Cancel the contact") : (retry ? "Queue " : "Cancel ") + many, "btn-primary", () => start(answer), one ? "Leave it as it is" : "Leave them as they are").focus();
   }
 
   function start(answer) {

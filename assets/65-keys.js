@@ -26,12 +26,13 @@
   };
   const BY_ACT = {
     timeline: (button) => sheets.showTimeline(idOf(button)),
-    edit: (button) => sheets.review(idOf(button), false),
-    reject: (button) => sheets.review(idOf(button), true),
+    edit: (button) => sheets.review(idOf(button)),
+    reject: (button) => sheets.reject(idOf(button)),
     approve,
     again: (button) => sheets.sendAgain(idOf(button)),
     run: (button) => dialogs.ask("run", byId("monitor").dataset.ruleId, button),
     dry: () => dialogs.dry(byId("monitor").dataset.ruleId, byId("monitor-title").textContent),
+    "show-stage": (button) => { setSearch(""); live.filter({ stage: button.dataset.stage, search: "" }); },
     "show-cause": (button) => showCause(button.dataset.cause),
     "retry-cause": (button) => many.preview("retry", { stage: "failed", search: ofCause(button.dataset.cause) }, button.dataset.twice),
   };
@@ -40,7 +41,7 @@
   // What stands on the card is approved; what cannot be read there is opened.
   function approve(button) {
     const { message, cut } = cards.shown(idOf(button));
-    if (cut || !message) sheets.review(idOf(button), false);
+    if (cut || !message) sheets.review(idOf(button));
     else press(button, message);
   }
 

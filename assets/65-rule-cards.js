@@ -22,7 +22,7 @@
   function make() {
     const part = {
       name: el("a", { className: "rule-name" }), page: el("span", { className: "mute", dir: "auto" }),
-      problems: el("div", { className: "rule-problems" }),
+      problems: el("div", { className: "rule-problems" }), review: el("a", { className: "notice rule-review", hidden: true }),
       toggle: el("button", { type: "button", className: "switch", role: "switch" }, el("span", { className: "switch-knob" }), el("span", {}, "Off")),
       facts: el("ul", { className: "rule-facts", "aria-label": "Settings" }),
       sent: el("span"), meter: el("i"), times: el("div", { className: "rule-times mute" }),
@@ -32,11 +32,11 @@
     };
     const numbers = NUMBERS.map(([field, word]) => {
       const figure = part.numbers[field] = el("strong", {}, "0");
-      return el("div", { className: "number " + field }, figure, el("span", {}, word));
+      return el(field === "failed" ? "a" : "div", { className: "number " + field }, figure, el("span", {}, word));
     });
     part.card = el("article", { className: "panel rule" },
       el("div", { className: "rule-top" }, el("div", { className: "rule-what" }, el("h2", { dir: "auto" }, part.name), part.page), part.toggle),
-      part.problems, part.facts,
+      part.problems, part.review, part.facts,
       el("div", { className: "rule-numbers", role: "group", "aria-label": "Contacts of the last 24 hours" }, ...numbers),
       el("div", { className: "rule-today" }, el("div", {}, part.sent, el("div", { className: "meter" }, part.meter)), part.times),
       el("div", { className: "rule-actions" }, part.monitor, part.run, part.dry, part.edit, part.drop));
@@ -51,10 +51,14 @@
     part.card.classList.toggle("off", !rule.enabled);
     put(part.name, rule.name);
     put(part.page, rule.page);
-    drawProblems(part, rule.problems);
+    strips(part.problems, rule.problems);
     const facts = rule.facts.join("\n");
     if (part.told !== facts) { part.told = facts; part.facts.replaceChildren(...rule.facts.map((text) => el("li", { dir: "auto" }, text))); }
     part.name.href = part.monitor.href = `/automations/${rule.id}/monitor`;
+    part.review.hidden = !rule.to_review;
+    part.review.href = part.monitor.href + "?stage=ready_to_send";
+    put(part.review, rule.to_review === 1 ? "1 message waits for your review" : words.number(rule.to_review) + " messages wait for your review");
+    leadToFailed(part.numbers.failed.parentNode, rule);
     part.edit.href = `/automations/${rule.id}`;
     for (const node of [part.monitor, part.edit, part.run, part.dry, part.drop]) node.setAttribute("aria-label", node.dataset.word + ": " + rule.name);
     part.toggle.setAttribute("aria-label", rule.name);
@@ -71,12 +75,20 @@
     part.meter.style.width = Math.min(100, (100 * rule.sent_today) / Math.max(1, rule.daily_limit)) + "%";
   }
 
+  // A number that somebody must look at leads there; nobody is led to none.
+  function leadToFailed(anchor, rule) {
+    const href = rule && rule.failed ? `/automations/${rule.id}/monitor?stage=failed` : "";
+    if (!href) { anchor.removeAttribute("href"); anchor.removeAttribute("title"); return; }
+    if (anchor.getAttribute("href") !== href) anchor.setAttribute("href", href);
+    anchor.title = "Show who failed: " + rule.name;
+  }
+
   // Cause and action, as on the monitor; what counts down is put in by tick.
-  function drawProblems(part, problems) {
+  function strips(box, problems) {
     const key = JSON.stringify(problems);
-    if (part.problems.dataset.key === key) return;
-    part.problems.dataset.key = key;
-    part.problems.replaceChildren(...problems.map(({ tone, title, text }) => el("div", { className: "notice " + tone },
+    if (box.dataset.key === key) return;
+    box.dataset.key = key;
+    box.replaceChildren(...problems.map(({ tone, title, text }) => el("div", { className: "notice " + tone },
       el("strong", {}, title), el("span", { className: "notice-text", dir: "auto" }, text), el("span", { className: "notice-time mute" }))));
   }
 
@@ -96,19 +108,23 @@
     }
   }
 
-  function tick(now) {
+  function count(box, problems, now) {
+    problems.forEach((problem, index) => { if (problem.on || problem.until || problem.since) put(box.children[index].querySelector(".notice-time"), waiting(problem, now)); });
+  }
+
+  function tick(now, stands) {
     for (const { rule, times, problems } of made.values()) {
-      rule.problems.forEach((problem, index) => { if (problem.on || problem.until) put(problems.children[index].querySelector(".notice-time"), waiting(problem, now)); });
+      count(problems, rule.problems, now);
       const last = rule.last_run ? "Last run " + words.moment(rule.last_run, now) : "No run yet";
-      const next = !rule.enabled ? "switched off" : rule.next_run ? "next " + words.until(rule.next_run - now) : "none planned";
+      const next = !rule.enabled ? "switched off" : stands ? "nothing starts without a worker" : rule.next_run ? "next " + words.until(rule.next_run - now) : "none planned";
       put(times, last + " · " + next);
     }
   }
 
   document.addEventListener("click", (event) => {
-    const anchor = event.target.closest && event.target.closest(".rule a[href]");
+    const anchor = event.target.closest && event.target.closest(".rule a[href], a.total[href]");
     if (anchor) go(event, anchor.getAttribute("href"));
   });
 
-  Object.assign(window.stagelight, { ruleCards: { list, fill, tick, clear() { made = new Map(); } } });
+  Object.assign(window.stagelight, { ruleCards: { list, fill, tick, strips, count, leadToFailed, clear() { made = new Map(); } } });
 })();

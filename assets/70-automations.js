@@ -8,7 +8,7 @@
   let state = fresh(null);
 
   function fresh(on) {
-    return { on, rev: "", cards: new Map(), order: [], waiting: 0, askedAt: 0, dataAt: 0, problem: "", undoneAt: 0 };
+    return { on, rev: "", cards: new Map(), order: [], waiting: 0, alerts: [], late: false, askedAt: 0, dataAt: 0, problem: "", undoneAt: 0 };
   }
 
   function gate() {
@@ -30,12 +30,21 @@
       state.rev = answer.rev;
       state.dataAt = Date.now();
       for (const card of answer.cards || []) state.cards.set(card.id, card);
-      if (answer.order && String(answer.order) !== String(state.order)) { state.order = answer.order; show(); }
+      if (answer.alerts) state.alerts = answer.alerts;
+      if (answer.order && String(answer.order) !== String(state.order)) reorder(answer);
       else if (state.cards.size) (answer.cards || []).forEach(ruleCards.fill);
       else show();
     }
     draw();
     return none();
+  }
+
+  // The same cards in another order wait for the hand that is at them: it would press the wrong one.
+  function reorder(answer) {
+    const same = String([...answer.order].sort()) === String([...state.order].sort());
+    state.order = answer.order;
+    state.late = same && byId("rules").matches(":hover, :focus-within");
+    if (state.late) answer.cards.forEach(ruleCards.fill); else show();
   }
 
   // Who is listed, and in which order: only when that changes, never because a number did.
@@ -62,13 +71,19 @@
       for (const name of ["in_flight", "sent_today", "failed"]) sums[name] += rule[name];
     }
     for (const node of root().querySelectorAll("[data-total]")) put(node, words.number(sums[node.dataset.total]));
+    byId("total-failed").classList.toggle("some", sums.failed > 0);
+    ruleCards.leadToFailed(byId("total-failed"), [...state.cards.values()].filter(({ id }) => state.order.includes(id)).sort((a, b) => b.failed - a.failed)[0]);
+    ruleCards.strips(byId("rules-alerts"), state.alerts);
     put(byId("rules-zone"), state.order.length ? `Updated every 5 s · times in ${words.zone}` : "");
     tick();
   }
 
   function tick() {
     if (!root() || state.on !== root() || document.hidden) return;
-    ruleCards.tick(Date.now() / 1000);
+    if (state.late && !byId("rules").matches(":hover, :focus-within")) { state.late = false; show(); }
+    const now = Date.now() / 1000;
+    ruleCards.count(byId("rules-alerts"), state.alerts, now);
+    ruleCards.tick(now, state.alerts.length > 0);
     const age = Date.now() - state.dataAt;
     const old = state.dataAt > 0 && (state.problem !== "" || age > OLD_AFTER_MS);
     byId("rules-problem").hidden = !old;

@@ -1,5 +1,6 @@
 """This file is where the list of automations is served: every rule at a glance, and its buttons."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -9,12 +10,13 @@ from dash import no_update as unchanged
 from dash.development.base_component import Component
 
 from pages import _asking
+from pages._components.alerts import worker_away
 from pages._components.delta import Drawn
 from pages._components.errors import toast
 from pages._components.monitor_frame import unreachable
 from pages._components.rule_card import rule_card
 from pages._components.rule_list import rule_list
-from pipeline.feed import FeedError, signed_in
+from pipeline.feed import Feed, FeedError, signed_in
 
 dash.register_page(__name__, path="/", title="AI Automations · Stagelight")  # type: ignore[no-untyped-call]
 # The callbacks of the dialogs belong to this page and to the monitor; importing registers them.
@@ -30,12 +32,30 @@ async def layout(**_: str) -> Component:
 
 
 async def look(rev: str) -> dict[str, Any]:
-    """Every card, or none when the browser shows exactly these."""
-    rules = await signed_in.get().automations()
-    drawn = Drawn.of({}, [rule_card(rule, time.time()) for rule in rules])
+    """What concerns all, and every card; nothing when the browser shows exactly these."""
+    feed = signed_in.get()
+    rules, workers = await asyncio.gather(feed.automations(), feed.worker_health())
+    await count_reviews(feed, rules)
+    away = worker_away({"workers": workers})
+    cards = [rule_card(rule, time.time()) for rule in rules]
+    cards.sort(key=lambda card: not (card["problems"] or card["failed"]))
+    drawn = Drawn.of({"alerts": [away] if away else []}, cards)
     if rev == drawn.rev:
         return {"rev": rev, "now": time.time()}
-    return {"rev": drawn.rev, "cards": list(drawn.cards.values()), "order": list(drawn.cards)}
+    return {
+        "rev": drawn.rev,
+        **drawn.sections,
+        "cards": list(drawn.cards.values()),
+        "order": list(drawn.cards),
+    }
+
+
+async def count_reviews(feed: Feed, rules: list[dict[str, Any]]) -> None:
+    """Puts in how many messages wait for a person, asked only where some can."""
+    asked = [rule for rule in rules if rule["review_before_send"] and rule.get("ready_to_send")]
+    waiting = await asyncio.gather(*[feed.to_review(rule["id"]) for rule in asked])
+    for rule, messages in zip(asked, waiting, strict=True):
+        rule["to_review"] = messages
 
 
 clientside_callback(

@@ -80,9 +80,15 @@ async def read(feed: Feed, ask: Ask) -> tuple[Drawn, float] | None:
     if snapshot is None:
         return None
     snapshot["others"] = OTHERS.at_hand(
-        (feed.person, ask.rule_id), OTHERS_SECONDS, lambda: feed.dry_run(ask.rule_id)
+        (feed.person, ask.rule_id), OTHERS_SECONDS, lambda: count_others(feed, ask.rule_id)
     )
     return Drawn.of(*board(snapshot)), epoch(snapshot["now"]) or 0.0
+
+
+async def count_others(feed: Feed, rule_id: str) -> dict[str, Any]:
+    """Over all contacts of the page, with the moment: it stays on the screen for a while."""
+    began = round(time.time())
+    return {**await feed.dry_run(rule_id), "at": began}
 
 
 clientside_callback(

@@ -9,6 +9,8 @@ SETTINGS = (
     "active_days,active_from,active_until,time_zone,run_24_7,prompt,language,model,"
     "review_before_send,stop_on_reply,run_every_minutes"
 )
+# ready_to_send in the order of the monitor: what its index begins with.
+READY = 2
 GONE = "This automation does not exist."
 
 
@@ -91,6 +93,16 @@ class RuleActions(Asking):
         )
         rows = (await answer(query.eq("id", preview_id))).data
         return dict(rows[0]) if rows else None
+
+    async def to_review(self, rule_id: str) -> int:
+        """How many messages of an automation wait for a person."""
+        query = self._client.table("ai_automation_contact_states").select(
+            "id",
+            count="exact",  # type: ignore[arg-type]
+            head=True,
+        )
+        query = query.eq("rule_id", rule_id).eq("stage_rank", READY).is_("approved_at", "null")
+        return int((await answer(query)).count or 0)
 
     async def worker_health(self) -> Row:
         """How many workers are alive, and when the last one was heard of."""

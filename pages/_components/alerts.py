@@ -24,7 +24,7 @@ def alerts(snapshot: Row) -> list[Row]:
     """What failed or stands still, worst first. `tone` is bad, warn or info; `show` is a stage."""
     found = [
         *(worker_away(snapshot), page_problem(snapshot), quota(snapshot)),
-        *(failures(snapshot), off(snapshot)),
+        *(failures(snapshot), reviews(snapshot), off(snapshot)),
     ]
     return [alert for alert in found if alert]
 
@@ -110,6 +110,19 @@ def _cause(row: Row, page_status: str) -> Row:
         "text": row["message"] or "No cause was given.",
         "hint": row["hint"] or "",
         "retry": "" if not helps else "again" if code in MAY_HAVE_ARRIVED else "retry",
+    }
+
+
+def reviews(snapshot: Row) -> Row | None:
+    """Messages that a person must look at before they go out."""
+    waiting = snapshot["to_review"]
+    if not waiting:
+        return None
+    return {
+        "tone": "info",
+        "title": f"{count(waiting, 'message')} {'waits' if waiting == 1 else 'wait'} "
+        "for your approval",
+        "show": Stage.READY_TO_SEND,
     }
 
 

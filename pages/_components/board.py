@@ -91,7 +91,7 @@ def held(snapshot: Row) -> Row:
         if row["reason_code"] != "ok"
     ]
     return {"rows": rows} | (
-        {"of": others["contacts"], "ok": others["would_send"]} if others else {}
+        {"of": others["contacts"], "ok": others["would_send"], "at": others["at"]} if others else {}
     )
 
 
@@ -120,7 +120,7 @@ def last_run(run: Row | None) -> Row | None:
             ["Queued", run["total"]],
             ["In flight", run["in_flight"]],
             ["Sent", run["sent"]],
-            ["Skipped", run["skipped"]],
+            ["Skipped or completed", run["skipped"]],
             ["Failed", run["failed"]],
         ],
     }

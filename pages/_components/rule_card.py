@@ -25,6 +25,7 @@ def rule_card(rule: Row, now: float = 0.0) -> Row:
         "enabled": bool(rule["enabled"]),
         **{field: rule.get(field) or 0 for field in NUMBERS},
         "sent_today": rule.get("sent_today") or 0,
+        "to_review": rule.get("to_review") or 0,
         "daily_limit": rule["daily_limit"],
         "last_run": epoch(rule.get("last_run_at")),
         "next_run": epoch(rule.get("next_run_at")),

@@ -17,7 +17,7 @@ TOTALS = (
     ("failed", "Failed, last 24 h"),
 )
 SORTS = {
-    "name": "By name",
+    "name": "Trouble first, then by name",
     "failed": "Most failed first",
     "in_flight": "Most in flight first",
     "sent_today": "Most sent today first",
@@ -35,6 +35,7 @@ def rule_list(answer: dict[str, Any]) -> Component:
             html.Div(id="rules-mark", hidden=True),
             _header(),
             html.Div(id="rules-problem", className="notice warn", role="status", hidden=True),
+            html.Div(id="rules-alerts"),
             html.Div([_total(*total) for total in TOTALS], className="totals", id="totals"),
             _toolbar(),
             html.Div(id="rules", className="rules"),
@@ -88,9 +89,10 @@ def _header() -> Component:
 
 
 def _total(field: str, word: str) -> Component:
-    return html.Div(
-        [html.Span(word), html.Strong("0", **attrs({"data-total": field}))], className="panel total"
-    )
+    inside = [html.Span(word), html.Strong("0", **attrs({"data-total": field}))]
+    if field == "failed":  # the script says where to: to the contacts that did
+        return html.A(inside, className="panel total", id="total-failed")
+    return html.Div(inside, className="panel total")
 
 
 def _toolbar() -> Component:

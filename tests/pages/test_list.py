@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from tests.builders import World
+from tests.pages.conftest import waiting
 from tests.pages.keeper import Keeper, keeping
 from tests.running import Stack, until
 
@@ -156,6 +157,35 @@ def test_the_way_back_also_works_from_another_page(
 
     expect(page.locator("#toasts")).to_contain_text("is back")
     assert keeper.stored(rule)["deleted_at"] is None
+
+
+def test_what_needs_a_person_comes_first_and_leads_to_who_it_is(keeper: Keeper) -> None:
+    keeper.rule(name="A quiet one")
+    rule = keeper.rule(name="B", review_before_send=True)
+    state = waiting(keeper.world, rule, keeper.contact(sender_name="Jane Waits"))
+    keeper.world.insert(
+        "public.ai_automation_contact_states",
+        user_id=rule["user_id"],
+        rule_id=rule["id"],
+        contact_id=keeper.contact(sender_name="Joe Failed")["id"],
+        current_stage="failed",
+        error_code="not_accepted",
+        error_message="Not accepted.",
+    )
+    page = keeper.visit.open("/")
+    expect(page.locator("[data-rule-id]").first).to_contain_text("1 message waits for your review")
+    expect(page.get_by_role("link", name="Failed, last 24 h")).to_have_attribute(
+        "href", f"/automations/{rule['id']}/monitor?stage=failed"
+    )
+
+    keeper.card(rule).get_by_role("link", name="1 message waits for your review").click()
+
+    expect(page.locator(".contact")).to_have_attribute("data-state-id", str(state["id"]))
+    page.locator(".stage[data-stage=ready_to_send]").click()
+    expect(page.locator(".contact")).to_have_count(2)
+    page.get_by_role("button", name="Look at them").click()
+    expect(page.locator(".contact")).to_have_count(1)
+    expect(page.locator(".contact")).to_have_attribute("data-state-id", str(state["id"]))
 
 
 def test_many_automations_can_be_searched_and_ordered(keeper: Keeper) -> None:

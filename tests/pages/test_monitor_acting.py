@@ -94,7 +94,9 @@ def test_a_message_is_rejected_with_a_reason(demo: Visit, watch: Watch) -> None:
     card.get_by_role("button", name="Reject Jane Rejected").click()
     expect(page.locator("#review-reason")).to_be_focused()
     page.fill("#review-reason", "Too pushy")
-    page.locator("dialog").get_by_role("button", name="Reject").click()
+    expect(page.locator("dialog").get_by_role("button", name="Reject")).to_be_visible()
+    expect(page.get_by_role("button", name="Approve and send")).to_have_count(0)
+    page.keyboard.press("Enter")
 
     expect(page.locator("#toasts")).to_contain_text("Rejected")
     expect(card).to_have_attribute("data-stage", "skipped")

@@ -145,12 +145,24 @@ def test_who_gets_nothing_is_told_over_all_contacts_once_it_is_known(snapshot):
     snapshot["others"] = {
         "contacts": 100,
         "would_send": 12,
+        "at": 1795356000,
         "reasons": [row, {"reason_code": "ok", "contacts": 12, "next_check_at": None}],
     }
 
     held = board(snapshot)[0]["held"]
 
-    assert held == {"of": 100, "ok": 12, "rows": [["Lacks the automation's tags", 88, None]]}
+    rows = [["Lacks the automation's tags", 88, None]]
+    assert held == {"of": 100, "ok": 12, "at": 1795356000, "rows": rows}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "title"),
+    [(1, "1 message waits for your approval"), (26, "26 messages wait for your approval")],
+)
+def test_messages_that_wait_for_a_person_are_said_and_can_be_shown(snapshot, waiting, title):
+    snapshot["to_review"] = waiting
+
+    assert alerts(snapshot) == [{"tone": "info", "title": title, "show": "ready_to_send"}]
 
 
 @pytest.mark.parametrize(
