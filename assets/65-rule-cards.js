@@ -22,7 +22,7 @@
   function make() {
     const part = {
       name: el("a", { className: "rule-name" }), page: el("span", { className: "mute", dir: "auto" }),
-      problems: el("div", { className: "rule-problems" }), review: el("a", { className: "notice rule-review", hidden: true }),
+      problems: el("div", { className: "rule-problems" }), review: el("a", { className: "rule-review", hidden: true }),
       toggle: el("button", { type: "button", className: "switch", role: "switch" }, el("span", { className: "switch-knob" }), el("span", {}, "Off")),
       facts: el("ul", { className: "rule-facts", "aria-label": "Settings" }),
       sent: el("span"), meter: el("i"), times: el("div", { className: "rule-times mute" }),
@@ -56,6 +56,7 @@
     if (part.told !== facts) { part.told = facts; part.facts.replaceChildren(...rule.facts.map((text) => el("li", { dir: "auto" }, text))); }
     part.name.href = part.monitor.href = `/automations/${rule.id}/monitor`;
     part.review.hidden = !rule.to_review;
+    part.review.classList.toggle("notice", rule.to_review > 0);
     part.review.href = part.monitor.href + "?stage=ready_to_send";
     put(part.review, rule.to_review === 1 ? "1 message waits for your review" : words.number(rule.to_review) + " messages wait for your review");
     leadToFailed(part.numbers.failed.parentNode, rule);

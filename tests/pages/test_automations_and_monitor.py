@@ -50,7 +50,7 @@ def test_run_now_sends_and_the_screen_shows_it(demo: Visit) -> None:
     expect(page.locator("#alerts")).to_contain_text("1 failed")
     demo.picture("monitor-ended")
     page.locator("#alerts").get_by_role("button", name="Retry 1").click()
-    page.get_by_role("button", name="Queue 1 contact").click()
+    page.get_by_role("button", name="Queue again").click()
     expect(page.locator(".many-text")).to_have_text("1 queued again")
 
 
