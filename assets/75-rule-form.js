@@ -76,12 +76,21 @@
       }
     }
     byId("rule-hours").inert = draft.run_24_7;
+    stale("count", draft.uncountable, "Fix the fields in red first; then this is counted again.");
+    stale("week", draft.unpictured, "Fix the fields in red first; then this is drawn again.");
     // A form that begins with a mistake, because it was put back, has nothing to count yet.
     const bones = document.querySelector("#rule-count .bone");
-    if (bones && draft.uncountable) window.dash_clientside.set_props("rule-count", { children: "Counted once the marked fields are right." });
+    if (bones && draft.uncountable) window.dash_clientside.set_props("rule-count", { children: "Not counted yet." });
     const open = Object.keys(errors).length;
     const words = !draft.changed ? "" : open && state.all ? `${open} ${open === 1 ? "field needs" : "fields need"} a look` : "Not saved yet";
     if (byId("rule-state").textContent !== words) byId("rule-state").textContent = words;
+  }
+
+  // What stands there was true of other settings: it is greyed out until it is made anew.
+  function stale(what, is, words) {
+    const told = is && root().querySelector(".is-invalid") ? words : "", note = byId("stale-" + what);
+    byId("rule-" + what).inert = is;
+    if (note.textContent !== told) note.textContent = told;
   }
 
   // Dash's controls take no aria-*; hints and errors are tied to them here.

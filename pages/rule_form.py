@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 from pages import _test_message
 from pages._components.conflict import changed_meanwhile, not_saved
 from pages._components.errors import toast
-from pages._components.look_ahead import contact_name, now_count
+from pages._components.look_ahead import now_count, write_to
 from pages._components.missing import missing_automation
 from pages._components.monitor_frame import unreachable
 from pages._components.rule_fields import FIELD_OF, NEW, Reading, read, shown
@@ -52,6 +52,8 @@ CONTROLS = {
 }
 # What decides who gets a message; the others change only what it says.
 WHO = set(NAMES) - {"name", "prompt", "language", "model", "review_before_send"}
+
+CLOCKS = {"active_from", "active_until", "time_zone"}
 
 
 async def layout(rule_id: str = "", **_: str) -> Component:
@@ -144,10 +146,10 @@ async def judge(typed: Any, saved: Any, who: Any) -> Any:
         "changed": is_changed(reading, saved),
         "run_24_7": settings["run_24_7"],
         "uncountable": wanted is None,
+        "unpictured": bool(CLOCKS & set(reading.errors)),
         "saved_at": saved.get("updated_at", ""),
     }
-    clocks = {"active_from", "active_until", "time_zone"}
-    drawn = week(settings, datetime.now(UTC)) if clocks <= set(settings) else unchanged
+    drawn = week(settings, datetime.now(UTC)) if not draft["unpictured"] else unchanged
     return draft, drawn, unchanged if wanted in (None, who) else wanted
 
 
@@ -180,8 +182,8 @@ async def count_now(who: Any, search: Any, contact_id: Any) -> Any:
             raise
         told = html.P([error.message, " ", error.hint], className="mute")
         return told, unchanged, unchanged
-    options = [{"value": row["contact_id"], "label": contact_name(row)} for row in found["people"]]
-    known = [option["value"] for option in options]
+    options = write_to(found["people"])
+    known = [option["value"] for option in options if not option["disabled"]]
     chosen = contact_id if contact_id in known else next(iter(known), None)
     if dash.ctx.triggered_id == "test-search":
         return unchanged, options, chosen

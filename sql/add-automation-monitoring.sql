@@ -3843,7 +3843,7 @@ begin
     v_rule := public.as_if_on(jsonb_populate_record(v_rule, p_rule));
 
     with judged as materialized (
-        select e.contact_id, e.reason_code, e.next_check_at, c.sender_name, c.sender_id
+        select e.contact_id, e.reason_code, e.next_check_at, c.sender_name, c.sender_id, c.opted_out_at is not null as opted_out
         from public.judge_contacts(array[v_rule.id], null, now(), v_rule) as e
         inner join public.contacts as c on c.id = e.contact_id
     ),
@@ -3868,7 +3868,7 @@ begin
     listed as (
         select f.*
         from found as f
-        order by (f.reason_code = 'ok') desc, f.reason_code, lower(f.sender_name), f.contact_id
+        order by (f.reason_code = 'ok') desc, f.opted_out, f.reason_code, lower(f.sender_name), f.contact_id
         limit least(greatest(p_limit, 0), 100) offset greatest(p_offset, 0)
     )
 
@@ -3887,8 +3887,8 @@ begin
         'people', (
             select coalesce(jsonb_agg(jsonb_build_object(
                 'contact_id', l.contact_id, 'name', l.sender_name, 'sender_id', l.sender_id,
-                'reason_code', l.reason_code, 'next_check_at', l.next_check_at
-            ) order by (l.reason_code = 'ok') desc, l.reason_code, lower(l.sender_name), l.contact_id), '[]'::jsonb)
+                'reason_code', l.reason_code, 'next_check_at', l.next_check_at, 'opted_out', l.opted_out
+            ) order by (l.reason_code = 'ok') desc, l.opted_out, l.reason_code, lower(l.sender_name), l.contact_id), '[]'::jsonb)
             from listed as l
         )
     ) into v_answer;

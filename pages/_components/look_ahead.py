@@ -50,6 +50,20 @@ def contact_name(row: Row) -> str:
     return str(row["name"]) or f"Contact {row['sender_id']}"
 
 
+def write_to(people: list[Row]) -> list[Row]:
+    """The choices for a test message; who asked not to be written to cannot be chosen."""
+    return [
+        {"value": row["contact_id"], "label": contact_name(row), "disabled": False}
+        if not row["opted_out"]
+        else {
+            "value": row["contact_id"],
+            "label": f"{contact_name(row)} · asked not to be written to",
+            "disabled": True,
+        }
+        for row in people
+    ]
+
+
 def writing() -> list[Component]:
     """While a worker is at it."""
     return [html.P("Google AI is writing…", className="mute"), html.Div(className="bone")]

@@ -159,8 +159,8 @@ def _minutes(least: int, most: int) -> Any:
     def reader(typed: Any) -> int:
         number, unit = typed if isinstance(typed, list) and len(typed) == 2 else ("", "")
         text = str("" if number is None else number).strip().replace(",", ".")
-        if str(unit) not in UNITS or not re.fullmatch(r"\d{1,9}(\.\d{1,4})?", text):
-            raise MistypedError(f"Write a number, such as {max(least, 1)}.")
+        if str(unit) not in UNITS or not re.fullmatch(r"-?\d{1,9}(\.\d{1,4})?", text):
+            raise MistypedError(f"Write a number: from {_told(least)} to {_told(most)}.")
         minutes = float(text) * UNITS[str(unit)]
         if minutes != round(minutes):
             raise MistypedError("Write it in whole minutes.")
@@ -228,6 +228,8 @@ SETTING_OF = {"wait": "wait_minutes", "every": "run_every_minutes"}
 
 
 def _check_hours(settings: Values, errors: dict[str, str]) -> None:
+    if settings["run_24_7"]:
+        _forgive_hours(settings, errors)
     start, end = settings.get("active_from"), settings.get("active_until")
     if start != end or start is None:
         return
@@ -235,6 +237,17 @@ def _check_hours(settings: Values, errors: dict[str, str]) -> None:
         settings["active_until"] = "24:00:00"  # the whole day, which a clock cannot show
     else:
         errors["active_until"] = "The same as From: choose another time, or around the clock."
+
+
+def _forgive_hours(settings: Values, errors: dict[str, str]) -> None:
+    """Around the clock nobody asks for the hours, and they cannot be typed; any span will do."""
+    hours = ("active_from", "active_until")
+    read_ones = [settings.get(name) for name in hours]
+    for name in hours:
+        errors.pop(name, None)
+    midnight = read_ones == ["00:00:00"] * 2
+    if None in read_ones or (read_ones[0] == read_ones[1] and not midnight):
+        settings.update({name: NEW[name] for name in hours})
 
 
 def _warn(settings: Values) -> dict[str, str]:

@@ -140,6 +140,7 @@ def _when(values: Values) -> list[Component]:
             "Type a city. Used for contacts whose own zone is not known, and for the daily limit.",
         ),
         every_zone,
+        html.P("", id="stale-week", className="stale", role="status"),
         html.Div(id="rule-week", className="week-place"),
     ]
 
@@ -201,6 +202,7 @@ def _aside() -> Component:
             html.Section(
                 [
                     html.H2("Right now"),
+                    html.P("", id="stale-count", className="stale", role="status"),
                     html.Div(_lines(), id="rule-count", **attrs({"aria-live": "polite"})),
                 ],
                 className="panel",
@@ -222,6 +224,10 @@ def _test() -> list[Component]:
         dcc.Store(id="test-asked"),
         dcc.Interval(id="test-tick", interval=700, disabled=True),
         html.P("Google AI writes to one contact, with the prompt as typed. It is not sent."),
+        html.P(
+            "The sandbox's AI writes sample texts; a real key writes from your prompt.",
+            className="mute only-sandbox",
+        ),
         html.Label("Search a contact", htmlFor="test-search", className="label"),
         dbc.Input(
             id="test-search",

@@ -47,7 +47,8 @@ def shell(send_mode: str) -> Callable[[], Component]:
                 _navigation(send_mode, feed.email if feed else ""),
                 html.Main(dash.page_container, id="content", tabIndex="-1"),
                 html.Div(id="toasts", role="status", **attrs({"aria-live": "polite"})),
-            ]
+            ],
+            **attrs({"data-send-mode": send_mode}),
         )
 
     return layout

@@ -97,7 +97,7 @@ def run_result(answer: dict[str, int]) -> str:
         parts.append(f"{in_flight:,} already in flight")
     others = answer.get("not_queued", 0)
     if others:
-        parts.append(f"{others:,} not due")
+        parts.append(f"{others:,} not now: a dry run shows why")
     return " · ".join(parts)
 
 

@@ -116,6 +116,21 @@ def test_people_come_by_reason_by_name_and_page_by_page(world):
     assert (found["matching"], found["contacts"]) == (1, 5)
 
 
+def test_who_opted_out_comes_last_and_is_marked_whatever_the_reason_given(world):
+    page = world.page(world.user(), status="restricted")
+    rule = world.rule(page)
+    world.contact(page, sender_name="Aaron", opted_out_at=ago(hours=1))
+    world.contact(page, sender_name="Zoe")
+
+    people = look(world, rule)["people"]
+
+    assert [(person["name"], person["opted_out"]) for person in people] == [
+        ("Zoe", False),
+        ("Aaron", True),
+    ]
+    assert {person["reason_code"] for person in people} == {"page_unavailable"}
+
+
 def test_a_stranger_previews_nobody(world, rule):
     stranger = world.user()
 

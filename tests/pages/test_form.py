@@ -229,9 +229,10 @@ def test_a_test_message_is_written_by_a_worker_and_sent_to_nobody(keeper: Keeper
         "select 1 from public.ai_automation_attempts where user_id = %s", keeper.person["id"]
     )
     page.fill("#test-search", "Opted")
-    expect(page.locator(PEOPLE)).to_have_text(["Opted Out"])
+    expect(page.locator(PEOPLE)).to_have_text(["Opted Out · asked not to be written to"])
+    expect(page.locator(PEOPLE)).to_be_disabled()
     page.click("#test-write")
-    expect(result).to_contain_text("This contact asked not to be written to.")
+    expect(result).to_contain_text("Choose a contact first.")
 
 
 def test_a_save_that_does_not_arrive_is_told_and_can_be_pressed_again(keeper: Keeper) -> None:

@@ -61,8 +61,9 @@ def test_a_midnight_written_as_24_is_the_same_moment():
         ("page_id", None, "Choose a page."),
         ("include_tags", [str(number) for number in range(51)], "51 tags; at most 50 fit."),
         ("exclude_tags", ["x" * 101], "A tag has at most 100 characters."),
-        ("wait", ["", "hours"], "Write a number"),
-        ("wait", ["-1", "hours"], "Write a number"),
+        ("wait", ["", "hours"], "Write a number: from 0 minutes to 30 days."),
+        ("wait", ["-3", "hours"], "From 0 minutes to 30 days."),
+        ("every", ["-3", "hours"], "From 1 minute to 7 days."),
         ("wait", ["31", "days"], "From 0 minutes to 30 days."),
         ("wait", ["0.001", "hours"], "whole minutes"),
         ("wait", ["5", "years"], "Write a number"),
@@ -108,6 +109,22 @@ def test_what_cannot_be_is_said_at_its_field(field, typed, error):
 )
 def test_what_is_meant_is_understood(field, typed, setting, value):
     assert settings_of(**{field: typed})[setting] == value
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"), [("20:00", "20:00"), ("", "20:00"), ("25:00", ""), ("nonsense", None)]
+)
+def test_around_the_clock_nobody_judges_the_hours(opens, closes):
+    settings = settings_of(run_24_7=True, active_from=opens, active_until=closes)
+
+    assert settings["run_24_7"] is True
+    assert (settings["active_from"], settings["active_until"]) == ("09:00:00", "20:00:00")
+
+
+def test_hours_that_nobody_asks_for_stay_as_they_were():
+    settings = settings_of(run_24_7=True, active_from="10:00", active_until="11:00")
+
+    assert (settings["active_from"], settings["active_until"]) == ("10:00:00", "11:00:00")
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,12 @@ def test_one_is_not_many():
         ({"queued": 1}, "1 contact queued"),
         (
             {"queued": 60, "already_in_flight": 3, "not_queued": 1200},
-            "60 contacts queued · 3 already in flight · 1,200 not due",
+            "60 contacts queued · 3 already in flight · 1,200 not now: a dry run shows why",
         ),
-        ({"queued": 0, "not_queued": 5}, "Nobody to queue right now · 5 not due"),
+        (
+            {"queued": 0, "not_queued": 5},
+            "Nobody to queue right now · 5 not now: a dry run shows why",
+        ),
     ],
 )
 def test_a_run_says_what_it_did(answer, words):
