@@ -13,7 +13,8 @@ ROWS = (
     "live stats of all automations",
     "monitor of one automation, 100 cards",
     "dry run of one automation",
-    "claim of 200 with",
+    "claim of 200 with one long queue and a newcomer",
+    "claim of 200 with 1,100 queued on 101 pages",
     "of a new tenant's contacts in the first claim",
     "bookkeeping, batches of 100 over 1 automation",
 )
