@@ -1,8 +1,35 @@
-// Switches between light and dark, on every page, sign-in included.
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-theme-toggle]");
-  if (!button) return;
+// Light, dark or as the system has it, on every page; sign-in has one button that switches.
+(function () {
   const root = document.documentElement;
-  root.dataset.bsTheme = root.dataset.bsTheme === "dark" ? "light" : "dark";
-  try { localStorage.setItem("theme", root.dataset.bsTheme); } catch { /* kept for this page only */ }
-});
+  const system = matchMedia("(prefers-color-scheme: dark)");
+
+  function chosen() {
+    try { return localStorage.getItem("theme") || "system"; } catch { return root.dataset.theme || "system"; }
+  }
+
+  function choose(theme) {
+    root.dataset.theme = theme;
+    try {
+      if (theme === "system") localStorage.removeItem("theme");
+      else localStorage.setItem("theme", theme);
+    } catch { /* kept for this page only */ }
+    show();
+  }
+
+  function show() {
+    const theme = chosen();
+    root.dataset.bsTheme = theme === "system" ? (system.matches ? "dark" : "light") : theme;
+    for (const button of document.querySelectorAll("[data-theme-choice]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === theme));
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-theme-toggle], [data-theme-choice]");
+    if (button) choose(button.dataset.themeChoice || (root.dataset.bsTheme === "dark" ? "light" : "dark"));
+  });
+  // Another tab chose, the sun went down, or the menu was opened for the first time.
+  addEventListener("storage", (event) => { if (event.key === "theme") show(); });
+  system.addEventListener("change", show);
+  document.addEventListener("toggle", show, true);
+})();

@@ -57,12 +57,21 @@
     return button;
   }
 
+  // /contacts is also the place of /contacts/1; automations have addresses of their own below the first place.
+  function isAt(path, href) {
+    if (href === "/") return path === "/" || path.startsWith("/automations/");
+    return path === href || path.startsWith(href + "/");
+  }
+
   function markPlace(path) {
-    const place = path && path.startsWith("/contacts") ? "/contacts" : "/";
     for (const link of document.querySelectorAll(".nav-place")) {
-      if (link.getAttribute("href") === place) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
+      if (!isAt(path || "", link.getAttribute("href"))) { link.removeAttribute("aria-current"); continue; }
+      link.setAttribute("aria-current", "page");
+      // The row of places may be wider than a phone: the current one is moved into sight, the page is not.
+      const row = link.parentElement;
+      row.scrollLeft = link.offsetLeft - row.offsetLeft - (row.clientWidth - link.offsetWidth) / 2;
     }
+    for (const menu of document.querySelectorAll("details.account[open]")) menu.open = false;
     // Not html:has(...): every change of the page would cost the style of all of it.
     document.documentElement.dataset.place = /^\/automations\/[^/]+$/.test(path || "") ? "form" : "";
     return none();

@@ -1,6 +1,6 @@
 """This file is where the frame around every page is drawn: navigation, theme, messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dash
 from dash import ClientsideFunction, Input, Output, clientside_callback, dcc, html
@@ -27,7 +27,17 @@ INDEX = """<!doctype html>
 <footer hidden>{%config%}{%scripts%}{%renderer%}</footer>
 </body>
 </html>"""
-PLACES = (("/", "Automations"), ("/contacts", "Contacts"))
+# In this order; a place that no page is registered for is not offered.
+PLACES = (
+    ("/", "Automations"),
+    ("/contacts", "Contacts"),
+    ("/history", "History"),
+    ("/analytics", "Analytics"),
+    ("/pages", "Pages"),
+    ("/system", "System"),
+)
+OWN_PLACES = (("/settings", "Settings"), ("/audit", "Audit"))
+THEMES = (("system", "System"), ("light", "Light"), ("dark", "Dark"))
 
 
 def shell(send_mode: str) -> Callable[[], Component]:
@@ -55,10 +65,6 @@ def shell(send_mode: str) -> Callable[[], Component]:
 
 
 def _navigation(send_mode: str, email: str) -> Component:
-    links = [
-        dcc.Link(word, href=href, className="nav-place", id=f"nav-{word.lower()}")
-        for href, word in PLACES
-    ]
     sandbox = html.Span("Sandbox: nothing is sent", className="pill warn", id="send-mode")
     live = html.Span("Live: messages reach people", className="pill", id="send-mode")
     return html.Header(
@@ -72,20 +78,10 @@ def _navigation(send_mode: str, email: str) -> Component:
                 className="brand",
                 title="Stagelight, all automations",
             ),
-            html.Nav(links, **attrs({"aria-label": "Places"})),
+            html.Nav(_links(PLACES), **attrs({"aria-label": "Places"})),
             html.Div(
                 [
                     sandbox if send_mode == "sandbox" else live,
-                    html.Button(
-                        html.Span("◐", **attrs({"aria-hidden": "true"})),
-                        id="theme-toggle",
-                        className="icon-button",
-                        title="Light or dark",
-                        type="button",
-                        **attrs(
-                            {"aria-label": "Switch between light and dark", "data-theme-toggle": ""}
-                        ),
-                    ),
                     _account(email),
                 ],
                 className="nav-end",
@@ -93,6 +89,15 @@ def _navigation(send_mode: str, email: str) -> Component:
         ],
         className="topbar",
     )
+
+
+def _links(places: Sequence[tuple[str, str]]) -> list[Component]:
+    there = {page["path"] for page in dash.page_registry.values()}
+    return [
+        dcc.Link(word, href=href, className="nav-place", id=f"nav-{word.lower()}")
+        for href, word in places
+        if href in there
+    ]
 
 
 def _account(email: str) -> Component:
@@ -106,6 +111,14 @@ def _account(email: str) -> Component:
             html.Div(
                 [
                     html.Div(["Signed in as ", html.Strong(email)], className="account-mail"),
+                    html.Nav(_links(OWN_PLACES), **attrs({"aria-label": "Your account"})),
+                    html.Div("Theme", id="theme-label", className="label"),
+                    html.Div(
+                        [_theme(*theme) for theme in THEMES],
+                        className="themes",
+                        role="group",
+                        **attrs({"aria-labelledby": "theme-label"}),
+                    ),
                     html.Form(
                         html.Button("Sign out", id="sign-out", className="btn btn-soft w-100"),
                         action="/logout",
@@ -116,6 +129,16 @@ def _account(email: str) -> Component:
             ),
         ],
         className="account",
+    )
+
+
+def _theme(name: str, word: str) -> Component:
+    return html.Button(
+        word,
+        id=f"theme-{name}",
+        className="btn btn-soft btn-sm",
+        type="button",
+        **attrs({"data-theme-choice": name, "aria-pressed": "false"}),
     )
 
 

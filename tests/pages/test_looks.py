@@ -58,7 +58,8 @@ def test_the_night_follows_the_machine_and_the_choice_is_remembered(phone: Visit
     expect(theme).to_have_attribute("data-bs-theme", "dark")
     dark = background(phone)
 
-    page.click("#theme-toggle")
+    page.locator("details.account summary").click()
+    page.click("#theme-light")
 
     expect(theme).to_have_attribute("data-bs-theme", "light")
     assert background(phone) != dark
