@@ -45,6 +45,7 @@ CONTROLS = {
     "stop_on_reply": "value",
     "every": "value",
     "every_unit": "value",
+    "run_at": "value",
     "prompt": "value",
     "language": "value",
     "model": "value",

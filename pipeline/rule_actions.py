@@ -7,7 +7,7 @@ from pipeline.answers import Asking, FeedError, Row, answer, is_uuid
 SETTINGS = (
     "name,page_id,include_tags,include_mode,exclude_tags,wait_minutes,max_follow_ups,daily_limit,"
     "active_days,active_from,active_until,time_zone,run_24_7,prompt,language,model,"
-    "review_before_send,stop_on_reply,run_every_minutes"
+    "review_before_send,stop_on_reply,run_every_minutes,run_at"
 )
 # ready_to_send in the order of the monitor: what its index begins with.
 READY = 2

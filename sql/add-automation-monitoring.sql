@@ -444,7 +444,7 @@ comment on column public.ai_automation_rules.language is 'The language to write 
 comment on column public.ai_automation_rules.model is 'The AI model; empty means the worker''s default.';
 comment on column public.ai_automation_rules.review_before_send is 'Each message waits at ready_to_send until a person approves or rejects it.';
 comment on column public.ai_automation_rules.stop_on_reply is 'A reply ends the contact''s sequence.';
-comment on column public.ai_automation_rules.run_every_minutes is 'How often the scheduler looks for due contacts.';
+comment on column public.ai_automation_rules.run_every_minutes is 'How often the scheduler looks for due contacts, where run_at names no times.';
 comment on column public.ai_automation_rules.next_run_at is 'When the scheduler looks for due contacts next; empty while the automation is off.';
 comment on column public.ai_automation_rules.created_at is 'When it was made.';
 comment on column public.ai_automation_rules.updated_at is 'When it last changed, other than by its schedule; skipped contacts are checked again after it.';
@@ -1972,6 +1972,135 @@ as $$
 $$;
 
 comment on function public.reason_text(text) is 'The sentence a person reads for a reason code.';
+-- When an automation runs by itself, and what keeps one moment of its schedule from starting two runs (docs/decisions/0033).
+
+alter table public.ai_automation_rules add column if not exists run_at time[] not null default '{}';
+alter table public.ai_automation_rules
+drop constraint if exists ai_automation_rules_times_are_few,
+add constraint ai_automation_rules_times_are_few check (
+    cardinality(run_at) <= 24 and array_position(run_at, null) is null
+);
+alter table public.ai_automation_runs add column if not exists slot text;
+create unique index if not exists ai_automation_runs_slot_idx on public.ai_automation_runs (rule_id, slot) where slot is not null;
+
+comment on column public.ai_automation_rules.run_at is
+'Times of day in time_zone at which the scheduler looks for due contacts, in place of run_every_minutes; empty leaves it to that.';
+comment on column public.ai_automation_runs.slot is
+'The moment of the schedule that started it: local date, time and zone for run_at, else UTC; empty for a run by hand. Once per automation.';
+comment on index public.ai_automation_runs_slot_idx is
+'Serves enqueue_contacts: two schedulers never start one slot twice, whatever locks do; a clock that goes back does not repeat a local time.';
+
+-- An hour that spring leaves out is over at its first valid minute; of one that autumn repeats the first counts.
+create or replace function public.first_moment(p_local timestamp, p_zone text)
+returns timestamptz
+language sql
+stable
+set search_path = ''
+as $$
+    select case
+        when timezone(p_zone, l.moment) = p_local and timezone(p_zone, l.moment - interval '3 hours') = p_local - interval '3 hours'
+            then l.moment
+        else (
+            select min(m.moment)
+            from generate_series(l.moment - interval '3 hours', l.moment, interval '1 minute') as m (moment)
+            where timezone(p_zone, m.moment) >= p_local
+        )
+    end
+    from (select timezone(p_zone, p_local) as moment) as l;
+$$;
+
+comment on function public.first_moment(timestamp, text) is 'When a zone''s clock first shows this time, or one after it.';
+
+create or replace function public.next_slot(p_run_at time[], p_zone text, p_after timestamptz)
+returns timestamptz
+language sql
+stable
+set search_path = ''
+as $$
+    select min(m.moment)
+    from generate_series(-1, 2) as d (days)
+    cross join unnest(p_run_at) as u (clock)
+    cross join lateral (
+        select public.first_moment(timezone(p_zone, p_after)::date + d.days + u.clock, p_zone) as moment
+    ) as m
+    where m.moment > p_after;
+$$;
+
+comment on function public.next_slot(time[], text, timestamptz) is
+'The first moment after p_after at which one of these local times comes; null without times. Each comes once a local day, also when the clock is changed.';
+
+create or replace function public.slot_of(p_run_at time[], p_zone text, p_moment timestamptz)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select coalesce(
+        (select to_char(l.clock, 'YYYY-MM-DD HH24:MI:SS ') || p_zone where l.clock::time = any(p_run_at)),
+        (
+            select min(to_char(s.clock, 'YYYY-MM-DD HH24:MI:SS ') || p_zone)
+            from generate_series(-1, 0) as d (days)
+            cross join unnest(p_run_at) as u (time_of_day)
+            cross join lateral (select l.clock::date + d.days + u.time_of_day as clock) as s
+            where public.first_moment(s.clock, p_zone) = p_moment
+        ),
+        to_char(timezone('UTC', p_moment), 'YYYY-MM-DD HH24:MI:SS.US UTC')
+    )
+    from (select timezone(p_zone, p_moment) as clock) as l;
+$$;
+
+comment on function public.slot_of(time[], text, timestamptz) is
+'The name of the slot that is due at this moment: local, so that a repeated hour has no second one, or the moment itself where it is none of these times.';
+
+create or replace function public.next_run_of(p_rule public.ai_automation_rules, p_after timestamptz)
+returns timestamptz
+language sql
+stable
+set search_path = ''
+as $$
+    select coalesce(
+        public.next_slot(p_rule.run_at, p_rule.time_zone, p_after),
+        p_after + make_interval(mins => p_rule.run_every_minutes)
+    );
+$$;
+
+comment on function public.next_run_of(public.ai_automation_rules, timestamptz) is 'When the scheduler looks at this automation next, after p_after.';
+
+-- Whoever changes the schedule of an automation that is on means the next run, not the one after it.
+create or replace function public.follow_schedule()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if
+        new.enabled and new.next_run_at is not distinct from old.next_run_at
+        and (new.run_at, new.run_every_minutes, new.time_zone) is distinct from (old.run_at, old.run_every_minutes, old.time_zone)
+    then
+        new.next_run_at := case
+            when new.run_at = '{}' and old.run_at = '{}' then least(old.next_run_at, public.next_run_of(new, now()))
+            else public.next_run_of(new, now())
+        end;
+    end if;
+    return new;
+end;
+$$;
+
+comment on function public.follow_schedule() is 'Moves next_run_at when the schedule of an automation is changed.';
+
+create or replace trigger follow_schedule
+before update of run_at, run_every_minutes, time_zone on public.ai_automation_rules
+for each row execute function public.follow_schedule();
+
+revoke execute on function
+public.first_moment(timestamp, text), public.next_slot(time[], text, timestamptz), public.slot_of(time[], text, timestamptz),
+public.next_run_of(public.ai_automation_rules, timestamptz), public.follow_schedule()
+from public, anon, authenticated, service_role;
+grant execute on function
+public.first_moment(timestamp, text), public.next_slot(time[], text, timestamptz), public.slot_of(time[], text, timestamptz),
+public.next_run_of(public.ai_automation_rules, timestamptz)
+to service_role;
 -- How contacts get into a run: by the schedule, or because a person pressed the button.
 
 -- p_due_only takes those whose time has come; otherwise all that are not in flight, not waiting for their next follow-up
@@ -2005,7 +2134,10 @@ $$;
 comment on function public.contacts_to_queue(uuid, boolean) is
 'Whom a run of this automation would queue now: the one place that decides, for the schedule, for Run now and for the number in its question.';
 
-create or replace function public.enqueue_contacts(p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean)
+drop function if exists public.enqueue_contacts(uuid, text, uuid, boolean);
+create or replace function public.enqueue_contacts(
+    p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean, p_slot text default null
+)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -2016,9 +2148,13 @@ declare
     v_queued integer;
 begin
     select r.* into v_rule from public.ai_automation_rules as r where r.id = p_rule_id for no key update;
-    insert into public.ai_automation_runs (user_id, rule_id, source, requested_by)
-    values (v_rule.user_id, v_rule.id, p_source, p_requested_by)
+    insert into public.ai_automation_runs (user_id, rule_id, source, requested_by, slot)
+    values (v_rule.user_id, v_rule.id, p_source, p_requested_by, p_slot)
+    on conflict (rule_id, slot) where slot is not null do nothing
     returning id into v_run_id;
+    if v_run_id is null then
+        return jsonb_build_object('run_id', null, 'queued', 0);
+    end if;
 
     insert into public.ai_automation_contact_states as s (
         user_id, rule_id, contact_id, run_id, max_follow_ups, status_message
@@ -2064,8 +2200,8 @@ begin
 end;
 $$;
 
-comment on function public.enqueue_contacts(uuid, text, uuid, boolean) is
-'Starts a run of one rule and says how many contacts were queued; with nobody to queue there is no run. Not callable from outside; request_run and enqueue_due_contacts are.';
+comment on function public.enqueue_contacts(uuid, text, uuid, boolean, text) is
+'Starts a run of one rule, unless its slot has one, and says how many contacts were queued; with nobody to queue there is no run. Not callable from outside; request_run and enqueue_due_contacts are.';
 
 create or replace function public.request_run(p_rule_id uuid)
 returns jsonb
@@ -2113,13 +2249,13 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_rule record;
+    v_rule public.ai_automation_rules;
     v_new integer;
     v_queued integer := 0;
     v_rules integer := 0;
 begin
     for v_rule in
-        select r.id, r.run_every_minutes
+        select r.*
         from public.ai_automation_rules as r
         where r.enabled and r.next_run_at <= now()
         order by r.next_run_at
@@ -2127,11 +2263,15 @@ begin
         for no key update skip locked
     loop
         v_rules := v_rules + 1;
-        v_new := (public.enqueue_contacts(v_rule.id, 'schedule', null, true) ->> 'queued')::int;
+        v_new := (
+            public.enqueue_contacts(
+                v_rule.id, 'schedule', null, true, public.slot_of(v_rule.run_at, v_rule.time_zone, v_rule.next_run_at)
+            ) ->> 'queued'
+        )::int;
         v_queued := v_queued + v_new;
         update public.ai_automation_rules as r
         -- With more than one call queues, the rest is due at once.
-        set next_run_at = case when v_new < 20000 then now() + make_interval(mins => v_rule.run_every_minutes) else now() end
+        set next_run_at = case when v_new < 20000 then public.next_run_of(v_rule, now()) else now() end
         where r.id = v_rule.id;
     end loop;
     return jsonb_build_object('rules', v_rules, 'queued', v_queued);
@@ -3431,7 +3571,7 @@ begin
     update public.ai_automation_rules as r
     set
         enabled = p_enabled,
-        next_run_at = case when p_enabled then now() + make_interval(mins => r.run_every_minutes) end,
+        next_run_at = case when p_enabled then public.next_run_of(r, now()) end,
         updated_at = now()
     where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null;
     if not found then
@@ -5343,10 +5483,10 @@ grant update (sender_name, tags, time_zone) on public.contacts to authenticated;
 grant select on public.ai_automation_rules to authenticated;
 grant insert (
     page_id, name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
-    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes
+    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes, run_at
 ), update (
     name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
-    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes
+    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes, run_at
 ) on public.ai_automation_rules to authenticated;
 
 revoke all on public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats,
@@ -5438,7 +5578,7 @@ public.active_hours(smallint[], time, time, text, timestamptz),
 public.is_active_now(smallint[], time, time, text, timestamptz), public.contacts_to_judge(uuid[], uuid[], uuid[]),
 public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text), public.normalize_tags(text[]),
-public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
+public.enqueue_contacts(uuid, text, uuid, boolean, text), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
@@ -5471,7 +5611,7 @@ public.dry_run(uuid)
 to authenticated;
 
 grant execute on function
-public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
+public.enqueue_contacts(uuid, text, uuid, boolean, text), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),

@@ -25,6 +25,7 @@ WORDS = {
     "review_before_send": "Approval",
     "stop_on_reply": "Stop on reply",
     "run_every_minutes": "Look every (minutes)",
+    "run_at": "Look at",
 }
 LONGEST = 60
 

@@ -21,6 +21,7 @@ FOLLOW_UPS = (1, 10)
 DAILY_LIMIT = (0, 100_000)
 PROMPT_MOST = 8000
 RUN_EVERY_MINUTES = (1, 10_080)
+RUN_AT_MOST = 24
 WORD_MOST = 100
 
 UNITS = {"minutes": 1, "hours": 60, "days": 1440}
@@ -41,6 +42,7 @@ FIELD_OF = {
     "ai_automation_rules_language_fits": "language",
     "ai_automation_rules_model_fits": "model",
     "ai_automation_rules_schedule_is_possible": "every",
+    "ai_automation_rules_times_are_few": "run_at",
 }
 # What a new automation begins with; the database's own defaults.
 NEW: Values = {
@@ -62,6 +64,7 @@ NEW: Values = {
     "review_before_send": False,
     "stop_on_reply": True,
     "run_every_minutes": 60,
+    "run_at": [],
 }
 FLAGS = ("run_24_7", "review_before_send", "stop_on_reply")
 
@@ -111,6 +114,7 @@ def shown(rule: Values) -> Values:
         "active_until": _shown_clock(rule["active_until"]),
         "wait": [wait, wait_unit],
         "every": [every, every_unit],
+        "run_at": ", ".join(_shown_clock(clock) for clock in rule["run_at"]),
         "max_follow_ups": str(rule["max_follow_ups"]),
         "daily_limit": str(rule["daily_limit"]),
     }
@@ -194,6 +198,17 @@ def _clock(typed: Any) -> str:
     return text if len(text) == 8 else f"{text}:00"
 
 
+def _times(typed: Any) -> list[str]:
+    given = re.split(r"[,;\s]+", str(typed or "").strip())
+    try:
+        times = sorted({_clock(f"0{text}"[-5:]) for text in given if text})
+    except MistypedError:
+        raise MistypedError("Write times of day, such as 09:00, 17:30.") from None
+    if len(times) > RUN_AT_MOST:
+        raise MistypedError(f"{len(times)} times; at most {RUN_AT_MOST} fit.")
+    return times
+
+
 def _zone(typed: Any) -> str:
     text = str(typed or "").strip()
     if text in zones():
@@ -223,6 +238,7 @@ READERS = {
     "language": _text(WORD_MOST),
     "model": _text(WORD_MOST),
     "every": _minutes(*RUN_EVERY_MINUTES),
+    "run_at": _times,
 }
 SETTING_OF = {"wait": "wait_minutes", "every": "run_every_minutes"}
 

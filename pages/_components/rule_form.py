@@ -163,6 +163,13 @@ def _how_often(values: Values) -> list[Component]:
         ),
         switch("stop_on_reply", "Stop when the contact replies", values),
         minutes("every", "Look for contacts every", values, RUN_EVERY_MINUTES),
+        text(
+            "run_at",
+            "Or only at these times",
+            values,
+            most=200,
+            hint="Such as 09:00, 17:30, in the time zone above. Empty: as often as said above.",
+        ),
     ]
 
 

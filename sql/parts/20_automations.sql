@@ -80,7 +80,7 @@ comment on column public.ai_automation_rules.language is 'The language to write 
 comment on column public.ai_automation_rules.model is 'The AI model; empty means the worker''s default.';
 comment on column public.ai_automation_rules.review_before_send is 'Each message waits at ready_to_send until a person approves or rejects it.';
 comment on column public.ai_automation_rules.stop_on_reply is 'A reply ends the contact''s sequence.';
-comment on column public.ai_automation_rules.run_every_minutes is 'How often the scheduler looks for due contacts.';
+comment on column public.ai_automation_rules.run_every_minutes is 'How often the scheduler looks for due contacts, where run_at names no times.';
 comment on column public.ai_automation_rules.next_run_at is 'When the scheduler looks for due contacts next; empty while the automation is off.';
 comment on column public.ai_automation_rules.created_at is 'When it was made.';
 comment on column public.ai_automation_rules.updated_at is 'When it last changed, other than by its schedule; skipped contacts are checked again after it.';

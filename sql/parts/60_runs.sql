@@ -31,7 +31,10 @@ $$;
 comment on function public.contacts_to_queue(uuid, boolean) is
 'Whom a run of this automation would queue now: the one place that decides, for the schedule, for Run now and for the number in its question.';
 
-create or replace function public.enqueue_contacts(p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean)
+drop function if exists public.enqueue_contacts(uuid, text, uuid, boolean);
+create or replace function public.enqueue_contacts(
+    p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean, p_slot text default null
+)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -42,9 +45,13 @@ declare
     v_queued integer;
 begin
     select r.* into v_rule from public.ai_automation_rules as r where r.id = p_rule_id for no key update;
-    insert into public.ai_automation_runs (user_id, rule_id, source, requested_by)
-    values (v_rule.user_id, v_rule.id, p_source, p_requested_by)
+    insert into public.ai_automation_runs (user_id, rule_id, source, requested_by, slot)
+    values (v_rule.user_id, v_rule.id, p_source, p_requested_by, p_slot)
+    on conflict (rule_id, slot) where slot is not null do nothing
     returning id into v_run_id;
+    if v_run_id is null then
+        return jsonb_build_object('run_id', null, 'queued', 0);
+    end if;
 
     insert into public.ai_automation_contact_states as s (
         user_id, rule_id, contact_id, run_id, max_follow_ups, status_message
@@ -90,8 +97,8 @@ begin
 end;
 $$;
 
-comment on function public.enqueue_contacts(uuid, text, uuid, boolean) is
-'Starts a run of one rule and says how many contacts were queued; with nobody to queue there is no run. Not callable from outside; request_run and enqueue_due_contacts are.';
+comment on function public.enqueue_contacts(uuid, text, uuid, boolean, text) is
+'Starts a run of one rule, unless its slot has one, and says how many contacts were queued; with nobody to queue there is no run. Not callable from outside; request_run and enqueue_due_contacts are.';
 
 create or replace function public.request_run(p_rule_id uuid)
 returns jsonb
@@ -139,13 +146,13 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_rule record;
+    v_rule public.ai_automation_rules;
     v_new integer;
     v_queued integer := 0;
     v_rules integer := 0;
 begin
     for v_rule in
-        select r.id, r.run_every_minutes
+        select r.*
         from public.ai_automation_rules as r
         where r.enabled and r.next_run_at <= now()
         order by r.next_run_at
@@ -153,11 +160,15 @@ begin
         for no key update skip locked
     loop
         v_rules := v_rules + 1;
-        v_new := (public.enqueue_contacts(v_rule.id, 'schedule', null, true) ->> 'queued')::int;
+        v_new := (
+            public.enqueue_contacts(
+                v_rule.id, 'schedule', null, true, public.slot_of(v_rule.run_at, v_rule.time_zone, v_rule.next_run_at)
+            ) ->> 'queued'
+        )::int;
         v_queued := v_queued + v_new;
         update public.ai_automation_rules as r
         -- With more than one call queues, the rest is due at once.
-        set next_run_at = case when v_new < 20000 then now() + make_interval(mins => v_rule.run_every_minutes) else now() end
+        set next_run_at = case when v_new < 20000 then public.next_run_of(v_rule, now()) else now() end
         where r.id = v_rule.id;
     end loop;
     return jsonb_build_object('rules', v_rules, 'queued', v_queued);

@@ -10,7 +10,7 @@ begin
     update public.ai_automation_rules as r
     set
         enabled = p_enabled,
-        next_run_at = case when p_enabled then now() + make_interval(mins => r.run_every_minutes) end,
+        next_run_at = case when p_enabled then public.next_run_of(r, now()) end,
         updated_at = now()
     where r.id = p_rule_id and r.user_id = (select auth.uid()) and r.deleted_at is null;
     if not found then

@@ -48,10 +48,10 @@ grant update (sender_name, tags, time_zone) on public.contacts to authenticated;
 grant select on public.ai_automation_rules to authenticated;
 grant insert (
     page_id, name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
-    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes
+    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes, run_at
 ), update (
     name, include_tags, include_mode, exclude_tags, wait_minutes, max_follow_ups, daily_limit, active_days,
-    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes
+    active_from, active_until, time_zone, run_24_7, prompt, language, model, review_before_send, stop_on_reply, run_every_minutes, run_at
 ) on public.ai_automation_rules to authenticated;
 
 revoke all on public.active_automation_contacts, public.automation_stage_summary, public.automation_live_stats,
@@ -143,7 +143,7 @@ public.active_hours(smallint[], time, time, text, timestamptz),
 public.is_active_now(smallint[], time, time, text, timestamptz), public.contacts_to_judge(uuid[], uuid[], uuid[]),
 public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text), public.normalize_tags(text[]),
-public.enqueue_contacts(uuid, text, uuid, boolean), public.request_run(uuid), public.enqueue_due_contacts(integer),
+public.enqueue_contacts(uuid, text, uuid, boolean, text), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
@@ -176,7 +176,7 @@ public.dry_run(uuid)
 to authenticated;
 
 grant execute on function
-public.enqueue_contacts(uuid, text, uuid, boolean), public.enqueue_due_contacts(integer),
+public.enqueue_contacts(uuid, text, uuid, boolean, text), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),

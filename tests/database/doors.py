@@ -37,6 +37,7 @@ RULE_SETTINGS = {
     *("name", "include_tags", "include_mode", "exclude_tags", "wait_minutes", "max_follow_ups"),
     *("daily_limit", "active_days", "active_from", "active_until", "time_zone", "run_24_7"),
     *("prompt", "language", "model", "review_before_send", "stop_on_reply", "run_every_minutes"),
+    "run_at",
 }
 # (table, verb) -> the columns an owner may give a value.
 COLUMNS = {
@@ -170,9 +171,12 @@ FOR_WORKERS = {
     },
     "enqueue_due_contacts": {"p_limit": 9},
     "finish_preview": {"p_id": "{preview}", "p_worker": "thief", "p_result": {}},
+    "first_moment": {"p_local": "2026-06-01T00:00:00", "p_zone": "UTC"},
     "forget_previews": {},
     "lock_daily_usage": {"p_state_ids": ["{ready}"]},
     "maintain": {},
+    "next_run_of": {"p_rule": {"run_at": []}, "p_after": "2026-06-01T00:00:00Z"},
+    "next_slot": {"p_run_at": ["09:00"], "p_zone": "UTC", "p_after": "2026-06-01T00:00:00Z"},
     "own_shard": {},
     "pick_contacts": {"p_stage": "queued", "p_limit": 9},
     "pick_fairly": {"p_stage": "queued", "p_limit": 9},
@@ -187,6 +191,7 @@ FOR_WORKERS = {
     "record_outcomes": {"p_outcomes": []},
     "recount_stages": {},
     "remove_deleted_rules": {"p_limit": 9},
+    "slot_of": {"p_run_at": ["09:00"], "p_zone": "UTC", "p_moment": "2026-06-01T00:00:00Z"},
     "skip_ineligible": {"p_state_ids": ["{ready}"]},
 }
 # Called by triggers or by other functions only.
@@ -194,6 +199,7 @@ FOR_NOBODY = {
     "alert_when_a_page_stops": {},
     "drop_history_days": {"p_before": "2026-01-01"},
     "end_sequences_on_reply": {},
+    "follow_schedule": {},
     "forget_deleted_contacts": {},
     "forget_deleted_rules": {},
     "keep_books": {},

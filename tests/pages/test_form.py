@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import time
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -42,6 +43,7 @@ EVERY_SETTING = {
     "daily_limit": 0,
     "stop_on_reply": False,
     "run_every_minutes": 2880,
+    "run_at": [time(9), time(17, 30)],
     "prompt": "Ask about the cake.\nBe kind.",
     "language": "Nepali",
     "model": "gemini-2.5-flash",
@@ -66,6 +68,7 @@ def fill_in_everything(page: Page) -> None:
     page.get_by_label("Stop when the contact replies").click()
     page.fill("#rule-every", "2")
     page.select_option("#rule-every_unit", "days")
+    page.fill("#rule-run_at", "17:30, 9:00")
     page.fill("#rule-prompt", "Ask about the cake.\nBe kind.")
     page.fill("#rule-language", "Nepali")
     page.fill("#rule-model", "gemini-2.5-flash")
