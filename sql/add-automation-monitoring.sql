@@ -17,7 +17,7 @@ begin
                 from pg_catalog.pg_class as c
                 where
                     c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v') and c.relowner = current_user::regrole
-                    and (c.relname ~ 'automation' or c.relname in ('facebook_pages', 'facebook_page_secrets', 'contacts', 'contact_messages'))
+                    and (c.relname ~ 'automation' or c.relname ~ '^(facebook_page|contact)')
                 order by c.relname <> 'ai_automation_contact_states', c.oid
             loop
                 execute format('lock table %s in access exclusive mode', v_table);
@@ -362,6 +362,103 @@ comment on column public.contact_messages.said_at is 'When it was said, not when
 comment on index public.contact_messages_conversation_idx is 'Serves claim_contacts: the last messages of one contact.';
 comment on index public.contact_messages_owner_idx is 'Serves row level security and the deletion of a person.';
 comment on index public.contact_messages_age_idx is 'Serves maintain: messages that are older than they may become.';
+-- Who must not be written to: what opting out leaves on a contact, and what a deleted person leaves behind.
+
+alter table public.contacts add column if not exists opted_out_by text;
+alter table public.contacts add column if not exists opt_word_at timestamptz;
+alter table public.contacts
+drop constraint if exists contacts_opted_out_by_is_known,
+add constraint contacts_opted_out_by_is_known check (opted_out_by in ('contact', 'owner'));
+
+comment on column public.contacts.opted_out_by is
+'contact: they said stop, and only their START lifts it; owner: the owner marked them, and may lift it. Empty together with opted_out_at; beside one, empty means contact.';
+comment on column public.contacts.opt_word_at is 'When the newest STOP or START that we know of was said; an older one that comes late changes nothing.';
+
+-- The key is made here once and never leaves the database, so that a list of tombstones alone tells nobody's id.
+create table if not exists public.contact_tombstone_keys (
+    id boolean not null default true,
+    secret_key bytea not null,
+    constraint contact_tombstone_keys_pkey primary key (id),
+    constraint contact_tombstone_keys_is_one check (id)
+);
+
+comment on table public.contact_tombstone_keys is 'One row: the key of the hashes in contact_tombstones. Nobody signed in, and no worker, can read it.';
+comment on column public.contact_tombstone_keys.id is 'True; there is one row.';
+comment on column public.contact_tombstone_keys.secret_key is 'Thirty-two bytes, made when this file was first run. Without it the tombstones recognise nobody.';
+
+insert into public.contact_tombstone_keys (secret_key)
+select sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
+on conflict do nothing;
+
+create table if not exists public.contact_tombstones (
+    user_id uuid not null references auth.users (id) on delete cascade,
+    person_hash text not null,
+    said_stop boolean not null default false,
+    deleted_at timestamptz not null default now(),
+    constraint contact_tombstones_pkey primary key (user_id, person_hash)
+);
+
+comment on table public.contact_tombstones is
+'A person who was deleted: no import and no sync brings them back, and a STOP of theirs is remembered. They come back by writing to the page.';
+comment on column public.contact_tombstones.user_id is 'The owner who no longer holds anything about them.';
+comment on column public.contact_tombstones.person_hash is 'Keyed hash of the page''s Facebook id and the person''s; nothing else is left.';
+comment on column public.contact_tombstones.said_stop is 'They had opted out; if they write again, they still have.';
+comment on column public.contact_tombstones.deleted_at is 'What was said before this moment stays unknown for good.';
+
+drop policy if exists "nobody who signs in sees a tombstone" on public.contact_tombstones;
+create policy "nobody who signs in sees a tombstone" on public.contact_tombstones
+for select to authenticated using (false);
+drop policy if exists "nobody who signs in sees the key" on public.contact_tombstone_keys;
+create policy "nobody who signs in sees the key" on public.contact_tombstone_keys
+for select to authenticated using (false);
+
+create or replace function public.person_hash(p_facebook_page_id text, p_sender_id text)
+returns text
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select encode(
+        sha256(k.secret_key || sha256(k.secret_key || convert_to(jsonb_build_array(p_facebook_page_id, p_sender_id)::text, 'UTF8'))),
+        'hex'
+    )
+    from public.contact_tombstone_keys as k;
+$$;
+
+comment on function public.person_hash(text, text) is 'What contact_tombstones keeps of a person on a page.';
+
+-- Accents and whatever is no letter do not matter: "Arrêt !", "opt out" and "S.T.O.P" are words of the list.
+create or replace function public.opt_word(p_text text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select case
+        when w.word in ('start', 'unstop') then 'start'
+        when w.word in (
+            'stop', 'stopall', 'unsubscribe', 'cancel', 'end', 'quit', 'optout', 'revoke', 'remove', 'td', 'stopp', 'abmelden', 'abbestellen',
+            'arret', 'arreter', 'desabonner', 'desinscrire', 'baja', 'alto', 'parar', 'cancelar', 'desuscribir', 'sair', 'descadastrar',
+            'ferma', 'disiscrivimi', 'stopmessages', 'berhenti', 'dừng', 'huy', 'стоп', 'отписаться', 'відписатися', 'توقف', 'ايقاف', 'قف',
+            '停止', '退订', '取消订阅', '配信停止', '수신거부', '중지', 'रोकें', 'बंदकरें', 'หยุด', 'בטל', 'הסר'
+        ) then 'stop'
+    end
+    from (
+        select translate(
+            regexp_replace(
+                lower(normalize(p_text, nfkc)),
+                '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u2190-\u2bff\u3000-\u303f\ufe00-\ufe0f\U0001f000-\U0001faff]',
+                '', 'g'
+            ),
+            'àâäáãéèêëíìîïóòôöõúùûüçñ', 'aaaaaeeeeiiiiooooouuuucn'
+        ) as word
+        where length(p_text) <= 100
+    ) as w;
+$$;
+
+comment on function public.opt_word(text) is
+'stop or start when the whole message is such a word, in any case and with any punctuation; otherwise null. A sentence that contains one is not.';
 -- What is automated: rules and their runs.
 
 create table if not exists public.ai_automation_rules (
@@ -3140,7 +3237,7 @@ begin
 
     opted_out as (
         update public.contacts as c
-        set opted_out_at = coalesce(c.opted_out_at, v_now)
+        set opted_out_at = coalesce(c.opted_out_at, v_now), opted_out_by = 'contact'
         from good as g
         where g.error_code = 'opted_out' and c.id = g.contact_id
         returning c.id
@@ -3157,7 +3254,7 @@ begin
 
     written_to as (
         update public.contacts as c
-        set last_outbound_at = coalesce(g.started_at, v_now)
+        set last_outbound_at = greatest(c.last_outbound_at, g.started_at, case when g.started_at is null then v_now end)
         from good as g
         where g.to_stage = 'sent' and c.id = g.contact_id
         returning c.id
@@ -4382,11 +4479,15 @@ begin
                 when not isfinite(g.last_inbound_at) then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00 or 2026-11-22 14:00'
                 when g.last_inbound_at > now() + interval '5 minutes' then 'last_message_at lies in the future'
                 when g.last_inbound_at < timestamptz '2004-01-01 00:00:00+00' then 'last_message_at lies before there was Facebook'
+                when c.id is null and t.deleted_at is not null
+                    then 'this contact was deleted, and comes back only by writing to the page'
                 when row_number() over (partition by g.sender_id order by g.ordinality) > 1
                     then format('sender_id %s stands on an earlier line', left(g.sender_id, 60))
             end as problem
         from given as g
         left join public.contacts as c on c.page_id = p_page_id and c.sender_id = g.sender_id
+        left join public.contact_tombstones as t
+            on t.user_id = v_page.user_id and t.person_hash = public.person_hash(v_page.facebook_page_id, g.sender_id)
     ),
 
     stored as (
@@ -4419,6 +4520,306 @@ $$;
 
 comment on function public.import_contacts(uuid, jsonb) is
 'Adds or updates up to 1000 contacts of the caller''s page ([{line, sender_id, name, tags, time_zone, last_message_at}]). last_inbound_at never goes back; tags are added. Bad rows come back as rejected: [{line, reason}].';
+-- What is said between a page and its contacts, told by the webhook or read from the conversations: the same function for
+-- both, so that neither minds what the other has told already.
+
+-- Until version 2 only the contact could opt out.
+update public.contacts as c
+set opted_out_by = 'contact'
+where c.opted_out_at is not null and c.opted_out_by is null;
+
+create or replace function public.messages_told(p_messages jsonb)
+returns table (sender_id text, sender_name text, time_zone text, direction text, mid text, body text, said_at timestamptz, attempt_id uuid)
+language sql
+stable
+set search_path = ''
+as $$
+    select
+        btrim(e.value ->> 'sender_id'),
+        left(btrim(coalesce(e.value ->> 'sender_name', '')), 300),
+        e.value ->> 'time_zone',
+        e.value ->> 'direction',
+        nullif(left(btrim(e.value ->> 'mid'), 200), ''),
+        left(coalesce(e.value ->> 'text', ''), 20000),
+        -- Facebook's clock may run before ours; nobody said anything later than now.
+        least(m.said_at, now()),
+        case
+            when e.value ->> 'metadata' ~ '^stagelight:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                then substr(e.value ->> 'metadata', 12)::uuid
+        end
+    from jsonb_array_elements(p_messages) as e
+    cross join lateral (select public.moment_or_null(e.value ->> 'said_at') as said_at) as m
+    where
+        jsonb_typeof(e.value -> 'sender_id') = 'string' and length(btrim(e.value ->> 'sender_id')) between 1 and 200
+        and e.value ->> 'direction' in ('in', 'out')
+        and isfinite(m.said_at) and m.said_at >= timestamptz '2004-01-01 00:00:00+00';
+$$;
+
+comment on function public.messages_told(jsonb) is 'The elements of hear_messages that can be understood, cut to what is stored.';
+
+-- Facebook's echo of a message is a late answer to the try that its metadata names. While a worker waits for the answer
+-- itself it is left to it, because it knows more; those come back as in_hand, to be told again.
+create or replace function public.settle_by_echoes(p_page_id uuid, p_told jsonb)
+returns table (mid text, in_hand boolean, settled boolean)
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return query
+    with echo as materialized (
+        select
+            e.mid, s.id as state_id, e.attempt_id,
+            coalesce(
+                s.current_stage = 'sending' and s.attempt_id = e.attempt_id and s.lease_token is not null and s.lease_expires_at > now(), false
+            ) as in_hand
+        from jsonb_to_recordset(p_told) as e (sender_id text, direction text, mid text, attempt_id uuid)
+        inner join public.contacts as c on c.page_id = p_page_id and c.sender_id = e.sender_id
+        inner join public.ai_automation_contact_states as s on s.contact_id = c.id
+        where
+            e.direction = 'out'
+            and (
+                s.attempt_id = e.attempt_id
+                or exists (
+                    select 1 from public.ai_automation_attempts as a
+                    where a.state_id = s.id and a.id = e.attempt_id and a.started_at > now() - interval '2 days'
+                )
+            )
+    ),
+
+    told as (
+        select r.state_id, r.recorded
+        from public.record_outcomes((
+            select coalesce(jsonb_agg(jsonb_build_object(
+                -- Nobody's token: what it says counts because the message is out, not because somebody holds the contact.
+                'state_id', e.state_id, 'lease_token', gen_random_uuid(), 'from_stage', 'sending', 'to_stage', 'sent',
+                'attempt_id', e.attempt_id, 'attempt_outcome', 'sent', 'facebook_message_id', e.mid,
+                'status_message', 'Facebook reports that it arrived'
+            )), '[]'::jsonb)
+            from echo as e
+            where not e.in_hand
+        )) as r
+    )
+
+    select e.mid, e.in_hand, coalesce(bool_or(t.recorded), false)
+    from echo as e
+    left join told as t on t.state_id = e.state_id and not e.in_hand
+    group by e.mid, e.in_hand;
+end;
+$$;
+
+comment on function public.settle_by_echoes(uuid, jsonb) is
+'What Facebook''s echoes of our own messages say of their tries: sent, unless a worker is still waiting for the answer itself.';
+
+-- Those whose sequences a reply or a STOP has just ended, in whatever stage they wait; who is in a worker's hands is ended
+-- at its next step, and those that are sent already by the trigger of contacts.
+create or replace function public.end_sequences_of(p_contact_ids uuid[])
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_over bigint[];
+    v_why text[];
+    v_ended integer;
+begin
+    select array_agg(o.id order by o.id), array_agg(o.reason order by o.id) into v_over, v_why
+    from (
+        select
+            s.id,
+            case
+                when c.opted_out_at is not null then 'opted_out'
+                when
+                    r.stop_on_reply
+                    and c.last_inbound_at > case when s.last_sent_at is null and s.current_stage <= 'sending' then s.queued_at else s.last_sent_at end
+                    then 'replied'
+            end as reason
+        from public.ai_automation_contact_states as s
+        inner join public.contacts as c on c.id = s.contact_id
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        where
+            s.contact_id = any(p_contact_ids)
+            and s.current_stage in ('queued', 'eligible', 'ready_to_send', 'sent', 'skipped')
+    ) as o
+    where o.reason is not null;
+    if v_over is null then
+        return 0;
+    end if;
+
+    update public.ai_automation_contact_states as s
+    set current_stage = 'skipped', reason_code = o.why, status_message = public.reason_text(o.why), next_send_at = null, quota_day = null
+    from unnest(v_over, v_why) as o (id, why)
+    where s.id = o.id and s.current_stage in ('queued', 'eligible', 'ready_to_send');
+
+    update public.ai_automation_contact_states as s
+    set current_stage = 'completed', reason_code = o.why, status_message = public.reason_text(o.why), next_check_at = null
+    from unnest(v_over, v_why) as o (id, why)
+    where s.id = o.id and s.current_stage in ('sent', 'skipped');
+    get diagnostics v_ended = row_count;
+    return v_ended;
+end;
+$$;
+
+comment on function public.end_sequences_of(uuid[]) is
+'Completes what waits of contacts who opted out or replied; returns how many sequences ended. The caller holds their states.';
+
+create or replace function public.hear_messages(p_page_id uuid, p_messages jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages;
+    v_told jsonb;
+    v_ids uuid[];
+    v_new_contacts integer;
+    v_kept_out integer;
+    v_settled integer := 0;
+    v_in_hand jsonb := '[]';
+    v_stored integer;
+    v_opted_out integer;
+    v_opted_in integer;
+begin
+    select p.* into v_page from public.facebook_pages as p where p.id = p_page_id;
+    if not found then
+        raise exception 'This page does not exist.' using errcode = 'PT404';
+    end if;
+    if jsonb_typeof(p_messages) is distinct from 'array' or jsonb_array_length(p_messages) > 1000 then
+        raise exception 'Messages come as a list of at most 1000.' using errcode = '22023';
+    end if;
+
+    -- What a person who was deleted said before that stays unknown, whoever tells it; they come back by writing again.
+    with told as materialized (
+        select m.*, t.said_stop, t.deleted_at
+        from public.messages_told(p_messages) as m
+        left join public.contact_tombstones as t
+            on t.user_id = v_page.user_id and t.person_hash = public.person_hash(v_page.facebook_page_id, m.sender_id)
+        where t.deleted_at is null or m.said_at > t.deleted_at
+    ),
+
+    added as (
+        insert into public.contacts (user_id, page_id, sender_id, sender_name, opted_out_at, opted_out_by, opt_word_at)
+        select
+            v_page.user_id, v_page.id, m.sender_id, max(m.sender_name),
+            max(m.deleted_at) filter (where m.said_stop), max('contact'::text) filter (where m.said_stop), max(m.deleted_at) filter (where m.said_stop)
+        from told as m
+        where not exists (select 1 from public.contacts as c where c.page_id = v_page.id and c.sender_id = m.sender_id)
+        group by m.sender_id
+        having bool_or(m.direction = 'in' or m.deleted_at is null)
+        order by m.sender_id
+        on conflict do nothing
+        returning id
+    )
+
+    select
+        (select count(*) from added), coalesce(jsonb_agg(to_jsonb(m)), '[]'),
+        (select count(*) from public.messages_told(p_messages)) - count(*)
+    into v_new_contacts, v_told, v_kept_out
+    from told as m;
+
+    -- States before contacts, as a worker that records takes them.
+    v_ids := array(
+        select c.id
+        from public.contacts as c
+        where c.page_id = v_page.id and c.sender_id in (select m ->> 'sender_id' from jsonb_array_elements(v_told) as m)
+        order by c.id
+    );
+    perform 1 from public.ai_automation_contact_states as s where s.contact_id = any(v_ids) order by s.id for no key update;
+    perform 1 from public.contacts as c where c.id = any(v_ids) order by c.id for no key update;
+
+    if jsonb_path_exists(v_told, '$[*] ? (@.direction == "out" && @.attempt_id != null)') then
+        select count(*) filter (where e.settled), coalesce(jsonb_agg(e.mid) filter (where e.in_hand), '[]')
+        into v_settled, v_in_hand
+        from public.settle_by_echoes(v_page.id, v_told) as e;
+    end if;
+
+    insert into public.contact_messages (user_id, contact_id, direction, body, facebook_message_id, said_at)
+    select c.user_id, c.id, m.direction, m.body, m.mid, m.said_at
+    from jsonb_to_recordset(v_told) as m (sender_id text, direction text, body text, mid text, said_at timestamptz)
+    inner join public.contacts as c on c.page_id = v_page.id and c.sender_id = m.sender_id
+    where m.mid is not null
+    order by c.id, m.said_at
+    on conflict do nothing;
+    get diagnostics v_stored = row_count;
+
+    with word as materialized (
+        -- In one moment STOP is the one that counts.
+        select distinct on (m.sender_id) m.sender_id, m.said_at, w.word
+        from jsonb_to_recordset(v_told) as m (sender_id text, direction text, body text, said_at timestamptz)
+        cross join lateral (select public.opt_word(m.body) as word) as w
+        where m.direction = 'in' and w.word is not null
+        order by m.sender_id, m.said_at desc, w.word desc
+    ),
+
+    person as materialized (
+        select
+            c.id, c.opted_out_at is not null as was_out,
+            max(m.sender_name) as sender_name,
+            max(z.name) as time_zone,
+            max(m.said_at) filter (where m.direction = 'in') as wrote_at,
+            max(m.said_at) filter (where m.direction = 'out') as written_to_at,
+            case when c.opt_word_at is null or w.said_at > c.opt_word_at or (w.said_at = c.opt_word_at and w.word = 'stop') then w.word end as word,
+            w.said_at as word_at
+        from jsonb_to_recordset(v_told) as m (sender_id text, sender_name text, time_zone text, direction text, said_at timestamptz)
+        inner join public.contacts as c on c.page_id = v_page.id and c.sender_id = m.sender_id
+        left join word as w on w.sender_id = m.sender_id
+        left join pg_catalog.pg_timezone_names as z on z.name = m.time_zone and c.time_zone is null
+        group by c.id, w.word, w.said_at
+    ),
+
+    changed as (
+        update public.contacts as c
+        set
+            sender_name = coalesce(nullif(c.sender_name, ''), n.sender_name),
+            time_zone = coalesce(c.time_zone, n.time_zone),
+            last_inbound_at = greatest(c.last_inbound_at, n.wrote_at),
+            last_outbound_at = greatest(c.last_outbound_at, n.written_to_at),
+            opted_out_at = case
+                when n.word = 'stop' then coalesce(c.opted_out_at, n.word_at)
+                when n.word = 'start' and c.opted_out_by is distinct from 'owner' then null
+                else c.opted_out_at
+            end,
+            opted_out_by = case
+                when n.word = 'stop' then 'contact'
+                when n.word = 'start' and c.opted_out_by is distinct from 'owner' then null
+                else c.opted_out_by
+            end,
+            opt_word_at = case when n.word is not null then n.word_at else c.opt_word_at end
+        from person as n
+        where
+            c.id = n.id
+            -- Most of what a sync reads is known; then nothing is written.
+            and (
+                n.word is not null or n.wrote_at > c.last_inbound_at or n.written_to_at > c.last_outbound_at
+                or (n.wrote_at is not null and c.last_inbound_at is null) or (n.written_to_at is not null and c.last_outbound_at is null)
+                or (c.sender_name = '' and n.sender_name <> '') or (c.time_zone is null and n.time_zone is not null)
+            )
+        returning n.was_out, c.opted_out_at is not null as is_out
+    )
+
+    select count(*) filter (where k.is_out and not k.was_out), count(*) filter (where k.was_out and not k.is_out)
+    into v_opted_out, v_opted_in
+    from changed as k;
+
+    return jsonb_build_object(
+        'stored', v_stored, 'contacts', v_new_contacts, 'kept_out', v_kept_out,
+        'refused', jsonb_array_length(p_messages) - jsonb_array_length(v_told) - v_kept_out,
+        'settled', v_settled, 'in_hand', v_in_hand, 'opted_out', v_opted_out, 'opted_in', v_opted_in,
+        'ended', public.end_sequences_of(v_ids)
+    );
+end;
+$$;
+
+comment on function public.hear_messages(uuid, jsonb) is
+'Up to 1000 messages of one page, in any order and as often as one likes ([{sender_id, sender_name, time_zone, direction in|out, mid, text, said_at, metadata}]; without mid it is an action that is no message). Times only move forward, a known mid is stored once, the newest STOP or START decides, replies end sequences, and metadata that names a try settles it; in_hand lists the mids of tries whose worker still waits for the answer: tell those again. Who was deleted stays out until they write again.';
+
+revoke execute on function
+public.person_hash(text, text), public.opt_word(text), public.messages_told(jsonb), public.settle_by_echoes(uuid, jsonb),
+public.end_sequences_of(uuid[]), public.hear_messages(uuid, jsonb)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.person_hash(text, text), public.opt_word(text), public.messages_told(jsonb), public.settle_by_echoes(uuid, jsonb),
+public.end_sequences_of(uuid[]), public.hear_messages(uuid, jsonb)
+to service_role;
 -- What is read. Every view sees only what its reader may see (security_invoker).
 
 create or replace view public.active_automation_contacts
@@ -5445,7 +5846,8 @@ begin
         'ai_automation_stage_moves', 'facebook_pages', 'facebook_page_secrets', 'contacts', 'contact_messages',
         'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
         'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
-        'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit'
+        'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit',
+        'contact_tombstones', 'contact_tombstone_keys'
     ] loop
         execute format('alter table public.%I enable row level security', v_table);
         execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
@@ -5461,6 +5863,7 @@ from public, anon, authenticated, service_role;
 -- History without foreign keys is written by trigger only, not even by the secret key.
 revoke insert, update, delete on public.ai_automation_stage_events, public.ai_automation_follow_ups from service_role;
 revoke insert, update, delete on public.ai_automation_stage_moves from service_role;
+revoke all on public.contact_tombstone_keys from service_role;
 
 grant select on public.ai_automation_stage_moves to authenticated;
 grant select on public.contact_messages to authenticated;
@@ -5617,7 +6020,7 @@ public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(int
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
-public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages()
+public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages(), public.moment_or_null(text)
 to service_role;
 
 notify pgrst, 'reload schema';

@@ -200,7 +200,7 @@ begin
 
     opted_out as (
         update public.contacts as c
-        set opted_out_at = coalesce(c.opted_out_at, v_now)
+        set opted_out_at = coalesce(c.opted_out_at, v_now), opted_out_by = 'contact'
         from good as g
         where g.error_code = 'opted_out' and c.id = g.contact_id
         returning c.id
@@ -217,7 +217,7 @@ begin
 
     written_to as (
         update public.contacts as c
-        set last_outbound_at = coalesce(g.started_at, v_now)
+        set last_outbound_at = greatest(c.last_outbound_at, g.started_at, case when g.started_at is null then v_now end)
         from good as g
         where g.to_stage = 'sent' and c.id = g.contact_id
         returning c.id

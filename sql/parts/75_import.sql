@@ -83,11 +83,15 @@ begin
                 when not isfinite(g.last_inbound_at) then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00 or 2026-11-22 14:00'
                 when g.last_inbound_at > now() + interval '5 minutes' then 'last_message_at lies in the future'
                 when g.last_inbound_at < timestamptz '2004-01-01 00:00:00+00' then 'last_message_at lies before there was Facebook'
+                when c.id is null and t.deleted_at is not null
+                    then 'this contact was deleted, and comes back only by writing to the page'
                 when row_number() over (partition by g.sender_id order by g.ordinality) > 1
                     then format('sender_id %s stands on an earlier line', left(g.sender_id, 60))
             end as problem
         from given as g
         left join public.contacts as c on c.page_id = p_page_id and c.sender_id = g.sender_id
+        left join public.contact_tombstones as t
+            on t.user_id = v_page.user_id and t.person_hash = public.person_hash(v_page.facebook_page_id, g.sender_id)
     ),
 
     stored as (

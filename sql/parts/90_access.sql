@@ -10,7 +10,8 @@ begin
         'ai_automation_stage_moves', 'facebook_pages', 'facebook_page_secrets', 'contacts', 'contact_messages',
         'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
         'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
-        'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit'
+        'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit',
+        'contact_tombstones', 'contact_tombstone_keys'
     ] loop
         execute format('alter table public.%I enable row level security', v_table);
         execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
@@ -26,6 +27,7 @@ from public, anon, authenticated, service_role;
 -- History without foreign keys is written by trigger only, not even by the secret key.
 revoke insert, update, delete on public.ai_automation_stage_events, public.ai_automation_follow_ups from service_role;
 revoke insert, update, delete on public.ai_automation_stage_moves from service_role;
+revoke all on public.contact_tombstone_keys from service_role;
 
 grant select on public.ai_automation_stage_moves to authenticated;
 grant select on public.contact_messages to authenticated;
@@ -182,7 +184,7 @@ public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(int
 public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
-public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages()
+public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages(), public.moment_or_null(text)
 to service_role;
 
 notify pgrst, 'reload schema';

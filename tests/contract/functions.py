@@ -72,5 +72,6 @@ WORKER: dict[str, tuple[Row, object]] = {
         },
         dict,
     ),
+    "hear_messages": ({"p_page_id": NOBODY, "p_messages": []}, "PT404"),
     "maintain": ({"p_text_hours": 24, "p_history_days": 30}, dict),
 }

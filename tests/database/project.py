@@ -135,6 +135,8 @@ def belongings_of(world, person):
     minutes = {"stage": "sent", "span": "day", "starts_at": ago(days=100), "bucket": 1}
     owned = {"user_id": person["id"], "rule_id": rule["id"]}
     world.insert("public.ai_automation_stage_periods", **owned, **minutes)
+    gone = {"user_id": person["id"], "person_hash": MARK}
+    world.insert("public.contact_tombstones", **gone)
     return {
         "bulk": bulk["id"],
         "page": str(page["id"]),

@@ -1,0 +1,97 @@
+-- Who must not be written to: what opting out leaves on a contact, and what a deleted person leaves behind.
+
+alter table public.contacts add column if not exists opted_out_by text;
+alter table public.contacts add column if not exists opt_word_at timestamptz;
+alter table public.contacts
+drop constraint if exists contacts_opted_out_by_is_known,
+add constraint contacts_opted_out_by_is_known check (opted_out_by in ('contact', 'owner'));
+
+comment on column public.contacts.opted_out_by is
+'contact: they said stop, and only their START lifts it; owner: the owner marked them, and may lift it. Empty together with opted_out_at; beside one, empty means contact.';
+comment on column public.contacts.opt_word_at is 'When the newest STOP or START that we know of was said; an older one that comes late changes nothing.';
+
+-- The key is made here once and never leaves the database, so that a list of tombstones alone tells nobody's id.
+create table if not exists public.contact_tombstone_keys (
+    id boolean not null default true,
+    secret_key bytea not null,
+    constraint contact_tombstone_keys_pkey primary key (id),
+    constraint contact_tombstone_keys_is_one check (id)
+);
+
+comment on table public.contact_tombstone_keys is 'One row: the key of the hashes in contact_tombstones. Nobody signed in, and no worker, can read it.';
+comment on column public.contact_tombstone_keys.id is 'True; there is one row.';
+comment on column public.contact_tombstone_keys.secret_key is 'Thirty-two bytes, made when this file was first run. Without it the tombstones recognise nobody.';
+
+insert into public.contact_tombstone_keys (secret_key)
+select sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
+on conflict do nothing;
+
+create table if not exists public.contact_tombstones (
+    user_id uuid not null references auth.users (id) on delete cascade,
+    person_hash text not null,
+    said_stop boolean not null default false,
+    deleted_at timestamptz not null default now(),
+    constraint contact_tombstones_pkey primary key (user_id, person_hash)
+);
+
+comment on table public.contact_tombstones is
+'A person who was deleted: no import and no sync brings them back, and a STOP of theirs is remembered. They come back by writing to the page.';
+comment on column public.contact_tombstones.user_id is 'The owner who no longer holds anything about them.';
+comment on column public.contact_tombstones.person_hash is 'Keyed hash of the page''s Facebook id and the person''s; nothing else is left.';
+comment on column public.contact_tombstones.said_stop is 'They had opted out; if they write again, they still have.';
+comment on column public.contact_tombstones.deleted_at is 'What was said before this moment stays unknown for good.';
+
+drop policy if exists "nobody who signs in sees a tombstone" on public.contact_tombstones;
+create policy "nobody who signs in sees a tombstone" on public.contact_tombstones
+for select to authenticated using (false);
+drop policy if exists "nobody who signs in sees the key" on public.contact_tombstone_keys;
+create policy "nobody who signs in sees the key" on public.contact_tombstone_keys
+for select to authenticated using (false);
+
+create or replace function public.person_hash(p_facebook_page_id text, p_sender_id text)
+returns text
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select encode(
+        sha256(k.secret_key || sha256(k.secret_key || convert_to(jsonb_build_array(p_facebook_page_id, p_sender_id)::text, 'UTF8'))),
+        'hex'
+    )
+    from public.contact_tombstone_keys as k;
+$$;
+
+comment on function public.person_hash(text, text) is 'What contact_tombstones keeps of a person on a page.';
+
+-- Accents and whatever is no letter do not matter: "Arrêt !", "opt out" and "S.T.O.P" are words of the list.
+create or replace function public.opt_word(p_text text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select case
+        when w.word in ('start', 'unstop') then 'start'
+        when w.word in (
+            'stop', 'stopall', 'unsubscribe', 'cancel', 'end', 'quit', 'optout', 'revoke', 'remove', 'td', 'stopp', 'abmelden', 'abbestellen',
+            'arret', 'arreter', 'desabonner', 'desinscrire', 'baja', 'alto', 'parar', 'cancelar', 'desuscribir', 'sair', 'descadastrar',
+            'ferma', 'disiscrivimi', 'stopmessages', 'berhenti', 'dừng', 'huy', 'стоп', 'отписаться', 'відписатися', 'توقف', 'ايقاف', 'قف',
+            '停止', '退订', '取消订阅', '配信停止', '수신거부', '중지', 'रोकें', 'बंदकरें', 'หยุด', 'בטל', 'הסר'
+        ) then 'stop'
+    end
+    from (
+        select translate(
+            regexp_replace(
+                lower(normalize(p_text, nfkc)),
+                '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u2190-\u2bff\u3000-\u303f\ufe00-\ufe0f\U0001f000-\U0001faff]',
+                '', 'g'
+            ),
+            'àâäáãéèêëíìîïóòôöõúùûüçñ', 'aaaaaeeeeiiiiooooouuuucn'
+        ) as word
+        where length(p_text) <= 100
+    ) as w;
+$$;
+
+comment on function public.opt_word(text) is
+'stop or start when the whole message is such a word, in any case and with any punctuation; otherwise null. A sentence that contains one is not.';

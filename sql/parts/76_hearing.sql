@@ -1,0 +1,300 @@
+-- What is said between a page and its contacts, told by the webhook or read from the conversations: the same function for
+-- both, so that neither minds what the other has told already.
+
+-- Until version 2 only the contact could opt out.
+update public.contacts as c
+set opted_out_by = 'contact'
+where c.opted_out_at is not null and c.opted_out_by is null;
+
+create or replace function public.messages_told(p_messages jsonb)
+returns table (sender_id text, sender_name text, time_zone text, direction text, mid text, body text, said_at timestamptz, attempt_id uuid)
+language sql
+stable
+set search_path = ''
+as $$
+    select
+        btrim(e.value ->> 'sender_id'),
+        left(btrim(coalesce(e.value ->> 'sender_name', '')), 300),
+        e.value ->> 'time_zone',
+        e.value ->> 'direction',
+        nullif(left(btrim(e.value ->> 'mid'), 200), ''),
+        left(coalesce(e.value ->> 'text', ''), 20000),
+        -- Facebook's clock may run before ours; nobody said anything later than now.
+        least(m.said_at, now()),
+        case
+            when e.value ->> 'metadata' ~ '^stagelight:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                then substr(e.value ->> 'metadata', 12)::uuid
+        end
+    from jsonb_array_elements(p_messages) as e
+    cross join lateral (select public.moment_or_null(e.value ->> 'said_at') as said_at) as m
+    where
+        jsonb_typeof(e.value -> 'sender_id') = 'string' and length(btrim(e.value ->> 'sender_id')) between 1 and 200
+        and e.value ->> 'direction' in ('in', 'out')
+        and isfinite(m.said_at) and m.said_at >= timestamptz '2004-01-01 00:00:00+00';
+$$;
+
+comment on function public.messages_told(jsonb) is 'The elements of hear_messages that can be understood, cut to what is stored.';
+
+-- Facebook's echo of a message is a late answer to the try that its metadata names. While a worker waits for the answer
+-- itself it is left to it, because it knows more; those come back as in_hand, to be told again.
+create or replace function public.settle_by_echoes(p_page_id uuid, p_told jsonb)
+returns table (mid text, in_hand boolean, settled boolean)
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return query
+    with echo as materialized (
+        select
+            e.mid, s.id as state_id, e.attempt_id,
+            coalesce(
+                s.current_stage = 'sending' and s.attempt_id = e.attempt_id and s.lease_token is not null and s.lease_expires_at > now(), false
+            ) as in_hand
+        from jsonb_to_recordset(p_told) as e (sender_id text, direction text, mid text, attempt_id uuid)
+        inner join public.contacts as c on c.page_id = p_page_id and c.sender_id = e.sender_id
+        inner join public.ai_automation_contact_states as s on s.contact_id = c.id
+        where
+            e.direction = 'out'
+            and (
+                s.attempt_id = e.attempt_id
+                or exists (
+                    select 1 from public.ai_automation_attempts as a
+                    where a.state_id = s.id and a.id = e.attempt_id and a.started_at > now() - interval '2 days'
+                )
+            )
+    ),
+
+    told as (
+        select r.state_id, r.recorded
+        from public.record_outcomes((
+            select coalesce(jsonb_agg(jsonb_build_object(
+                -- Nobody's token: what it says counts because the message is out, not because somebody holds the contact.
+                'state_id', e.state_id, 'lease_token', gen_random_uuid(), 'from_stage', 'sending', 'to_stage', 'sent',
+                'attempt_id', e.attempt_id, 'attempt_outcome', 'sent', 'facebook_message_id', e.mid,
+                'status_message', 'Facebook reports that it arrived'
+            )), '[]'::jsonb)
+            from echo as e
+            where not e.in_hand
+        )) as r
+    )
+
+    select e.mid, e.in_hand, coalesce(bool_or(t.recorded), false)
+    from echo as e
+    left join told as t on t.state_id = e.state_id and not e.in_hand
+    group by e.mid, e.in_hand;
+end;
+$$;
+
+comment on function public.settle_by_echoes(uuid, jsonb) is
+'What Facebook''s echoes of our own messages say of their tries: sent, unless a worker is still waiting for the answer itself.';
+
+-- Those whose sequences a reply or a STOP has just ended, in whatever stage they wait; who is in a worker's hands is ended
+-- at its next step, and those that are sent already by the trigger of contacts.
+create or replace function public.end_sequences_of(p_contact_ids uuid[])
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_over bigint[];
+    v_why text[];
+    v_ended integer;
+begin
+    select array_agg(o.id order by o.id), array_agg(o.reason order by o.id) into v_over, v_why
+    from (
+        select
+            s.id,
+            case
+                when c.opted_out_at is not null then 'opted_out'
+                when
+                    r.stop_on_reply
+                    and c.last_inbound_at > case when s.last_sent_at is null and s.current_stage <= 'sending' then s.queued_at else s.last_sent_at end
+                    then 'replied'
+            end as reason
+        from public.ai_automation_contact_states as s
+        inner join public.contacts as c on c.id = s.contact_id
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        where
+            s.contact_id = any(p_contact_ids)
+            and s.current_stage in ('queued', 'eligible', 'ready_to_send', 'sent', 'skipped')
+    ) as o
+    where o.reason is not null;
+    if v_over is null then
+        return 0;
+    end if;
+
+    update public.ai_automation_contact_states as s
+    set current_stage = 'skipped', reason_code = o.why, status_message = public.reason_text(o.why), next_send_at = null, quota_day = null
+    from unnest(v_over, v_why) as o (id, why)
+    where s.id = o.id and s.current_stage in ('queued', 'eligible', 'ready_to_send');
+
+    update public.ai_automation_contact_states as s
+    set current_stage = 'completed', reason_code = o.why, status_message = public.reason_text(o.why), next_check_at = null
+    from unnest(v_over, v_why) as o (id, why)
+    where s.id = o.id and s.current_stage in ('sent', 'skipped');
+    get diagnostics v_ended = row_count;
+    return v_ended;
+end;
+$$;
+
+comment on function public.end_sequences_of(uuid[]) is
+'Completes what waits of contacts who opted out or replied; returns how many sequences ended. The caller holds their states.';
+
+create or replace function public.hear_messages(p_page_id uuid, p_messages jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages;
+    v_told jsonb;
+    v_ids uuid[];
+    v_new_contacts integer;
+    v_kept_out integer;
+    v_settled integer := 0;
+    v_in_hand jsonb := '[]';
+    v_stored integer;
+    v_opted_out integer;
+    v_opted_in integer;
+begin
+    select p.* into v_page from public.facebook_pages as p where p.id = p_page_id;
+    if not found then
+        raise exception 'This page does not exist.' using errcode = 'PT404';
+    end if;
+    if jsonb_typeof(p_messages) is distinct from 'array' or jsonb_array_length(p_messages) > 1000 then
+        raise exception 'Messages come as a list of at most 1000.' using errcode = '22023';
+    end if;
+
+    -- What a person who was deleted said before that stays unknown, whoever tells it; they come back by writing again.
+    with told as materialized (
+        select m.*, t.said_stop, t.deleted_at
+        from public.messages_told(p_messages) as m
+        left join public.contact_tombstones as t
+            on t.user_id = v_page.user_id and t.person_hash = public.person_hash(v_page.facebook_page_id, m.sender_id)
+        where t.deleted_at is null or m.said_at > t.deleted_at
+    ),
+
+    added as (
+        insert into public.contacts (user_id, page_id, sender_id, sender_name, opted_out_at, opted_out_by, opt_word_at)
+        select
+            v_page.user_id, v_page.id, m.sender_id, max(m.sender_name),
+            max(m.deleted_at) filter (where m.said_stop), max('contact'::text) filter (where m.said_stop), max(m.deleted_at) filter (where m.said_stop)
+        from told as m
+        where not exists (select 1 from public.contacts as c where c.page_id = v_page.id and c.sender_id = m.sender_id)
+        group by m.sender_id
+        having bool_or(m.direction = 'in' or m.deleted_at is null)
+        order by m.sender_id
+        on conflict do nothing
+        returning id
+    )
+
+    select
+        (select count(*) from added), coalesce(jsonb_agg(to_jsonb(m)), '[]'),
+        (select count(*) from public.messages_told(p_messages)) - count(*)
+    into v_new_contacts, v_told, v_kept_out
+    from told as m;
+
+    -- States before contacts, as a worker that records takes them.
+    v_ids := array(
+        select c.id
+        from public.contacts as c
+        where c.page_id = v_page.id and c.sender_id in (select m ->> 'sender_id' from jsonb_array_elements(v_told) as m)
+        order by c.id
+    );
+    perform 1 from public.ai_automation_contact_states as s where s.contact_id = any(v_ids) order by s.id for no key update;
+    perform 1 from public.contacts as c where c.id = any(v_ids) order by c.id for no key update;
+
+    if jsonb_path_exists(v_told, '$[*] ? (@.direction == "out" && @.attempt_id != null)') then
+        select count(*) filter (where e.settled), coalesce(jsonb_agg(e.mid) filter (where e.in_hand), '[]')
+        into v_settled, v_in_hand
+        from public.settle_by_echoes(v_page.id, v_told) as e;
+    end if;
+
+    insert into public.contact_messages (user_id, contact_id, direction, body, facebook_message_id, said_at)
+    select c.user_id, c.id, m.direction, m.body, m.mid, m.said_at
+    from jsonb_to_recordset(v_told) as m (sender_id text, direction text, body text, mid text, said_at timestamptz)
+    inner join public.contacts as c on c.page_id = v_page.id and c.sender_id = m.sender_id
+    where m.mid is not null
+    order by c.id, m.said_at
+    on conflict do nothing;
+    get diagnostics v_stored = row_count;
+
+    with word as materialized (
+        -- In one moment STOP is the one that counts.
+        select distinct on (m.sender_id) m.sender_id, m.said_at, w.word
+        from jsonb_to_recordset(v_told) as m (sender_id text, direction text, body text, said_at timestamptz)
+        cross join lateral (select public.opt_word(m.body) as word) as w
+        where m.direction = 'in' and w.word is not null
+        order by m.sender_id, m.said_at desc, w.word desc
+    ),
+
+    person as materialized (
+        select
+            c.id, c.opted_out_at is not null as was_out,
+            max(m.sender_name) as sender_name,
+            max(z.name) as time_zone,
+            max(m.said_at) filter (where m.direction = 'in') as wrote_at,
+            max(m.said_at) filter (where m.direction = 'out') as written_to_at,
+            case when c.opt_word_at is null or w.said_at > c.opt_word_at or (w.said_at = c.opt_word_at and w.word = 'stop') then w.word end as word,
+            w.said_at as word_at
+        from jsonb_to_recordset(v_told) as m (sender_id text, sender_name text, time_zone text, direction text, said_at timestamptz)
+        inner join public.contacts as c on c.page_id = v_page.id and c.sender_id = m.sender_id
+        left join word as w on w.sender_id = m.sender_id
+        left join pg_catalog.pg_timezone_names as z on z.name = m.time_zone and c.time_zone is null
+        group by c.id, w.word, w.said_at
+    ),
+
+    changed as (
+        update public.contacts as c
+        set
+            sender_name = coalesce(nullif(c.sender_name, ''), n.sender_name),
+            time_zone = coalesce(c.time_zone, n.time_zone),
+            last_inbound_at = greatest(c.last_inbound_at, n.wrote_at),
+            last_outbound_at = greatest(c.last_outbound_at, n.written_to_at),
+            opted_out_at = case
+                when n.word = 'stop' then coalesce(c.opted_out_at, n.word_at)
+                when n.word = 'start' and c.opted_out_by is distinct from 'owner' then null
+                else c.opted_out_at
+            end,
+            opted_out_by = case
+                when n.word = 'stop' then 'contact'
+                when n.word = 'start' and c.opted_out_by is distinct from 'owner' then null
+                else c.opted_out_by
+            end,
+            opt_word_at = case when n.word is not null then n.word_at else c.opt_word_at end
+        from person as n
+        where
+            c.id = n.id
+            -- Most of what a sync reads is known; then nothing is written.
+            and (
+                n.word is not null or n.wrote_at > c.last_inbound_at or n.written_to_at > c.last_outbound_at
+                or (n.wrote_at is not null and c.last_inbound_at is null) or (n.written_to_at is not null and c.last_outbound_at is null)
+                or (c.sender_name = '' and n.sender_name <> '') or (c.time_zone is null and n.time_zone is not null)
+            )
+        returning n.was_out, c.opted_out_at is not null as is_out
+    )
+
+    select count(*) filter (where k.is_out and not k.was_out), count(*) filter (where k.was_out and not k.is_out)
+    into v_opted_out, v_opted_in
+    from changed as k;
+
+    return jsonb_build_object(
+        'stored', v_stored, 'contacts', v_new_contacts, 'kept_out', v_kept_out,
+        'refused', jsonb_array_length(p_messages) - jsonb_array_length(v_told) - v_kept_out,
+        'settled', v_settled, 'in_hand', v_in_hand, 'opted_out', v_opted_out, 'opted_in', v_opted_in,
+        'ended', public.end_sequences_of(v_ids)
+    );
+end;
+$$;
+
+comment on function public.hear_messages(uuid, jsonb) is
+'Up to 1000 messages of one page, in any order and as often as one likes ([{sender_id, sender_name, time_zone, direction in|out, mid, text, said_at, metadata}]; without mid it is an action that is no message). Times only move forward, a known mid is stored once, the newest STOP or START decides, replies end sequences, and metadata that names a try settles it; in_hand lists the mids of tries whose worker still waits for the answer: tell those again. Who was deleted stays out until they write again.';
+
+revoke execute on function
+public.person_hash(text, text), public.opt_word(text), public.messages_told(jsonb), public.settle_by_echoes(uuid, jsonb),
+public.end_sequences_of(uuid[]), public.hear_messages(uuid, jsonb)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.person_hash(text, text), public.opt_word(text), public.messages_told(jsonb), public.settle_by_echoes(uuid, jsonb),
+public.end_sequences_of(uuid[]), public.hear_messages(uuid, jsonb)
+to service_role;
