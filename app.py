@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -18,9 +18,11 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
+from api.channel import Channels
 from api.guard import Guard, Site
 from api.health import Health
 from api.login import Login
+from api.monitor import Monitor
 from api.plain_json import PlainJson
 from api.sessions import Sessions
 from pages._components.errors import show_error
@@ -68,8 +70,11 @@ def create_app(settings: Settings) -> Dash:
     )
 
 
-def create_server(settings: Settings) -> ASGIApp:
-    """What uvicorn serves: the guard, and behind it pages, sign-in and health."""
+def create_server(settings: Settings, stopping: Callable[[], bool] = bool) -> ASGIApp:
+    """What uvicorn serves: the guard, and behind it pages, sign-in, health and the API.
+
+    Streams end properly as soon as `stopping` says so.
+    """
     app = create_app(settings)
     app.layout = shell(settings.send_mode)
     http = httpx.AsyncClient(
@@ -80,6 +85,7 @@ def create_server(settings: Settings) -> ASGIApp:
     fastapi.routes[:0] = [
         *Login(settings, http, sessions).routes,
         *Health(settings, http).routes,
+        *Monitor(Channels(stopping)).routes,
     ]
     fastapi.add_middleware(PlainJson)
     fastapi.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
@@ -142,8 +148,9 @@ async def _is_there(path: str) -> bool:
 
 def serve(settings: Settings) -> None:
     """Serves the dashboard until it is told to stop."""
+    running: list[uvicorn.Server] = []
     config = uvicorn.Config(
-        create_server(settings),
+        create_server(settings, lambda: any(each.should_exit for each in running)),
         host=settings.dashboard_host,
         port=settings.dashboard_port,
         server_header=False,
@@ -152,7 +159,8 @@ def serve(settings: Settings) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=3,
     )
-    asyncio.run(uvicorn.Server(config).serve())
+    running.append(uvicorn.Server(config))
+    asyncio.run(running[0].serve())
 
 
 def main() -> int:

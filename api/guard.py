@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.bearer import Bearers, TooManyTokensError
 from api.checks import Callbacks, is_callback_body, is_cross_site
+from api.refusals import too_much, unauthorized, unavailable
 from api.sessions import Sessions
 from pipeline.clients import SignInError, Tokens, refresh, subject, user_client
 from pipeline.feed import Feed, signed_in
@@ -21,8 +23,11 @@ from pipeline.settings import LOOPBACK, Settings
 COOKIE = "__Host-sid"
 # On this machine there is no TLS, and not every browser takes a Secure cookie without it.
 LOCAL_COOKIE = "sid"
-PUBLIC = frozenset({"/login", "/healthz", "/readyz", "/favicon.ico", "/_favicon.ico"})
+PUBLIC = frozenset(
+    {"/login", "/healthz", "/readyz", "/favicon.ico", "/_favicon.ico", "/api/openapi.json"}
+)
 PUBLIC_TREES = ("/assets/", "/_dash-component-suites/")
+API = "/api/"
 CALLBACK = "/_dash-update-component"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # A CSV of 8 MB travels as base64 inside a callback.
@@ -39,6 +44,19 @@ POLICY = (
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Who asks: by a session's cookie, or by a bearer token that Supabase has vouched for."""
+
+    person: str
+    email: str
+    access_token: str = field(repr=False)
+    # When the token ends, in seconds since 1970.
+    ends_at: float
+    # Whether the person has not signed out meanwhile.
+    holds: Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -68,6 +86,7 @@ class Guard:
         self._http = http
         self._sessions = sessions
         self._site = site
+        self._bearers = Bearers(settings, http)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -80,15 +99,45 @@ class Guard:
         await self._judge(request, self._with_headers(request, send))
 
     async def _judge(self, request: Request, send: Send) -> None:
-        if request.method not in SAFE_METHODS and is_cross_site(request.headers):
+        if request.url.path.startswith(API) and "authorization" in request.headers:
+            # No cookie is looked at, and no other site's page can send this header.
+            await self._judge_bearer(request, send)
+        elif request.method not in SAFE_METHODS and is_cross_site(request.headers):
             refusal: Response = PlainTextResponse("Sent by another site.", 403)
             await refusal(request.scope, request.receive, send)
         elif request.url.path in PUBLIC or request.url.path.startswith(PUBLIC_TREES):
             await self._app(request.scope, request.receive, send)
         elif tokens := await self._tokens(request):
-            await self._pass_on(request, tokens, send)
+            await self._pass_on(request, self._by_cookie(request, tokens), send)
         else:
             await signed_out(request)(request.scope, request.receive, send)
+
+    async def _judge_bearer(self, request: Request, send: Send) -> None:
+        scheme, _, token = request.headers["authorization"].partition(" ")
+        address = request.client.host if request.client else ""
+        try:
+            known = await self._bearers.read(token.strip(), address)
+        except SignInError as error:
+            refused = unavailable(str(error))
+        except TooManyTokensError as error:
+            refused = too_much("Too many tokens that nobody vouches for.", error.wait_seconds)
+        else:
+            if known and scheme.lower() == "bearer":
+                who = SignIn(known.person, known.email, token.strip(), known.ends_at, lambda: True)
+                await self._pass_on(request, who, send)
+                return
+            refused = unauthorized("Supabase does not know this token, or it has run out.")
+        await refused(request.scope, request.receive, send)
+
+    def _by_cookie(self, request: Request, tokens: Tokens) -> SignIn:
+        session_id = request.cookies.get(cookie_name(request), "")
+        return SignIn(
+            subject(tokens.access_token),
+            tokens.email,
+            tokens.access_token,
+            tokens.expires_at,
+            lambda: self._sessions.find(session_id) is not None,
+        )
 
     async def _tokens(self, request: Request) -> Tokens | None:
         session_id = request.cookies.get(cookie_name(request), "")
@@ -108,7 +157,7 @@ class Guard:
                 return None
             raise
 
-    async def _pass_on(self, request: Request, tokens: Tokens, send: Send) -> None:
+    async def _pass_on(self, request: Request, who: SignIn, send: Send) -> None:
         receive = request.receive
         if request.method not in SAFE_METHODS:
             body = await read_body(request)
@@ -117,8 +166,9 @@ class Guard:
                 await refusal(request.scope, receive, send)
                 return
             receive = replay(body or b"", request.receive)
-        client = user_client(self._settings, self._http, tokens.access_token)
-        token = signed_in.set(Feed(client, tokens.email, subject(tokens.access_token)))
+        client = user_client(self._settings, self._http, who.access_token)
+        token = signed_in.set(Feed(client, who.email, who.person))
+        request.state.sign_in = who
         try:
             request.state.there = await self._site.is_there(request.url.path)
             await self._app(request.scope, receive, send)
@@ -152,7 +202,7 @@ class Guard:
         scripts = " ".join(["'self'", *self._site.script_hashes()])
         headers["Content-Security-Policy"] = POLICY.format(scripts=scripts)
         path = request.url.path
-        if not path.startswith(PUBLIC_TREES):
+        if not path.startswith(PUBLIC_TREES) and "no-store" not in headers.get("cache-control", ""):
             headers["Cache-Control"] = "no-store"
         html = headers.get("content-type", "").startswith("text/html")
         there = getattr(request.state, "there", True) and self._site.is_page(path)
@@ -178,8 +228,8 @@ def signed_out(request: Request) -> Response:
         going = {"session": {"href": "/login?expired=1"}}
         content = {"multi": True, "response": {}, "sideUpdate": going}
         return Response(json.dumps(content), media_type="application/json")
-    if path.startswith(("/api/", "/_")):
-        return JSONResponse({"error": "Sign in first."}, 401)
+    if path.startswith((API, "/_")):
+        return unauthorized("Sign in first, or send a bearer token.")
     if request.method not in SAFE_METHODS:
         return RedirectResponse("/login", 303)
     wanted = path + (f"?{request.url.query}" if request.url.query else "")

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import OrderedDict
 from typing import Any
 
 import dash
@@ -9,17 +10,18 @@ from dash import ClientsideFunction, Input, Output, State, callback, clientside_
 from dash.development.base_component import Component
 
 from pages import _asking
-from pages._actions import PER_PAGE, many, press
+from pages._actions import many, press
 from pages._components.ask import Ask, whole
 from pages._components.board import board
 from pages._components.delta import Drawn, Sent
 from pages._components.errors import toast
 from pages._components.missing import missing_automation
 from pages._components.monitor_frame import TICK_MS, frame, unreachable
-from pages._components.shared import Shared
 from pages._components.timeline import GONE, timeline
 from pages._components.words import epoch
 from pipeline.feed import Feed, FeedError, signed_in
+from pipeline.readings import forget, moment
+from pipeline.shared import Shared
 
 dash.register_page(  # type: ignore[no-untyped-call]
     __name__, path_template="/automations/<rule_id>/monitor", title="Monitor · Stagelight"
@@ -27,7 +29,8 @@ dash.register_page(  # type: ignore[no-untyped-call]
 # The callbacks of the dialogs belong to this page and to the list; importing registers them.
 ASKING = _asking.inquire
 SENT = Sent()
-MOMENTS: Shared[tuple[Drawn, float] | None] = Shared()
+DRAWN: OrderedDict[tuple[str, ...], tuple[Any, Any, Drawn]] = OrderedDict()
+DRAWN_MOST = 200
 OTHERS: Shared[dict[str, Any]] = Shared(kept_seconds=3600)
 # Everybody who looks at one view asks again when its moment is this old, and gets the same next.
 CADENCE_SECONDS = TICK_MS / 1000
@@ -54,12 +57,10 @@ async def look(ask: Ask) -> dict[str, Any]:
     """One moment as what the browser lacks; {"gone": true} for a rule that is not yours."""
     feed = signed_in.get()
     max_age = FRESH_SECONDS if ask.now else CADENCE_SECONDS - 0.05
-    moment, age, takers = await MOMENTS.get(
-        (feed.person, *ask.view), max_age, lambda: read(feed, ask)
-    )
-    if moment is None:
+    snapshot, age, takers = await moment(feed, ask.rule_id, max_age, ask.view[1:])
+    if snapshot is None:
         return {"gone": True, "seq": ask.seq}
-    drawn, now = moment
+    drawn, now = draw(feed, ask, snapshot), epoch(snapshot["now"]) or 0.0
     return {
         **SENT.answer(drawn, ask.rev),
         "seq": ask.seq,
@@ -74,15 +75,19 @@ def spread(takers: int) -> float:
     return min(takers * SECONDS_PER_VIEWER, MOST_SPREAD_SECONDS) if takers > 1 else 0.0
 
 
-async def read(feed: Feed, ask: Ask) -> tuple[Drawn, float] | None:
-    """One snapshot, drawn; None when there is no such rule for this person."""
-    snapshot = await feed.snapshot(ask.rule_id, ask.stage, ask.search, (PER_PAGE, ask.offset))
-    if snapshot is None:
-        return None
-    snapshot["others"] = OTHERS.at_hand(
+def draw(feed: Feed, ask: Ask, snapshot: dict[str, Any]) -> Drawn:
+    """A reading is drawn once, however many viewers take it."""
+    others = OTHERS.at_hand(
         (feed.person, ask.rule_id), OTHERS_SECONDS, lambda: count_others(feed, ask.rule_id)
     )
-    return Drawn.of(*board(snapshot)), epoch(snapshot["now"]) or 0.0
+    key = (feed.person, *map(str, ask.view))
+    known = DRAWN.get(key)
+    if known is None or known[0] is not snapshot or known[1] is not others:
+        known = (snapshot, others, Drawn.of(*board({**snapshot, "others": others})))
+        DRAWN[key] = known
+        while len(DRAWN) > DRAWN_MOST:
+            DRAWN.popitem(last=False)
+    return known[2]
 
 
 async def count_others(feed: Feed, rule_id: str) -> dict[str, Any]:
@@ -192,8 +197,3 @@ async def tell(wish: Any) -> Any:
             raise
         return {"id": state_id, "problem": [error.message, error.hint]}
     return timeline(told) if told else {"id": state_id, "problem": GONE}
-
-
-def forget(person: str, rule_id: str) -> None:
-    """When this person looks at this rule next, they see what was done."""
-    MOMENTS.forget(lambda key: isinstance(key, tuple) and key[:2] == (person, rule_id))

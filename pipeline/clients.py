@@ -91,6 +91,25 @@ async def sign_out(settings: Settings, http: httpx.AsyncClient, tokens: Tokens) 
         return
 
 
+async def whose(
+    settings: Settings, http: httpx.AsyncClient, access_token: str
+) -> tuple[str, str] | None:
+    """Id and e-mail address of whose token this is, as Supabase says; None when it refuses it.
+
+    Raises SignInError when Supabase does not answer.
+    """
+    client = user_client(settings, http, "")
+    try:
+        answer = await client.auth.get_user(access_token)
+    except AuthApiError as error:
+        if error.status in (400, 401, 403, 404):
+            return None
+        raise _refusal(error) from None
+    except (AuthError, httpx.HTTPError) as error:
+        raise _refusal(error) from None
+    return (answer.user.id, answer.user.email or "") if answer else None
+
+
 def subject(access_token: str) -> str:
     """Whose token this is; of one that cannot be read, the token itself. Nothing is verified."""
     try:

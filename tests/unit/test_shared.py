@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pages._components.shared import Shared
+from pipeline.shared import Shared
 
 
 class Source:
