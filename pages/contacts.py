@@ -1,5 +1,6 @@
-"""This file is where contacts are imported from a CSV file."""
+"""This file is where contacts are served: the list, and below it the import from a CSV file."""
 
+import asyncio
 import base64
 import binascii
 from typing import Any
@@ -21,7 +22,9 @@ from dash.development.base_component import Component
 
 from pages._components.attributes import attrs
 from pages._components.contact_file import EXAMPLE, ContactFile, FileError, read_contact_file
+from pages._components.contact_list import FILTERS, ORDERS, PER_PAGE, contact_list, told
 from pages._components.import_result import Report, failed, report
+from pages._components.list_ask import ListAsk
 from pages._components.monitor_frame import unreachable
 from pages._components.words import count
 from pipeline.feed import FeedError, signed_in
@@ -31,24 +34,58 @@ dash.register_page(__name__, path="/contacts", title="Contacts · Stagelight")  
 UPLOAD_BYTES = 9 * 1024 * 1024
 
 
-async def layout(**_: str) -> Component:
-    """Choose a page, choose a file, read what became of it."""
+async def layout(**given: str) -> Component:
+    """The list as the address asks for it; choose a page and a file, read what became of it."""
+    ask = ListAsk.of(given, FILTERS, tuple(ORDERS))
     try:
-        pages, numbers = await _pages()
+        answer, (pages, numbers) = await asyncio.gather(look(ask), _pages())
     except FeedError as error:
         return unreachable(error.message, error.hint)
     choices = [(page["id"], words(page, numbers)) for page in pages]
     return html.Div(
         [
-            html.H1("Contacts"),
+            html.H1("Contacts", tabIndex="-1"),
+            contact_list(ask, answer, pages),
             html.Section(
                 [html.H2("Import from a CSV file"), *(_form(choices) if choices else _no_page())],
                 className="panel import",
+                id="import",
             ),
             html.Div(id="import-result", **attrs({"aria-live": "polite"})),
         ],
         id="contacts-page",
     )
+
+
+async def look(ask: ListAsk) -> dict[str, Any]:
+    """One page of the list; a page before a row is read backwards from it."""
+    order = ask.order
+    if ask.cursor and ask.cursor.back:
+        order = order.removeprefix("-") if order.startswith("-") else f"-{order}"
+    after = ask.cursor.pair if ask.cursor else None
+    found = await signed_in.get().list_contacts(ask.fits, order, after, PER_PAGE)
+    return told(found, ask)
+
+
+clientside_callback(
+    ClientsideFunction("lists", "contacts"),
+    Output("contacts-mark", "children"),
+    Input("contacts-answer", "data"),
+)
+
+
+@callback(
+    Output("contacts-answer", "data"), Input("contacts-ask", "data"), prevent_initial_call=True
+)
+async def show(wish: Any) -> Any:
+    """The filter, the order or the page was changed."""
+    ask = ListAsk.of(wish, FILTERS, tuple(ORDERS))
+    try:
+        return await look(ask)
+    except FeedError as error:
+        if error.signed_out:
+            raise
+        return {"at": ask.at, "problem": [error.message, error.hint]}
 
 
 def words(page: dict[str, Any], numbers: dict[str, int]) -> str:

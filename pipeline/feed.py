@@ -10,6 +10,7 @@ from postgrest.exceptions import APIError
 from supabase import AsyncClient
 
 from pipeline.answers import FeedError, answer, is_uuid
+from pipeline.contact_actions import ContactActions
 from pipeline.rule_actions import RuleActions
 
 Row = dict[str, Any]
@@ -25,7 +26,7 @@ MAY_RUN = "The run may have been started; look at the monitor before you press a
 NO_PAGE = {"page_name": "", "page_status": "", "page_reason": "", "paused_until": None}
 
 
-class Feed(RuleActions):
+class Feed(RuleActions, ContactActions):
     """What one signed-in person sees and does. Every method may raise FeedError."""
 
     def __init__(self, client: AsyncClient, email: str = "", person: str = "") -> None:

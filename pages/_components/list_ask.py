@@ -1,0 +1,81 @@
+"""This file is where an address, or a browser's wish, becomes what a list is asked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from pages._components.ask import text, whole
+from pipeline.answers import is_uuid
+
+ID_LENGTH = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The row a page begins after, or, going back, ends before: its key in the order, its id."""
+
+    key: str
+    id: str
+    back: bool = False
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """As the database takes it."""
+        return (self.key, self.id)
+
+    @property
+    def word(self) -> str:
+        """As it stands in an address."""
+        return self.id + self.key
+
+
+@dataclass(frozen=True, slots=True)
+class ListAsk:
+    """What is looked for, in which order, from where; what makes no sense is left out."""
+
+    fits: dict[str, str]
+    order: str
+    cursor: Cursor | None = None
+    at: int = 0
+
+    @classmethod
+    def of(
+        cls, data: Any, filters: Mapping[str, Sequence[str]], orders: Sequence[str]
+    ) -> "ListAsk":
+        """`filters` is name -> the values it may have, none: any text; the first order is usual."""
+        given = data if isinstance(data, dict) else {}
+        wishes = {name: text(given.get(name)).strip() for name in filters}
+        fits = {
+            name: value
+            for name, value in wishes.items()
+            if value and (not filters[name] or value in filters[name])
+        }
+        order = given.get("order")
+        order = order if isinstance(order, str) and order in orders else orders[0]
+        cursor = _cursor(given.get("after"), order) or _cursor(
+            given.get("before"), order, back=True
+        )
+        return cls(fits, order, cursor, whole(given.get("at")))
+
+    def query(self, **more: str) -> str:
+        """The same as the end of an address."""
+        return urlencode({**self.fits, "order": self.order, **more})
+
+
+def _cursor(word: Any, order: str, *, back: bool = False) -> Cursor | None:
+    told = text(word, 400)
+    key, row_id = told[ID_LENGTH:], told[:ID_LENGTH]
+    if not is_uuid(row_id) or (not order.endswith("name") and not _is_moment(key)):
+        return None
+    return Cursor(key, row_id, back)
+
+
+def _is_moment(key: str) -> bool:
+    if key == "-infinity":
+        return True
+    try:
+        return datetime.fromisoformat(key).tzinfo is not None
+    except ValueError:
+        return False

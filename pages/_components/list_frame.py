@@ -1,0 +1,113 @@
+"""This file is where a list with filters and pages is framed; assets/82-lists.js draws its rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from pages._components.attributes import attrs
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading; with `key` the list can be ordered by it, `order` being the usual way round."""
+
+    word: str
+    key: str = ""
+    order: str = ""
+
+
+def list_frame(
+    name: str, what: str, filters: Sequence[Component], columns: Sequence[Column], answer: Any
+) -> Component:
+    """`what` names the table; `answer` is its first page, so that nothing flashes empty."""
+    return html.Section(
+        [
+            dcc.Store(id=f"{name}-ask"),
+            dcc.Store(id=f"{name}-answer", data=answer),
+            html.Div(id=f"{name}-mark", hidden=True),
+            html.Div(list(filters), className="list-tools", role="search"),
+            html.Div("", id=f"{name}-problem", className="notice warn", role="status", hidden=True),
+            html.P("", id=f"{name}-sum", className="list-sum", role="status"),
+            html.Div(
+                html.Table(
+                    [
+                        html.Thead(html.Tr([_heading(column) for column in columns], role="row")),
+                        html.Tbody(id=f"{name}-rows", role="rowgroup"),
+                    ],
+                    className="list-table",
+                    role="table",
+                    **attrs({"aria-label": what}),
+                ),
+                className="panel list-panel",
+                id=f"{name}-panel",
+            ),
+            html.Div(id=f"{name}-none", className="panel list-none", hidden=True),
+            _pager(name),
+        ],
+        className="list",
+        id=f"{name}-list",
+        **attrs({"data-list": name}),
+    )
+
+
+def words(name: str, field: str, label: str, placeholder: str, value: str) -> Component:
+    """A filter that is typed."""
+    return html.Div(
+        [
+            html.Label(label, htmlFor=f"{name}-by-{field}", className="visually-hidden"),
+            dbc.Input(
+                id=f"{name}-by-{field}",
+                type="search",
+                value=value,
+                placeholder=placeholder,
+                autocomplete="off",
+                maxlength=200,
+            ),
+        ],
+        className="list-words",
+    )
+
+
+def choice(name: str, field: str, label: str, options: Mapping[str, str], value: str) -> Component:
+    """One filter with given values."""
+    return html.Div(
+        [
+            html.Label(label, htmlFor=f"{name}-by-{field}", className="visually-hidden"),
+            dbc.Select(
+                id=f"{name}-by-{field}",
+                value=value if value in options else "",
+                options=[{"value": key, "label": word} for key, word in options.items()],
+            ),
+        ],
+        className="list-choice",
+    )
+
+
+def _heading(column: Column) -> Component:
+    inside: Any = column.word
+    if column.key:
+        inside = html.Button(
+            column.word,
+            className="list-order",
+            type="button",
+            **attrs({"data-order": column.order, "data-key": column.key}),
+        )
+    return html.Th(inside, scope="col", role="columnheader", **attrs({"data-word": column.word}))
+
+
+def _pager(name: str) -> Component:
+    words = (("first", "First page"), ("prev", "Previous"), ("next", "Next"))
+    return html.Nav(
+        [
+            html.Button(word, className="btn btn-soft", type="button", **attrs({"data-to": to}))
+            for to, word in words
+        ],
+        className="pager",
+        id=f"{name}-pager",
+        hidden=True,
+        **attrs({"aria-label": "Pages of the list"}),
+    )
