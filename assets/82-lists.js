@@ -11,13 +11,14 @@
 
   const here = () => document.querySelector("[data-list]");
   const nameOf = (list) => list.dataset.list;
+  const said = (node) => (!node || (node.matches("select") && node.value === "any") ? "" : node.value.trim());
   const field = (name, one) => byId(`${name}-by-${one}`);
 
   // Address and controls -----------------------------------------------------------------------------------------------
   function wish(name) {
     const { fields } = kinds.get(name);
     const found = {};
-    for (const one of fields) { const node = field(name, one); if (node && node.value.trim()) found[one] = node.value.trim(); }
+    for (const one of fields) { const value = said(field(name, one)); if (value) found[one] = value; }
     return found;
   }
 
@@ -92,7 +93,7 @@
 
   function fill(name, found) {
     const { fields, order } = kinds.get(name);
-    for (const one of fields) if (field(name, one)) set(`${name}-by-${one}`, { value: found[one] || (one === "order" ? order : "") });
+    for (const one of fields) if (field(name, one)) set(`${name}-by-${one}`, { value: found[one] || (one === "order" ? order : field(name, one).matches("select") ? "any" : "") });
   }
 
   // Back and forward: Dash draws the page anew only where it was not us who changed the address.

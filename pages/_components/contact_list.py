@@ -4,9 +4,10 @@ from typing import Any
 
 from dash.development.base_component import Component
 
-from pages._components.list_ask import Cursor, ListAsk
-from pages._components.list_frame import Column, choice, list_frame, words
+from pages._components.list_ask import Cursor, Filters, ListAsk
+from pages._components.list_frame import ANY, Column, choice, list_frame, words
 from pages._components.words import epoch
+from pipeline.answers import is_uuid
 
 Row = dict[str, Any]
 PER_PAGE = 50
@@ -19,19 +20,14 @@ ORDERS = {
     "-added": "Newest first",
     "added": "Oldest first",
 }
-OPTED = {"": "Opted out or not", "yes": "Opted out", "no": "Not opted out"}
-WINDOWS = {
-    "": "Any window",
-    "open": "Window open",
-    "closed": "Window closed",
-    "never": "Never wrote",
-}
-FILTERS = {
-    "q": (),
-    "page": (),
-    "tag": (),
-    "opted": tuple(OPTED)[1:],
-    "window": tuple(WINDOWS)[1:],
+OPTED = {"yes": "Opted out", "no": "Not opted out"}
+WINDOWS = {"open": "Window open", "closed": "Window closed", "never": "Never wrote"}
+FILTERS: Filters = {
+    "q": bool,
+    "page": is_uuid,
+    "tag": bool,
+    "opted": OPTED.__contains__,
+    "window": WINDOWS.__contains__,
 }
 COLUMNS = (
     Column("Name", "name", "name"),
@@ -48,13 +44,25 @@ BY = {"contact": "by the contact", "owner": "by you"}
 
 def contact_list(ask: ListAsk, answer: Row, pages: list[Row]) -> Component:
     """Filters, table, pager; the rows are drawn by assets/82-lists.js."""
-    named = {"": "Any page"} | {page["id"]: str(page["name"]) for page in pages}
+    named = {page["id"]: str(page["name"]) for page in pages}
     filters = [
         words("contacts", "q", "Search contacts", "Name or sender id…", ask.fits.get("q", "")),
-        choice("contacts", "page", "Page", named, ask.fits.get("page", "")),
+        choice("contacts", "page", "Page", {ANY: "Any page", **named}, ask.fits.get("page", "")),
         words("contacts", "tag", "Tag", "Tag…", ask.fits.get("tag", "")),
-        choice("contacts", "opted", "Opted out", OPTED, ask.fits.get("opted", "")),
-        choice("contacts", "window", "Messaging window", WINDOWS, ask.fits.get("window", "")),
+        choice(
+            "contacts",
+            "opted",
+            "Opted out",
+            {ANY: "Any opt-out", **OPTED},
+            ask.fits.get("opted", ""),
+        ),
+        choice(
+            "contacts",
+            "window",
+            "Messaging window",
+            {ANY: "Any window", **WINDOWS},
+            ask.fits.get("window", ""),
+        ),
         choice("contacts", "order", "Order", ORDERS, ask.order),
     ]
     return list_frame("contacts", "Contacts", filters, COLUMNS, answer)
@@ -70,7 +78,6 @@ def told(found: Row, ask: ListAsk) -> Row:
     later = True if back else found["more"]
     return {
         "at": ask.at,
-        "now": epoch(found["now"]),
         "total": found["total"],
         "capped": found["capped"],
         "filtered": bool(ask.fits),

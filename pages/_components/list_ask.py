@@ -1,6 +1,6 @@
 """This file is where an address, or a browser's wish, becomes what a list is asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 from pages._components.ask import text, whole
 from pipeline.answers import is_uuid
 
+# Name -> whether a value of it makes sense.
+Filters = Mapping[str, Callable[[str], bool]]
 ID_LENGTH = 36
 
 
@@ -41,17 +43,11 @@ class ListAsk:
     at: int = 0
 
     @classmethod
-    def of(
-        cls, data: Any, filters: Mapping[str, Sequence[str]], orders: Sequence[str]
-    ) -> "ListAsk":
-        """`filters` is name -> the values it may have, none: any text; the first order is usual."""
+    def of(cls, data: Any, filters: Filters, orders: Sequence[str]) -> "ListAsk":
+        """`filters` are those of the list, `orders` its orders, the usual one first."""
         given = data if isinstance(data, dict) else {}
         wishes = {name: text(given.get(name)).strip() for name in filters}
-        fits = {
-            name: value
-            for name, value in wishes.items()
-            if value and (not filters[name] or value in filters[name])
-        }
+        fits = {name: word for name, word in wishes.items() if word and filters[name](word)}
         order = given.get("order")
         order = order if isinstance(order, str) and order in orders else orders[0]
         cursor = _cursor(given.get("after"), order) or _cursor(

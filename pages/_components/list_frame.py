@@ -10,6 +10,9 @@ from dash.development.base_component import Component
 
 from pages._components.attributes import attrs
 
+# What a filter says that is not asked for; an empty value would show nothing.
+ANY = "any"
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -79,7 +82,7 @@ def choice(name: str, field: str, label: str, options: Mapping[str, str], value:
             html.Label(label, htmlFor=f"{name}-by-{field}", className="visually-hidden"),
             dbc.Select(
                 id=f"{name}-by-{field}",
-                value=value if value in options else "",
+                value=value if value in options else ANY,
                 options=[{"value": key, "label": word} for key, word in options.items()],
             ),
         ],

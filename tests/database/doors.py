@@ -84,6 +84,11 @@ FOR_OWNERS = {
     "check_tags": {"p_tags": ["VIP"]},
     "contact_eligibility": {"p_rule_id": "{rule}"},
     "contact_timeline": {"p_state_id": "{failed}"},
+    "contact_words": {
+        "p_user_id": "00000000-0000-4000-8000-000000000000",
+        "p_name": "Zoë",
+        "p_sender_id": "1",
+    },
     "contacts_to_judge": {
         "p_rule_ids": ["{rule}"],
         "p_contact_ids": ["{contact}"],
@@ -108,6 +113,7 @@ FOR_OWNERS = {
         "p_contact_ids": None,
         "p_now": "2026-06-01T00:00:00Z",
     },
+    "list_contacts": {"p_filter": {"page": "{page}"}, "p_order": "name", "p_limit": 9},
     "monitor_contacts": {
         "p_rule_id": "{rule}",
         "p_stage": None,
@@ -206,6 +212,26 @@ FOR_WORKERS = {
 # Called by triggers or by other functions only.
 FOR_NOBODY = {
     "alert_when_a_page_stops": {},
+    "contacts_named": {
+        "p_user_id": "00000000-0000-4000-8000-000000000000",
+        "p_search": "z",
+        "p_limit": 9,
+    },
+    "contacts_that_fit": {
+        "p_user_id": "00000000-0000-4000-8000-000000000000",
+        "p_filter": {},
+        "p_among": None,
+        "p_order": "name",
+        "p_after": None,
+        "p_limit": 9,
+    },
+    "find_contacts": {
+        "p_user_id": "00000000-0000-4000-8000-000000000000",
+        "p_filter": {},
+        "p_order": "name",
+        "p_after": None,
+        "p_limit": 9,
+    },
     "drop_history_days": {"p_before": "2026-01-01"},
     "end_sequences_on_reply": {},
     "follow_schedule": {},

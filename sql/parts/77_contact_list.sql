@@ -72,6 +72,7 @@ create or replace function public.contacts_that_fit(
 returns setof uuid
 language plpgsql
 stable
+rows 100
 set search_path = ''
 set plan_cache_mode = 'force_custom_plan'
 as $$
@@ -184,6 +185,7 @@ create or replace function public.find_contacts(
 returns setof uuid
 language plpgsql
 stable
+rows 100
 set search_path = ''
 as $$
 declare
@@ -251,14 +253,13 @@ begin
         )
 
         select jsonb_build_object(
-            'now', now(),
             'more', (select count(*) > v_limit from page),
             'contacts', coalesce((
                 select jsonb_agg(
                     jsonb_build_object(
                         'id', c.id, 'name', c.sender_name, 'sender_id', c.sender_id, 'page', g.name, 'tags', c.tags,
                         'time_zone', c.time_zone, 'last_inbound_at', c.last_inbound_at, 'last_outbound_at', c.last_outbound_at,
-                        'opted_out_at', c.opted_out_at, 'opted_out_by', to_jsonb(c) ->> 'opted_out_by', 'created_at', c.created_at,
+                        'opted_out_at', c.opted_out_at, 'opted_out_by', c.opted_out_by, 'created_at', c.created_at,
                         'key', case ltrim(p_order, '-')
                             when 'name' then lower(c.sender_name)
                             when 'heard' then (to_jsonb(coalesce(c.last_inbound_at, timestamptz '-infinity')) #>> '{}')
