@@ -103,7 +103,7 @@
     put(node.cause, row.error || "");
     put(node.hint, row.hint ? " " + row.hint : "");
     node.error.title = row.code || "";
-    show(node.status, row.lost ? "Its worker is gone; another takes it up" : row.status || (row.stage === "failed" ? "" : STAGES[row.stage][2]));
+    show(node.status, row.lost ? "Its worker stopped; another that runs takes it up within 45 s" : row.status || (row.stage === "failed" ? "" : STAGES[row.stage][2]));
     show(node.follow, followUp(row));
     show(node.written, row.ai ? `Written in ${row.ai[0]} s` + (row.ai[1] ? ` · ${words.number(row.ai[1])} tokens` : "") : "");
     show(node.attempt, row.attempt ? "Attempt " + row.attempt : "");

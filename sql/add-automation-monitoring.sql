@@ -692,7 +692,7 @@ comment on column public.ai_automation_contact_states.next_check_at is 'When a s
 comment on column public.ai_automation_contact_states.reason_code is 'Why the contact was skipped or completed.';
 comment on column public.ai_automation_contact_states.follow_up_count is 'Messages of this sequence that Facebook accepted; a failed try does not count.';
 comment on column public.ai_automation_contact_states.attempt is 'Tries of the present follow-up that had to be repeated.';
-comment on column public.ai_automation_contact_states.times_lost is 'How often a worker vanished while holding the contact.';
+comment on column public.ai_automation_contact_states.times_lost is 'How many workers in a row stopped while writing to the contact.';
 comment on column public.ai_automation_contact_states.quota_day is 'The rule''s local day on which this contact holds a place in the daily limit.';
 comment on column public.ai_automation_contact_states.lease_token is 'Fencing token: only its holder may move the contact.';
 comment on column public.ai_automation_contact_states.page_id is 'The page of the rule and of the contact; filled in when it is not given.';
@@ -2453,6 +2453,8 @@ begin
                 where
                     s.current_stage = p_stage and s.user_id = p.user_id and s.page_id = g.page_id and s.due_at <= now()
                     and s.id <> all(v_picked)
+                    -- Those are not written to beside others: pick_to_write.
+                    and (p_stage <> 'eligible' or s.times_lost = 0)
                 order by s.due_at, s.id
                 limit g.share
                 for no key update skip locked
@@ -2482,6 +2484,70 @@ $$;
 
 comment on function public.pick_fairly(public.automation_stage, integer) is
 'Locks due contacts of a stage: the same number for every owner who has so many, shared between their pages, the oldest of each first.';
+-- Who was in a worker's hands when it died is written to apart from the others: of many in hand one may have ended the
+-- worker, and only who ends three, the last one alone, is put aside.
+
+-- No row is in it but of contacts that a worker was lost with: an ordinary move does not write it.
+create index if not exists ai_automation_contact_states_suspect_idx
+on public.ai_automation_contact_states (current_stage, times_lost desc, due_at, id)
+where times_lost > 0 and current_stage in ('eligible', 'generating');
+
+comment on index public.ai_automation_contact_states_suspect_idx is
+'Serves pick_to_write: contacts that were being written to when their worker stopped.';
+
+create or replace function public.pick_to_write(p_worker text, p_limit integer)
+returns setof bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_most integer;
+begin
+    if exists (
+        select 1 from public.ai_automation_contact_states as s
+        where s.current_stage = 'generating' and s.times_lost > 0 and s.lease_owner = p_worker and s.lease_expires_at > now()
+    ) then
+        return;
+    end if;
+
+    select s.times_lost into v_most
+    from public.ai_automation_contact_states as s
+    inner join public.facebook_pages as p on p.id = s.page_id
+    where
+        s.current_stage = 'eligible' and s.times_lost > 0 and s.due_at <= now()
+        and (p.paused_until is null or p.paused_until <= now())
+    order by s.times_lost desc
+    limit 1;
+    if v_most is null then
+        return query select f.state_id from public.pick_fairly('eligible', p_limit) as f (state_id);
+        return;
+    end if;
+
+    -- What else is in hand is finished first.
+    if exists (
+        select 1 from public.ai_automation_contact_states as s
+        where s.current_stage = 'generating' and s.lease_owner = p_worker and s.lease_expires_at > now()
+    ) then
+        return;
+    end if;
+    return query
+    select s.id
+    from public.ai_automation_contact_states as s
+    inner join public.facebook_pages as p on p.id = s.page_id
+    where
+        s.current_stage = 'eligible' and s.times_lost = v_most and s.due_at <= now()
+        and (p.paused_until is null or p.paused_until <= now())
+    order by s.due_at, s.id
+    limit case when v_most = 1 then greatest(p_limit / 4, 1) else 1 end
+    for no key update of s skip locked;
+end;
+$$;
+
+comment on function public.pick_to_write(text, integer) is
+'Locks due contacts to be written to. Those that a worker was lost with come first and apart: a quarter as many at once after the first time, then one alone; a worker that holds such takes no other.';
+
+revoke execute on function public.pick_to_write(text, integer) from public, anon, authenticated, service_role;
+grant execute on function public.pick_to_write(text, integer) to service_role;
 -- Whether a contact in a worker's hands may go on. Every write names the lease token it holds; a contact that was taken
 -- over does not move.
 
@@ -2728,7 +2794,8 @@ $$;
 comment on function public.recheck_reviews(integer) is
 'Looks once a minute at messages that wait for a person: one whose contact may no longer be written to is skipped, not kept.';
 
-create or replace function public.pick_contacts(p_stage public.automation_stage, p_limit integer)
+drop function if exists public.pick_contacts(public.automation_stage, integer);
+create or replace function public.pick_contacts(p_stage public.automation_stage, p_limit integer, p_worker text)
 returns setof bigint
 language plpgsql
 set search_path = ''
@@ -2740,7 +2807,7 @@ begin
         when 'queued' then
             return query select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id);
         when 'eligible' then
-            v_ids := array(select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id));
+            v_ids := array(select w.state_id from public.pick_to_write(p_worker, p_limit) as w (state_id));
             perform public.lock_daily_usage(v_ids);
             return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
         when 'ready_to_send' then
@@ -2761,7 +2828,7 @@ begin
 end;
 $$;
 
-comment on function public.pick_contacts(public.automation_stage, integer) is
+comment on function public.pick_contacts(public.automation_stage, integer, text) is
 'Locks the contacts that claim_contacts hands out; rows that another worker is taking are passed over.';
 
 create or replace function public.claim_contacts(p_stage text, p_worker text, p_limit integer, p_lease_seconds integer)
@@ -2777,7 +2844,7 @@ as $$
 declare
     v_ids bigint[];
 begin
-    select array_agg(k.id) into v_ids from public.pick_contacts(p_stage::public.automation_stage, p_limit) as k (id);
+    select array_agg(k.id) into v_ids from public.pick_contacts(p_stage::public.automation_stage, p_limit, p_worker) as k (id);
     if v_ids is null then
         return;
     end if;
@@ -3175,6 +3242,8 @@ begin
             attempt = s.attempt + (
                 g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send') and coalesce(g.counts, true)
             )::int,
+            -- The worker has outlived it.
+            times_lost = case when g.from_stage = 'generating' then 0 else s.times_lost end,
             follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
             -- The moment of the call, not of its settling: a reply in between is a reply to this message.
             last_sent_at = case when g.to_stage = 'sent' then coalesce(g.started_at, v_now) else s.last_sent_at end,
@@ -3285,7 +3354,7 @@ begin
         end::public.automation_stage,
         -- Who is only checked is in a worker's hands with two hundred others, and nothing is done to them one by one.
         times_lost = s.times_lost + (s.current_stage = 'generating')::int,
-        due_at = now() + expired.wait,
+        due_at = now(),
         status_message = 'Taken back from a worker that stopped answering',
         error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
         error_message = case
@@ -3296,21 +3365,11 @@ begin
         end,
         quota_day = case when s.current_stage = 'generating' and s.times_lost >= 2 then null else s.quota_day end
     from (
-        select
-            l.id,
-            -- One of those in hand may have ended the worker. They come back one after the other, so that it meets the
-            -- next worker alone and the others are not put aside with it.
-            case when l.current_stage = 'checking' then interval '0' else
-                least(row_number() over (partition by l.lease_owner, l.current_stage order by l.times_lost desc, l.id) - 1, 10)
-                * case when l.times_lost = 0 then interval '1 second' else interval '5 seconds' end
-            end as wait
-        from (
-            select t.id, t.lease_owner, t.current_stage, t.times_lost
-            from public.ai_automation_contact_states as t
-            where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
-            order by t.id
-            for no key update skip locked
-        ) as l
+        select t.id
+        from public.ai_automation_contact_states as t
+        where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
+        order by t.id
+        for no key update skip locked
     ) as expired
     where s.id = expired.id;
     get diagnostics v_reclaimed = row_count;
@@ -3979,6 +4038,8 @@ begin
         order by s.id
         limit p_limit
         for update of s skip locked
+        -- Somebody may be taking it back at this moment.
+        for no key update of r skip locked
     ) as going;
     delete from public.ai_automation_contact_states as s where s.id = any(v_ids);
     delete from public.ai_automation_rules as r
@@ -5917,7 +5978,7 @@ as $$
     select case p_stage
         when 'skipped' then coalesce(p_reason in ('cancelled', 'rejected', 'stopped'), false)
         when 'failed' then
-            coalesce(p_error not in ('opted_out', 'no_such_contact'), true)
+            coalesce(p_error not in ('opted_out', 'no_such_contact', 'contact_unavailable'), true)
             and (
                 p_page_status = 'active'
                 or coalesce(p_error not in (
@@ -6279,7 +6340,7 @@ public.reason_text(text), public.moment_or_null(text), public.normalize_tags(tex
 public.enqueue_contacts(uuid, text, uuid, boolean, text), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
-public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
+public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
 public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]), public.retry_contacts(bigint[]),
@@ -6312,7 +6373,7 @@ grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean, text), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
-public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
+public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
 public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages(), public.moment_or_null(text)

@@ -23,6 +23,8 @@ DEAD_TAGS = frozenset({"ACCOUNT_UPDATE", "CONFIRMED_EVENT_UPDATE", "POST_PURCHAS
 # one that stops a whole page has a long ending, so that ids counted upwards do not meet it.
 TEST_RECIPIENTS = {"551": "unavailable", "99999190": "token-expired", "002": "accept-then-error"}
 LIMITED_ONCE = "613"
+# The share of the limits that the headers tell of, by answer.
+USAGE = {"ok": 3, "usage-80": 80, "usage-high": 96}
 
 
 @dataclass
@@ -114,10 +116,10 @@ class Graph:
             return await network.hang(request)
         if answer == "gateway-page":
             return network.gateway_page()
-        if message is None or answer not in ("ok", "usage-high"):
+        if message is None or answer not in USAGE:
             return error(answer, page_id)
         body = {"recipient_id": message.sender_id, "message_id": message.message_id}
-        return JSONResponse(body, headers=usage_headers(page_id, 96 if answer != "ok" else 3))
+        return JSONResponse(body, headers=usage_headers(page_id, USAGE[answer]))
 
 
 async def _parameters(request: Request) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pipeline.stages import FINISHED, IN_FLIGHT, LOOKS, Stage
 Row = dict[str, Any]
 CANCELLABLE = frozenset(IN_FLIGHT) - {Stage.SENDING}
 # The same as public.retry_helps; tests/database compares them.
-NEVER_HELPED = frozenset({"opted_out", "no_such_contact"})
+NEVER_HELPED = frozenset({"opted_out", "no_such_contact", "contact_unavailable"})
 STOPPED_BY_A_PERSON = frozenset({"cancelled", "rejected", "stopped"})
 PAGE_ERRORS = frozenset(
     {

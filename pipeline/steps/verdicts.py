@@ -55,7 +55,7 @@ WINDOW = Verdict(
 )
 AWAY = Verdict(
     Kind.FINAL, "contact_unavailable", "This person cannot receive messages now.",
-    "They may have blocked the page or closed their account. Retry later, or leave them out.",
+    "They may have blocked the page or closed their account; only they can change that.",
 )  # fmt: skip
 NOBODY = Verdict(
     Kind.FINAL, "no_such_contact", "Facebook knows no such person on this page.",

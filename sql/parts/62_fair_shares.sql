@@ -74,6 +74,8 @@ begin
                 where
                     s.current_stage = p_stage and s.user_id = p.user_id and s.page_id = g.page_id and s.due_at <= now()
                     and s.id <> all(v_picked)
+                    -- Those are not written to beside others: pick_to_write.
+                    and (p_stage <> 'eligible' or s.times_lost = 0)
                 order by s.due_at, s.id
                 limit g.share
                 for no key update skip locked

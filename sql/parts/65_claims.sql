@@ -90,7 +90,8 @@ $$;
 comment on function public.recheck_reviews(integer) is
 'Looks once a minute at messages that wait for a person: one whose contact may no longer be written to is skipped, not kept.';
 
-create or replace function public.pick_contacts(p_stage public.automation_stage, p_limit integer)
+drop function if exists public.pick_contacts(public.automation_stage, integer);
+create or replace function public.pick_contacts(p_stage public.automation_stage, p_limit integer, p_worker text)
 returns setof bigint
 language plpgsql
 set search_path = ''
@@ -102,7 +103,7 @@ begin
         when 'queued' then
             return query select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id);
         when 'eligible' then
-            v_ids := array(select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id));
+            v_ids := array(select w.state_id from public.pick_to_write(p_worker, p_limit) as w (state_id));
             perform public.lock_daily_usage(v_ids);
             return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
         when 'ready_to_send' then
@@ -123,7 +124,7 @@ begin
 end;
 $$;
 
-comment on function public.pick_contacts(public.automation_stage, integer) is
+comment on function public.pick_contacts(public.automation_stage, integer, text) is
 'Locks the contacts that claim_contacts hands out; rows that another worker is taking are passed over.';
 
 create or replace function public.claim_contacts(p_stage text, p_worker text, p_limit integer, p_lease_seconds integer)
@@ -139,7 +140,7 @@ as $$
 declare
     v_ids bigint[];
 begin
-    select array_agg(k.id) into v_ids from public.pick_contacts(p_stage::public.automation_stage, p_limit) as k (id);
+    select array_agg(k.id) into v_ids from public.pick_contacts(p_stage::public.automation_stage, p_limit, p_worker) as k (id);
     if v_ids is null then
         return;
     end if;

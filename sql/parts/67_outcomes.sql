@@ -138,6 +138,8 @@ begin
             attempt = s.attempt + (
                 g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send') and coalesce(g.counts, true)
             )::int,
+            -- The worker has outlived it.
+            times_lost = case when g.from_stage = 'generating' then 0 else s.times_lost end,
             follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
             -- The moment of the call, not of its settling: a reply in between is a reply to this message.
             last_sent_at = case when g.to_stage = 'sent' then coalesce(g.started_at, v_now) else s.last_sent_at end,

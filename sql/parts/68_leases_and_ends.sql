@@ -17,7 +17,7 @@ begin
         end::public.automation_stage,
         -- Who is only checked is in a worker's hands with two hundred others, and nothing is done to them one by one.
         times_lost = s.times_lost + (s.current_stage = 'generating')::int,
-        due_at = now() + expired.wait,
+        due_at = now(),
         status_message = 'Taken back from a worker that stopped answering',
         error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
         error_message = case
@@ -28,21 +28,11 @@ begin
         end,
         quota_day = case when s.current_stage = 'generating' and s.times_lost >= 2 then null else s.quota_day end
     from (
-        select
-            l.id,
-            -- One of those in hand may have ended the worker. They come back one after the other, so that it meets the
-            -- next worker alone and the others are not put aside with it.
-            case when l.current_stage = 'checking' then interval '0' else
-                least(row_number() over (partition by l.lease_owner, l.current_stage order by l.times_lost desc, l.id) - 1, 10)
-                * case when l.times_lost = 0 then interval '1 second' else interval '5 seconds' end
-            end as wait
-        from (
-            select t.id, t.lease_owner, t.current_stage, t.times_lost
-            from public.ai_automation_contact_states as t
-            where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
-            order by t.id
-            for no key update skip locked
-        ) as l
+        select t.id
+        from public.ai_automation_contact_states as t
+        where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
+        order by t.id
+        for no key update skip locked
     ) as expired
     where s.id = expired.id;
     get diagnostics v_reclaimed = row_count;

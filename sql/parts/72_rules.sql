@@ -101,6 +101,8 @@ begin
         order by s.id
         limit p_limit
         for update of s skip locked
+        -- Somebody may be taking it back at this moment.
+        for no key update of r skip locked
     ) as going;
     delete from public.ai_automation_contact_states as s where s.id = any(v_ids);
     delete from public.ai_automation_rules as r

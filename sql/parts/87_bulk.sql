@@ -56,7 +56,7 @@ as $$
     select case p_stage
         when 'skipped' then coalesce(p_reason in ('cancelled', 'rejected', 'stopped'), false)
         when 'failed' then
-            coalesce(p_error not in ('opted_out', 'no_such_contact'), true)
+            coalesce(p_error not in ('opted_out', 'no_such_contact', 'contact_unavailable'), true)
             and (
                 p_page_status = 'active'
                 or coalesce(p_error not in (

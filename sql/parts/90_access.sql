@@ -148,7 +148,7 @@ public.reason_text(text), public.moment_or_null(text), public.normalize_tags(tex
 public.enqueue_contacts(uuid, text, uuid, boolean, text), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
-public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
+public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
 public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]), public.retry_contacts(bigint[]),
@@ -181,7 +181,7 @@ grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean, text), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
-public.pick_contacts(public.automation_stage, integer), public.claim_contacts(text, text, integer, integer),
+public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
 public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages(), public.moment_or_null(text)

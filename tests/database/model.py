@@ -79,6 +79,7 @@ class Contact:
     follow_ups: int = 0
     max_follow_ups: int = 0
     lost: int = 0
+    holder: int | None = None
     run_id: UUID | None = None
     token: Any = None
     lease_is_over: bool = False

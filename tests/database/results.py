@@ -57,6 +57,7 @@ def take_down(model: Model, hand: Hand, to: str, said: Row) -> str | None:
         return "not_allowed"
     if hand.stage == "sending":
         finish_try(model, contact, to, said)
+    contact.lost *= hand.stage != "generating"  # the worker has outlived it
     if to == "failed" and said.get("attempt_outcome") != "unknown":
         contact.place = False
     if to == "sending":

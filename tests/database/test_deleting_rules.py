@@ -4,6 +4,7 @@ from collections import Counter
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from tests.builders import ago
@@ -228,6 +229,30 @@ def test_deleting_names_what_goes(world, rule):
     said = as_owner(world, rule, "deletion_preview", p_rule_id=rule["id"])
 
     assert said == {"name": rule["name"], "contacts": 3, "in_flight": 2, "runs": 1, "sent": 1}
+
+
+def test_an_undo_and_the_removal_never_meet_halfway(database, world, rule):
+    run_now(world, rule)
+    delete(world, rule)
+    change(world, "ai_automation_rules", rule, deleted_at=ago(minutes=3))
+    contacts = len(stages(world, rule))
+    with psycopg.connect(database.dsn(), autocommit=True, row_factory=dict_row) as another:
+        another.execute("set lock_timeout = '1s'")
+        with world.connection.transaction():
+            # What restore_rule does first; its transaction may be older than the removal's clock.
+            world.rows("select id from public.ai_automation_rules for no key update")
+            [beside] = call(another, "remove_deleted_rules", p_limit=1)
+            kept = len(stages(world, rule))
+        [partial] = call(another, "remove_deleted_rules", p_limit=1)
+        with pytest.raises(Exception, match="too late"):
+            restore(world, rule)
+        for _ in range(contacts):
+            call(another, "remove_deleted_rules", p_limit=1)
+
+    assert (beside["remove_deleted_rules"], kept) == (0, contacts)
+    assert partial["remove_deleted_rules"] == 1
+    assert contacts > 1
+    assert world.rows("select id from public.ai_automation_rules") == []
 
 
 def test_undo_ends_before_anything_is_removed(world, rule):

@@ -175,7 +175,7 @@ def test_a_contact_that_is_being_claimed_is_passed_over_without_waiting(
 
         with world.connection.transaction():
             taken = worker.claim(stage, limit=3)
-            left = call(another, "pick_contacts", p_stage=stage, p_limit=9)
+            left = call(another, "pick_contacts", p_stage=stage, p_limit=9, p_worker="other")
 
     assert len(taken) == 3
     # A page hands its messages to one worker at a time, because of its rate.

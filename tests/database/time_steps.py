@@ -89,8 +89,7 @@ class TimeSteps(Automation):
             self.model.move(contact, "failed" if is_given_up else back_to)
             contact.place = contact.place and not is_given_up
             contact.lost += is_written_to
-        # They come back one after the other, in seconds; here those are over.
-        self.time_passes()
+            contact.is_due = True
 
     def time_passes(self) -> None:
         self.set(

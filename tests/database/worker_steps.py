@@ -68,9 +68,23 @@ class WorkerSteps(Automation):
         self.finish([self.take(self.contact_of(job), job, turn) for job in jobs], turn)
 
     def a_worker_writes(self, turn: Turn) -> None:
-        waiting = [] if self.model.is_paused else self.due("eligible")
+        waiting, limit = self.who_may_be_written_to(turn)
         jobs = self.claim(turn, "eligible", turn.limit)
-        self.finish(self.hand_out(waiting, jobs, turn.limit, turn), turn)
+        self.finish(self.hand_out(waiting, jobs, limit, turn), turn)
+
+    def who_may_be_written_to(self, turn: Turn) -> tuple[list[Contact], int]:
+        """Whom a worker was lost with comes first, and apart from others."""
+        waiting = [] if self.model.is_paused else self.due("eligible")
+        in_hand = [
+            c for c in self.model.at("generating") if c.holder == turn.which and not c.lease_is_over
+        ]
+        most = max((contact.lost for contact in waiting), default=0)
+        if any(contact.lost for contact in in_hand) or (most and in_hand):
+            return [], turn.limit
+        if not most:
+            return waiting, turn.limit
+        suspects = [contact for contact in waiting if contact.lost == most]
+        return suspects, max(turn.limit // 4, 1) if most == 1 else 1
 
     def a_worker_sends(self, turn: Turn) -> None:
         model = self.model
@@ -132,6 +146,7 @@ class WorkerSteps(Automation):
             if contact.stage == "sending":
                 contact.tries.append(Try(contact.follow_ups + 1, self.model.now))
         contact.token, contact.lease_is_over = job["lease_token"], turn.dies
+        contact.holder = turn.which
         return Hand(contact, job, contact.open_try)
 
     def hand_out(

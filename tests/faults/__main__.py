@@ -41,6 +41,7 @@ def cells(quick: bool) -> dict[str, Cell]:
         "workers whose clocks are wrong by hours": clocks.wrong_clocks,
         "two schedulers": partial(crowd.two_schedulers, slots=300),
         "four workers, 10 messages a second": partial(crowd.keep_the_rate, seconds=20),
+        "a page at 80 % of Facebook's limits": partial(crowd.slow_down, seconds=20),
         "100,000 contacts waiting": partial(crowd.backlog, contacts=100_000),
     }
 

@@ -11,6 +11,7 @@ import httpx
 from tests.builders import Row
 from tests.faults.judge import Verdict, settle_down
 from tests.faults.kills import wait_and_judge
+from tests.faults.providers import contacts
 from tests.faults.town import Town
 
 RATE_PER_SECOND = 10
@@ -61,6 +62,26 @@ async def keep_the_rate(town: Town, seconds: int) -> tuple[int, Verdict]:
     if pace < RATE_PER_SECOND / 2:
         verdict.wrong.append(f"only {pace:.1f}/s")
     return len(times), verdict
+
+
+async def slow_down(town: Town, seconds: int) -> tuple[int, Verdict]:
+    """Two pages of one rate; Facebook tells one of them that 80 % of its limits are used."""
+    rules = town.rules(2, rate=60 * RATE_PER_SECOND)
+    town.queue(rules, 2 * RATE_PER_SECOND * seconds)
+    for person in contacts(town, rules[0]):
+        town.facebook.fault("facebook", "usage-80", times=9, recipient=person["sender_id"])
+    for _ in range(2):
+        await town.hand()
+    verdict = await wait_and_judge(town, rules, 3 * seconds + 30)
+    town.facebook.reset()
+    full, free = ([at for at in received_at(town, [rule])] for rule in rules)
+    # Until the first answer is heard, nobody knows.
+    slowed = most_in_a_second([at for at in full if at > full[0] + 2])
+    most = most_in_a_second(free)
+    verdict.ends[f"at most {slowed} in a second at 80 %, {most} at 3 %"] += 0
+    if slowed > RATE_PER_SECOND * 3 // 4 or most > RATE_PER_SECOND or most <= slowed:
+        verdict.wrong.append(f"{slowed} in a second at 80 %, {most} at 3 %")
+    return len(full) + len(free), verdict
 
 
 async def outage(town: Town, seconds: float) -> tuple[int, Verdict]:
