@@ -9,7 +9,7 @@ compile := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run worker dashboard reset backup restore test check bench browser sql docs advisors agree lock faults screenshots
+.PHONY: help run worker dashboard receiver reset backup restore test check bench browser sql docs advisors agree lock faults screenshots
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,6 +22,9 @@ worker: $(installed) ## start one more worker, for the running stack or for SUPA
 
 dashboard: $(installed) ## start one more dashboard, likewise, on DASHBOARD_PORT
 	@exec $(python) -m local dashboard --stop-with-parent
+
+receiver: $(installed) ## start one more receiver of Facebook's webhook, likewise, on RECEIVER_PORT
+	@exec $(python) -m local receiver --stop-with-parent
 
 reset: $(installed) ## delete all local data (refused while it runs)
 	@$(python) -m local reset

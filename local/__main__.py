@@ -10,7 +10,7 @@ from pathlib import Path
 from local import parts
 from local.backup import backup, restore
 from local.children import ROOT
-from local.environment import DASHBOARD, WORKER, embedded, environment
+from local.environment import DASHBOARD, RECEIVER, WORKER, embedded, environment
 from local.errors import StartError
 from local.home import Home
 from local.signals import StopSignals, stop_with_parent
@@ -22,6 +22,7 @@ run        start everything that is needed: with SUPABASE_URL only the dashboard
            embedded stack; says so and ends with 0 when it already runs
 worker     start one more worker, for the running stack or for SUPABASE_URL
 dashboard  start one more dashboard, likewise (on DASHBOARD_PORT)
+receiver   start one more receiver of Facebook's webhook, likewise (on RECEIVER_PORT)
 reset      delete all local data (refused while the stack runs)
 backup     write all local data to --file, also while the stack runs
 restore    read them back from --file, after a reset
@@ -138,6 +139,7 @@ COMMANDS: dict[str, Callable[[Home, Settings, int], int]] = {
     "run": run,
     "worker": join(parts.WORKER_COMMAND, WORKER),
     "dashboard": join(parts.DASHBOARD_COMMAND, DASHBOARD),
+    "receiver": join(parts.RECEIVER_COMMAND, RECEIVER),
     "reset": reset,
 }
 WITH_FILE: dict[str, Callable[[Home, Settings, str], int]] = {"backup": keep, "restore": bring_back}

@@ -20,6 +20,18 @@ DASHBOARD = frozenset(
         "stagelight_home",
     }
 )
+RECEIVER = frozenset(
+    {
+        "supabase_url",
+        "supabase_publishable_key",
+        "supabase_secret_key",
+        "facebook_app_secret",
+        "facebook_verify_token",
+        "receiver_host",
+        "receiver_port",
+        "stagelight_home",
+    }
+)
 WORKER = NAMES - {"session_secret", "facebook_verify_token", "app_pg_bin"}
 SANDBOX = frozenset({"facebook_app_secret"})
 NOTHING: frozenset[str] = frozenset()

@@ -11,6 +11,7 @@ from pipeline.settings import Settings
 
 DASHBOARD_COMMAND = ("app.py", "--only-dashboard")
 WORKER_COMMAND = ("-m", "pipeline")
+RECEIVER_COMMAND = ("-m", "api")
 WORKER_STOP_SECONDS = 12.0  # it may finish or release what it holds for 10 s
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 

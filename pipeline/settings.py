@@ -44,6 +44,8 @@ class Settings:
     send_mode: str = "sandbox"
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = 8050
+    receiver_host: str = "127.0.0.1"
+    receiver_port: int = 8060
     lease_seconds: int = 30
     app_pg_bin: str = ""
     stagelight_home: Path = Path(".local")
@@ -90,6 +92,7 @@ ALIASES = {
 # Setting -> the most it may be, and what it looks like.
 WHOLE_NUMBERS = {
     "dashboard_port": (65535, "a port number, like 8050"),
+    "receiver_port": (65535, "a port number, like 8060"),
     "text_retention_hours": (8760, "a number of hours, like 24"),
     "history_retention_days": (3650, "a number of days, like 30"),
     "lease_seconds": (600, "a number of seconds, like 30"),

@@ -17,7 +17,7 @@ begin
                 from pg_catalog.pg_class as c
                 where
                     c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v') and c.relowner = current_user::regrole
-                    and (c.relname ~ 'automation' or c.relname ~ '^(facebook_page|contact)')
+                    and (c.relname ~ 'automation' or c.relname ~ '^(facebook_|contact)')
                 order by c.relname <> 'ai_automation_contact_states', c.oid
             loop
                 execute format('lock table %s in access exclusive mode', v_table);
@@ -968,6 +968,79 @@ begin
     perform public.make_history_days((now() at time zone 'UTC')::date - 1, (now() at time zone 'UTC')::date + 3);
 end;
 $$;
+-- What Facebook tells the receiver: stored first, worked on next, and forgotten but for its key.
+
+create table if not exists public.facebook_events (
+    id bigint generated always as identity,
+    event_key text not null,
+    facebook_page_id text not null,
+    kind text not null,
+    sender_id text,
+    said_at timestamptz not null,
+    told jsonb not null default '{}',
+    received_at timestamptz not null default now(),
+    due_at timestamptz default now(),
+    tries integer not null default 0,
+    problem text,
+    done_at timestamptz,
+    constraint facebook_events_pkey primary key (id),
+    constraint facebook_events_once unique (event_key),
+    constraint facebook_events_kind_is_known check (kind in ('message', 'echo', 'action', 'delivery', 'read', 'policy')),
+    constraint facebook_events_done_is_not_due check ((done_at is null) = (due_at is not null))
+);
+
+create index if not exists facebook_events_due_idx on public.facebook_events (due_at) where done_at is null;
+create index if not exists facebook_events_done_idx on public.facebook_events (done_at) where done_at is not null;
+
+drop policy if exists "nobody who signs in sees an event" on public.facebook_events;
+create policy "nobody who signs in sees an event" on public.facebook_events
+for select to authenticated using (false);
+
+comment on table public.facebook_events is
+'One event of the webhook. What it said and of whom is removed when it has been worked on; the key stays for two days, so that the same event told again changes nothing.';
+comment on column public.facebook_events.id is 'In the order of storing.';
+comment on column public.facebook_events.event_key is 'The same for the same event however often Facebook sends it: the message''s id, or a hash.';
+comment on column public.facebook_events.facebook_page_id is 'The page it is about, by Facebook''s id; two owners may have connected it.';
+comment on column public.facebook_events.kind is 'message, echo, action (a button, a reaction: opens the window), delivery, read or policy.';
+comment on column public.facebook_events.sender_id is 'The person; removed with told.';
+comment on column public.facebook_events.said_at is 'By Facebook''s clock.';
+comment on column public.facebook_events.told is 'What the kind needs: mid, text, metadata; or watermark, mids; or action, reason.';
+comment on column public.facebook_events.received_at is 'When it was stored here; it may have waited in the receiver''s spool before.';
+comment on column public.facebook_events.due_at is 'From when it is to be worked on; empty once it has been.';
+comment on column public.facebook_events.tries is 'How often working on it went wrong, or had to wait for a worker; the next try is alone.';
+comment on column public.facebook_events.problem is 'Why it could not be worked on: a code, no words of it.';
+comment on column public.facebook_events.done_at is 'When it was worked on, or given up.';
+comment on index public.facebook_events_due_idx is 'Serves work_on_events: what is due, oldest first.';
+comment on index public.facebook_events_done_idx is 'Serves work_on_events: keys that are no longer needed.';
+
+create table if not exists public.facebook_receivers (
+    name text not null,
+    version text not null default '',
+    spool_bytes bigint not null default 0,
+    started_at timestamptz not null default now(),
+    beat_at timestamptz not null default now(),
+    heard_at timestamptz,
+    stopped_at timestamptz,
+    constraint facebook_receivers_pkey primary key (name)
+);
+
+drop policy if exists "nobody who signs in sees a receiver" on public.facebook_receivers;
+create policy "nobody who signs in sees a receiver" on public.facebook_receivers
+for select to authenticated using (false);
+
+comment on table public.facebook_receivers is 'A receiver process and when it was last heard of; without one, nobody''s STOP reaches us.';
+comment on column public.facebook_receivers.name is 'Process and a random part; a restarted receiver is another one.';
+comment on column public.facebook_receivers.version is 'What it runs.';
+comment on column public.facebook_receivers.spool_bytes is 'What it holds on disk that is not stored here yet.';
+comment on column public.facebook_receivers.started_at is 'When it was first heard of.';
+comment on column public.facebook_receivers.beat_at is 'When it was last heard of; alive means within 60 s.';
+comment on column public.facebook_receivers.heard_at is 'When it last accepted something from Facebook.';
+comment on column public.facebook_receivers.stopped_at is 'When it said goodbye; empty for one that runs, or was killed.';
+
+alter table public.ai_automation_attempts add column if not exists delivered_at timestamptz;
+alter table public.ai_automation_attempts add column if not exists read_at timestamptz;
+comment on column public.ai_automation_attempts.delivered_at is 'When Facebook delivered the message, as the webhook told; empty while it has not.';
+comment on column public.ai_automation_attempts.read_at is 'When the contact had read it, as the webhook told; empty while they have not, or do not tell.';
 -- History that version 1 kept in one table goes into the days.
 
 do $$
@@ -5176,6 +5249,276 @@ from public, anon, authenticated, service_role;
 -- An index is kept by whoever writes the row.
 grant execute on function public.contact_words(uuid, text, text) to authenticated, service_role;
 grant execute on function public.list_contacts(jsonb, text, jsonb, integer) to authenticated;
+-- The webhook's events are taken in, and worked on in the order of saying; one that cannot be does not hold up the others.
+
+create or replace function public.store_events(p_events jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_stored integer;
+begin
+    if jsonb_typeof(p_events) is distinct from 'array' or jsonb_array_length(p_events) > 1000 then
+        raise exception 'Events come as a list of at most 1000.' using errcode = '22023';
+    end if;
+    insert into public.facebook_events (event_key, facebook_page_id, kind, sender_id, said_at, told)
+    select e.event_key, e.facebook_page_id, e.kind, e.sender_id, e.said_at, coalesce(e.told, '{}')
+    from jsonb_to_recordset(p_events) as e (
+        event_key text, facebook_page_id text, kind text, sender_id text, said_at timestamptz, told jsonb
+    )
+    order by e.event_key
+    on conflict (event_key) do nothing;
+    get diagnostics v_stored = row_count;
+    return jsonb_build_object('stored', v_stored, 'known', jsonb_array_length(p_events) - v_stored);
+end;
+$$;
+
+comment on function public.store_events(jsonb) is
+'Stores up to 1000 events of the webhook ([{event_key, facebook_page_id, kind, sender_id, said_at, told}]); an event whose key is known is not stored again.';
+
+-- A try whose outcome is not written down yet is asked for again: a watermark alone does not say that it arrived.
+create or replace function public.mark_seen(p_page_id uuid, p_sender_id text, p_kind text, p_said_at timestamptz, p_told jsonb)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_states bigint[] := array(
+        select s.id
+        from public.contacts as c
+        inner join public.ai_automation_contact_states as s on s.contact_id = c.id
+        where c.page_id = p_page_id and c.sender_id = p_sender_id
+    );
+    v_mark timestamptz := public.moment_or_null(p_told ->> 'watermark');
+    v_mids text[] := array(select jsonb_array_elements_text(coalesce(p_told -> 'mids', '[]')));
+begin
+    update public.ai_automation_attempts as a
+    set
+        delivered_at = coalesce(a.delivered_at, greatest(a.started_at, least(p_said_at, now()))),
+        read_at = case when p_kind = 'read' then coalesce(a.read_at, greatest(a.started_at, least(p_said_at, now()))) else a.read_at end
+    where
+        a.state_id = any(v_states) and a.started_at > now() - interval '7 days' and a.outcome = 'sent'
+        and (a.started_at <= v_mark or a.facebook_message_id = any(v_mids))
+        and (a.delivered_at is null or (p_kind = 'read' and a.read_at is null));
+    return not exists (
+        select 1
+        from public.ai_automation_contact_states as s
+        where s.id = any(v_states) and s.current_stage = 'sending' and s.attempt_started_at <= v_mark
+    );
+end;
+$$;
+
+comment on function public.mark_seen(uuid, text, text, timestamptz, jsonb) is
+'Notes that what was sent to a contact up to a watermark was delivered, or read; false while a try from before it has no outcome, then ask again.';
+
+create or replace function public.apply_policy(p_page public.facebook_pages, p_said_at timestamptz, p_told jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_reason text := left(format('Facebook (%s): %s', p_told ->> 'action', coalesce(p_told ->> 'reason', 'no reason given')), 500);
+begin
+    -- What was said later counts, also when it came first.
+    if exists (
+        select 1 from public.facebook_events as e
+        where e.facebook_page_id = p_page.facebook_page_id and e.kind = 'policy' and e.said_at > p_said_at and e.done_at is not null
+    ) then
+        return;
+    end if;
+    case p_told ->> 'action'
+        when 'block' then
+            perform public.record_page_news(jsonb_build_array(jsonb_build_object(
+                'page_id', p_page.id, 'page_status', 'restricted', 'reason', v_reason, 'started_at', now()
+            )));
+        when 'unblock' then
+            update public.facebook_pages as p
+            set status = 'active', status_reason = null, paused_until = null, setbacks = 0, updated_at = now()
+            where p.id = p_page.id and p.status = 'restricted';
+        else
+            update public.facebook_pages as p set status_reason = v_reason, updated_at = now() where p.id = p_page.id;
+            insert into public.ai_automation_audit (user_id, page_id, action) values (p_page.user_id, p_page.id, 'page_warned');
+    end case;
+end;
+$$;
+
+comment on function public.apply_policy(public.facebook_pages, timestamptz, jsonb) is
+'Facebook enforces its policy: block stops the page with one alert, unblock frees it, a warning is shown and alerted.';
+
+create or replace function public.work_on_page_events(p_page public.facebook_pages, p_events public.facebook_events[])
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_later text[] := '{}';
+    v_event public.facebook_events;
+    v_heard jsonb;
+begin
+    v_heard := (
+        select jsonb_agg(
+            e.told || jsonb_build_object(
+                'sender_id', e.sender_id, 'said_at', e.said_at, 'direction', case e.kind when 'echo' then 'out' else 'in' end
+            )
+        )
+        from unnest(p_events) as e
+        where e.kind in ('message', 'echo', 'action')
+    );
+    if v_heard is not null then
+        v_heard := public.hear_messages(p_page.id, v_heard);
+        v_later := array(
+            select e.event_key from unnest(p_events) as e where e.kind = 'echo' and (v_heard -> 'in_hand') ? (e.told ->> 'mid')
+        );
+    end if;
+    foreach v_event in array p_events loop
+        if v_event.kind in ('delivery', 'read') then
+            if not public.mark_seen(p_page.id, v_event.sender_id, v_event.kind, v_event.said_at, v_event.told) then
+                v_later := v_later || v_event.event_key;
+            end if;
+        elsif v_event.kind = 'policy' then
+            perform public.apply_policy(p_page, v_event.said_at, v_event.told);
+        end if;
+    end loop;
+    return v_later;
+end;
+$$;
+
+comment on function public.work_on_page_events(public.facebook_pages, public.facebook_events[]) is
+'Does what the events say for one owner''s page; returns the keys of those that must be asked again, because a worker is still sending.';
+
+create or replace function public.work_on_events(p_limit integer default 200)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_batch record;
+    v_page public.facebook_pages;
+    v_later text[];
+    v_worked integer := 0;
+    v_put_off integer := 0;
+    v_failed integer := 0;
+    v_due public.facebook_events[] := array(
+        select e
+        from public.facebook_events as e
+        where e.done_at is null and e.due_at <= now()
+        order by e.due_at, e.said_at
+        limit p_limit
+        for update skip locked
+    );
+begin
+    for v_batch in
+        -- One that went wrong is tried alone.
+        select e.facebook_page_id, array_agg(e order by e.said_at, e.id) as events, array_agg(e.id) as ids
+        from unnest(v_due) as e
+        group by e.facebook_page_id, case when e.tries > 0 then e.id end
+        order by e.facebook_page_id
+    loop
+        begin
+            v_later := '{}';
+            for v_page in
+                select p.* from public.facebook_pages as p where p.facebook_page_id = v_batch.facebook_page_id order by p.id
+            loop
+                v_later := v_later || public.work_on_page_events(v_page, v_batch.events);
+            end loop;
+            update public.facebook_events as e
+            set
+                done_at = case when g.waits then null else now() end,
+                due_at = case when g.waits then now() + interval '2 seconds' end,
+                tries = e.tries + g.waits::int,
+                problem = case when v_page.id is null then 'unknown_page' end,
+                sender_id = case when g.waits then e.sender_id end,
+                told = case when g.waits then e.told else '{}' end
+            from (
+                -- For ten minutes; what is unclear for longer has been settled without it.
+                select w.id, w.event_key = any(v_later) and w.received_at > now() - interval '10 minutes' as waits
+                from unnest(v_batch.events) as w
+            ) as g
+            where e.id = g.id;
+            v_put_off := v_put_off + coalesce(cardinality(v_later), 0);
+            v_worked := v_worked + cardinality(v_batch.ids);
+        exception
+            when others then
+                update public.facebook_events as e
+                set
+                    tries = e.tries + 1,
+                    problem = sqlstate,
+                    done_at = case when e.tries >= 9 then now() end,
+                    due_at = case when e.tries < 9 then now() + least(interval '1 second' * power(2, e.tries), interval '5 minutes') end,
+                    sender_id = case when e.tries < 9 then e.sender_id end,
+                    told = case when e.tries < 9 then e.told else '{}' end
+                where e.id = any(v_batch.ids);
+                v_failed := v_failed + cardinality(v_batch.ids);
+        end;
+    end loop;
+    delete from public.facebook_events as e
+    where e.id in (
+        select o.id from public.facebook_events as o where o.done_at < now() - interval '2 days' order by o.done_at limit p_limit
+    );
+    return jsonb_build_object('worked', v_worked - v_put_off, 'put_off', v_put_off, 'failed', v_failed);
+end;
+$$;
+
+comment on function public.work_on_events(integer) is
+'Works on up to p_limit due events, by page and in the order of saying; several receivers share them. What goes wrong is tried again alone, ten times at most.';
+
+create or replace function public.receiver_beat(p_name text, p_version text, p_spool_bytes bigint, p_heard_at timestamptz, p_stopping boolean default false)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into public.facebook_receivers as r (name, version, spool_bytes, heard_at, stopped_at)
+    values (p_name, p_version, p_spool_bytes, p_heard_at, case when p_stopping then now() end)
+    on conflict (name) do update
+        set
+            version = excluded.version, spool_bytes = excluded.spool_bytes, beat_at = now(),
+            heard_at = coalesce(excluded.heard_at, r.heard_at), stopped_at = excluded.stopped_at;
+    delete from public.facebook_receivers as r where r.beat_at < now() - interval '7 days';
+    return jsonb_build_object(
+        'now', now(),
+        'waiting', (select count(*) from public.facebook_events as e where e.done_at is null),
+        'lag_seconds', (select extract(epoch from now() - min(e.received_at)) from public.facebook_events as e where e.done_at is null)
+    );
+end;
+$$;
+
+comment on function public.receiver_beat(text, text, bigint, timestamptz, boolean) is
+'A receiver says that it lives; it learns how many events wait in the database, and for how long the oldest has.';
+
+create or replace function public.receiver_health()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'alive', count(*) filter (where r.stopped_at is null and r.beat_at > now() - interval '60 seconds'),
+        'last_beat_at', max(r.beat_at),
+        'heard_at', max(r.heard_at),
+        'spool_bytes', coalesce(sum(r.spool_bytes) filter (where r.stopped_at is null and r.beat_at > now() - interval '60 seconds'), 0)
+    )
+    from public.facebook_receivers as r;
+$$;
+
+comment on function public.receiver_health() is
+'How many receivers are alive, when one was last heard of, when Facebook last told something, and what waits on their disks. Says nothing about anybody.';
+
+revoke execute on function
+public.store_events(jsonb), public.mark_seen(uuid, text, text, timestamptz, jsonb),
+public.apply_policy(public.facebook_pages, timestamptz, jsonb),
+public.work_on_page_events(public.facebook_pages, public.facebook_events[]), public.work_on_events(integer),
+public.receiver_beat(text, text, bigint, timestamptz, boolean), public.receiver_health()
+from public, anon, authenticated, service_role;
+grant execute on function
+public.store_events(jsonb), public.mark_seen(uuid, text, text, timestamptz, jsonb),
+public.apply_policy(public.facebook_pages, timestamptz, jsonb),
+public.work_on_page_events(public.facebook_pages, public.facebook_events[]), public.work_on_events(integer),
+public.receiver_beat(text, text, bigint, timestamptz, boolean)
+to service_role;
+grant execute on function public.receiver_health() to authenticated, service_role;
 -- What is read. Every view sees only what its reader may see (security_invoker).
 
 create or replace view public.active_automation_contacts
@@ -5433,7 +5776,9 @@ select
     a.tokens_out,
     a.generation_time_ms,
     a.started_at,
-    a.finished_at
+    a.finished_at,
+    a.delivered_at,
+    a.read_at
 from public.ai_automation_attempts as a
 inner join public.ai_automation_rules as r on r.id = a.rule_id
 inner join public.contacts as c on c.id = a.contact_id;
@@ -5886,6 +6231,7 @@ as $$
         'attempts', coalesce((
             select jsonb_agg(jsonb_build_object(
                 'follow_up', a.follow_up, 'outcome', a.outcome, 'at', a.started_at, 'until', a.finished_at,
+                'delivered_at', a.delivered_at, 'read_at', a.read_at,
                 'message', a.message, 'error_code', a.error_code, 'error_message', a.error_message,
                 'generation_time_ms', a.generation_time_ms, 'tokens', a.tokens_in + a.tokens_out
             ) order by a.started_at desc)
@@ -6203,7 +6549,7 @@ begin
         'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
         'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
         'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit',
-        'contact_tombstones', 'contact_tombstone_keys'
+        'contact_tombstones', 'contact_tombstone_keys', 'facebook_events', 'facebook_receivers'
     ] loop
         execute format('alter table public.%I enable row level security', v_table);
         execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
@@ -6214,7 +6560,7 @@ $$;
 
 revoke all on sequence
 public.contact_messages_id_seq, public.ai_automation_contact_states_id_seq, public.ai_automation_stage_events_id_seq,
-public.ai_automation_audit_id_seq
+public.ai_automation_audit_id_seq, public.facebook_events_id_seq
 from public, anon, authenticated, service_role;
 -- History without foreign keys is written by trigger only, not even by the secret key.
 revoke insert, update, delete on public.ai_automation_stage_events, public.ai_automation_follow_ups from service_role;

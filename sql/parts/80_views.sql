@@ -255,7 +255,9 @@ select
     a.tokens_out,
     a.generation_time_ms,
     a.started_at,
-    a.finished_at
+    a.finished_at,
+    a.delivered_at,
+    a.read_at
 from public.ai_automation_attempts as a
 inner join public.ai_automation_rules as r on r.id = a.rule_id
 inner join public.contacts as c on c.id = a.contact_id;

@@ -44,6 +44,7 @@ as $$
         'attempts', coalesce((
             select jsonb_agg(jsonb_build_object(
                 'follow_up', a.follow_up, 'outcome', a.outcome, 'at', a.started_at, 'until', a.finished_at,
+                'delivered_at', a.delivered_at, 'read_at', a.read_at,
                 'message', a.message, 'error_code', a.error_code, 'error_message', a.error_message,
                 'generation_time_ms', a.generation_time_ms, 'tokens', a.tokens_in + a.tokens_out
             ) order by a.started_at desc)

@@ -11,7 +11,7 @@ begin
         'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
         'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
         'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit',
-        'contact_tombstones', 'contact_tombstone_keys'
+        'contact_tombstones', 'contact_tombstone_keys', 'facebook_events', 'facebook_receivers'
     ] loop
         execute format('alter table public.%I enable row level security', v_table);
         execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
@@ -22,7 +22,7 @@ $$;
 
 revoke all on sequence
 public.contact_messages_id_seq, public.ai_automation_contact_states_id_seq, public.ai_automation_stage_events_id_seq,
-public.ai_automation_audit_id_seq
+public.ai_automation_audit_id_seq, public.facebook_events_id_seq
 from public, anon, authenticated, service_role;
 -- History without foreign keys is written by trigger only, not even by the secret key.
 revoke insert, update, delete on public.ai_automation_stage_events, public.ai_automation_follow_ups from service_role;

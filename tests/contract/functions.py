@@ -77,5 +77,8 @@ WORKER: dict[str, tuple[Row, object]] = {
         dict,
     ),
     "hear_messages": ({"p_page_id": NOBODY, "p_messages": []}, "PT404"),
+    "store_events": ({"p_events": []}, dict),
+    "work_on_events": ({"p_limit": 1}, dict),
+    "receiver_health": ({}, dict),
     "maintain": ({"p_text_hours": 24, "p_history_days": 30}, dict),
 }

@@ -28,8 +28,10 @@ TABLES = {
     "contact_tombstone_keys": (),
     "contact_tombstones": (),
     "contacts": ("select", "update"),
+    "facebook_events": (),
     "facebook_page_secrets": (),
     "facebook_pages": ("select", "insert", "update"),
+    "facebook_receivers": (),
     "open_bulk_actions": ("select",),
 }
 # The same for everybody who signed in; says nothing about anybody.
@@ -134,6 +136,7 @@ FOR_OWNERS = {
     "page_tags": {"p_page_id": "{page}"},
     "preview_bulk": {"p_rule_id": "{rule}", "p_action": "retry"},
     "preview_rule": {"p_rule": {"id": "{rule}"}},
+    "receiver_health": {},
     "reason_text": {"p_reason": "ok"},
     "reject_message": {"p_state_id": "{ready}", "p_reason": "stolen"},
     "request_preview": {"p_contact_id": "{contact}", "p_rule": {"prompt": "stolen"}},
@@ -155,6 +158,7 @@ FOR_OWNERS = {
     "worker_health": {},
 }
 FOR_WORKERS = {
+    "apply_policy": {"p_page": {}, "p_said_at": "2026-06-01T00:00:00Z", "p_told": {}},
     "beat": {
         "p_worker": "thief",
         "p_version": "",
@@ -185,6 +189,13 @@ FOR_WORKERS = {
     "hear_messages": {"p_page_id": "{page}", "p_messages": []},
     "lock_daily_usage": {"p_state_ids": ["{ready}"]},
     "maintain": {},
+    "mark_seen": {
+        "p_page_id": "{page}",
+        "p_sender_id": "1",
+        "p_kind": "read",
+        "p_said_at": "2026-06-01T00:00:00Z",
+        "p_told": {},
+    },
     "next_run_of": {"p_rule": {"run_at": []}, "p_after": "2026-06-01T00:00:00Z"},
     "next_slot": {"p_run_at": ["09:00"], "p_zone": "UTC", "p_after": "2026-06-01T00:00:00Z"},
     "messages_told": {"p_messages": []},
@@ -200,6 +211,12 @@ FOR_WORKERS = {
     "rate_share": {"p_usage_percent": 80, "p_usage_at": None},
     "record_page_news": {"p_news": []},
     "test_stopped_pages": {"p_state_ids": ["{ready}"]},
+    "receiver_beat": {
+        "p_name": "thief",
+        "p_version": "",
+        "p_spool_bytes": 0,
+        "p_heard_at": None,
+    },
     "recheck_before_send": {"p_state_ids": ["{ready}"]},
     "recheck_reviews": {"p_limit": 9},
     "reclaim_expired_leases": {},
@@ -209,6 +226,9 @@ FOR_WORKERS = {
     "slot_of": {"p_run_at": ["09:00"], "p_zone": "UTC", "p_moment": "2026-06-01T00:00:00Z"},
     "settle_by_echoes": {"p_page_id": "{page}", "p_told": []},
     "skip_ineligible": {"p_state_ids": ["{ready}"]},
+    "store_events": {"p_events": []},
+    "work_on_events": {"p_limit": 9},
+    "work_on_page_events": {"p_page": {}, "p_events": []},
 }
 # Called by triggers or by other functions only.
 FOR_NOBODY = {

@@ -10,7 +10,13 @@ from tests.database.acting import Worker, run_now
 from tests.database.project import belongings_of
 
 OURS = [table for table in doors.TABLES if table.startswith(("ai_", "contact", "facebook"))]
-WITHOUT_OWNER = {*doors.SHARED_TABLES, "ai_automation_workers", "contact_tombstone_keys"}
+WITHOUT_OWNER = {
+    *doors.SHARED_TABLES,
+    "ai_automation_workers",
+    "contact_tombstone_keys",
+    "facebook_events",
+    "facebook_receivers",
+}
 
 
 def rows_of(world, person):
