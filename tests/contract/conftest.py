@@ -99,6 +99,7 @@ def no_worker_stays(project: Project) -> Iterator[None]:
     """Takes away the worker that a call of `beat` leaves behind."""
     yield
     project.service.table("ai_automation_workers").delete().eq("name", WORKER_NAME).execute()
+    project.service.table("facebook_receivers").delete().eq("name", WORKER_NAME).execute()
 
 
 def _person(project: Project) -> Iterator[Person]:

@@ -50,6 +50,7 @@ PERSON: dict[str, tuple[Row, object]] = {
     ),
     "request_preview": ({"p_contact_id": NOBODY, "p_rule": {}}, "PT404"),
     "worker_health": ({}, dict),
+    "receiver_health": ({}, dict),
     "ai_quota_waits": ({}, dict),
 }
 WORKER: dict[str, tuple[Row, object]] = {
@@ -79,6 +80,15 @@ WORKER: dict[str, tuple[Row, object]] = {
     "hear_messages": ({"p_page_id": NOBODY, "p_messages": []}, "PT404"),
     "store_events": ({"p_events": []}, dict),
     "work_on_events": ({"p_limit": 1}, dict),
-    "receiver_health": ({}, dict),
+    "receiver_beat": (
+        {
+            "p_name": "contract",
+            "p_version": "0",
+            "p_spool_bytes": 0,
+            "p_heard_at": None,
+            "p_stopping": True,
+        },
+        dict,
+    ),
     "maintain": ({"p_text_hours": 24, "p_history_days": 30}, dict),
 }

@@ -137,6 +137,10 @@ def belongings_of(world, person):
     world.insert("public.ai_automation_stage_periods", **owned, **minutes)
     gone = {"user_id": person["id"], "person_hash": MARK}
     world.insert("public.contact_tombstones", **gone)
+    event = {"facebook_page_id": MARK, "kind": "policy", "said_at": ago(hours=1)}
+    world.insert("public.facebook_events", event_key=secrets.token_hex(8), **event)
+    receiver = {"p_name": MARK, "p_version": MARK, "p_spool_bytes": 0, "p_heard_at": None}
+    call(world.connection, "receiver_beat", **receiver)
     return {
         "bulk": bulk["id"],
         "page": str(page["id"]),
