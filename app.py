@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
+from api import description
 from api.channel import Channels
 from api.guard import Guard, Site
 from api.health import Health
@@ -85,6 +86,7 @@ def create_server(settings: Settings, stopping: Callable[[], bool] = bool) -> AS
     fastapi.routes[:0] = [
         *Login(settings, http, sessions).routes,
         *Health(settings, http).routes,
+        *description.ROUTES,
         *Monitor(Channels(stopping)).routes,
     ]
     fastapi.add_middleware(PlainJson)

@@ -2,10 +2,24 @@
 
 import json
 from collections.abc import Mapping
+from math import isfinite
+from types import NoneType
 from typing import Any
 from urllib.parse import urlsplit
 
 HOME = "/"
+# What a browser can have under these names; a missing value is None.
+KINDS: dict[str, tuple[type, ...]] = {
+    "n_clicks": (int, NoneType),
+    "n_intervals": (int, NoneType),
+    "pathname": (str,),
+    "search": (str,),
+    "href": (str, NoneType),
+    "hash": (str, NoneType),
+    "is_open": (bool, NoneType),
+    "filename": (str, list, NoneType),
+    "contents": (str, list, NoneType),
+}
 Callbacks = Mapping[str, Mapping[str, Any]]
 
 
@@ -31,10 +45,7 @@ def is_callback_body(body: bytes, callbacks: Callbacks) -> bool:
 
     `callbacks` is Dash's own map; what is sent must name the inputs and state written there.
     """
-    try:
-        request = json.loads(body)
-    except (ValueError, RecursionError):
-        return False
+    request = _read(body)
     if not isinstance(request, dict) or not isinstance(request.get("output"), str):
         return False
     known = callbacks.get(request["output"])
@@ -42,12 +53,37 @@ def is_callback_body(body: bytes, callbacks: Callbacks) -> bool:
         return False
     changed = request.get("changedPropIds", [])
     return (
-        _names(request["inputs"]) == _names(known["inputs"])
-        and _names(request.get("state", [])) == _names(known["state"])
+        _names(request["inputs"]) == _known(known["inputs"])
+        and _names(request.get("state", [])) == _known(known["state"])
         and isinstance(changed, list)
         and all(isinstance(name, str) for name in changed)
         and _has_outputs(request)
     )
+
+
+def _read(body: bytes) -> Any:
+    """JSON as its standard has it, and as it can be written again; None for anything else."""
+    try:
+        request = json.loads(body, parse_constant=_refuse, parse_float=_finite)
+        if b"\\u" in body:
+            # Half of a surrogate pair has no UTF-8.
+            json.dumps(request, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return request
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if isfinite(number) else _refuse(text)
+
+
+def _known(properties: list[dict[str, str]]) -> list[tuple[str, str]]:
+    return [(each["id"], each["property"]) for each in properties]
 
 
 def _names(properties: Any) -> list[tuple[str, str]] | None:
@@ -63,6 +99,7 @@ def _is_property(value: Any) -> bool:
         isinstance(value, dict)
         and isinstance(value.get("id"), str)
         and isinstance(value.get("property"), str)
+        and isinstance(value.get("value"), KINDS.get(value["property"], object))
     )
 
 

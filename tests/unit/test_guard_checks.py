@@ -89,6 +89,14 @@ def test_what_dash_sends_is_a_callback():
         b"1",
         b"\xff\xfe",
         b"[" * 100_000,
+        json.dumps(GOOD).replace('"value": 1', '"value": NaN').encode(),
+        json.dumps(GOOD).replace('"value": 1', '"value": -Infinity').encode(),
+        json.dumps(GOOD).replace('"value": 1', '"value": 1e999').encode(),
+        json.dumps(GOOD).replace('"value": 1', '"value": "one"').encode(),
+        json.dumps(GOOD).replace('"value": 1', '"value": {"a": 1}').encode(),
+        json.dumps(GOOD)
+        .replace('"n_clicks", "value": 1', r'"n_clicks", "more": "\ud800"')
+        .encode(),
         *(
             json.dumps({**GOOD, **change}).encode()
             for change in (
