@@ -17,6 +17,7 @@ from tests.running import ROOT, Stack
 
 __all__ = ["bearer", "watch"]
 CASES = "40"
+TOOL = str(Path(sys.executable).with_name("st"))
 
 
 @pytest.mark.parametrize("seed", ["1", "2", "3"])
@@ -24,7 +25,7 @@ def test_no_generated_request_finds_an_answer_that_is_not_described(
     stack: Stack, bearer: dict[str, str], tmp_path: Path, seed: str
 ) -> None:
     command = [
-        *(str(Path(sys.executable).with_name("st")), "run", f"{stack.dashboard_url}/api/openapi.json"),
+        *(TOOL, "run", f"{stack.dashboard_url}/api/openapi.json"),
         *("--header", f"Authorization: {bearer['authorization']}", "--seed", seed),
         *("--checks", "all", "--phases", "coverage,fuzzing", "--max-examples", CASES),
         *("--no-color", "--warnings", "off"),
