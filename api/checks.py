@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "filename": (str, list, NoneType),
     "contents": (str, list, NoneType),
 }
+BEGINNINGS = {"pathname": "/", "search": "?"}
 Callbacks = Mapping[str, Mapping[str, Any]]
 
 
@@ -100,7 +101,16 @@ def _is_property(value: Any) -> bool:
         and isinstance(value.get("id"), str)
         and isinstance(value.get("property"), str)
         and isinstance(value.get("value"), KINDS.get(value["property"], object))
+        and _is_of_an_address(value["property"], value.get("value"))
     )
+
+
+def _is_of_an_address(name: str, value: Any) -> bool:
+    """Browsers begin these so, and write what cannot be printed as %00."""
+    if name not in BEGINNINGS:
+        return True
+    begins = value.startswith(BEGINNINGS[name]) or (name == "search" and value == "")
+    return begins and not any(ord(letter) < 32 or ord(letter) == 127 for letter in value)
 
 
 def _has_outputs(request: dict[str, Any]) -> bool:

@@ -21,6 +21,7 @@ JUNK: list[Any] = [None, 0, -1.5, True, "", "x.y", [], [[]], {}, {"a": 1}, [None
 
 
 VALUES = [
+    *("/", "/contacts", "?q=%00&page=x&stage=failed", "/automations/x/monitor"),
     *JUNK,
     {"rule_id": 5},
     {"rule_id": "x", "act": "run"},
