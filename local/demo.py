@@ -133,6 +133,8 @@ def _connect_page(client: Client, user_id: str, token_encryption_key: str) -> st
     sealed = Fernet(token_encryption_key.split(",")[0]).encrypt(SANDBOX_TOKEN.encode()).decode()
     secret = {"page_id": page_id, "user_id": user_id, "encrypted_token": sealed}
     client.table("facebook_page_secrets").insert(secret).execute()
+    read = {"page_id": page_id, "user_id": user_id}
+    client.table("facebook_page_syncs").insert(read).execute()
     return page_id
 
 

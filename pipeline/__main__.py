@@ -15,8 +15,10 @@ from typing import Any
 
 import httpx
 
+from pipeline.adapters.conversations import Conversations
 from pipeline.adapters.facebook import Facebook, create_http
 from pipeline.adapters.google_ai import GoogleAi
+from pipeline.adapters.graph import Graph
 from pipeline.clients import service_client
 from pipeline.logs import log_to_stderr
 from pipeline.recorder import Recorder
@@ -24,6 +26,8 @@ from pipeline.rotation import rotate_keys
 from pipeline.scheduler import follow_clock, schedule
 from pipeline.settings import Settings, SettingsError, read_settings
 from pipeline.store import Store
+from pipeline.sync_store import SyncStore
+from pipeline.syncs import Syncs
 from pipeline.tls import trust_for
 from pipeline.turns import Retention, Turns
 from pipeline.vault import Vault
@@ -66,7 +70,9 @@ async def work(settings: Settings, vault: Vault) -> int:
         keep = Retention(settings.text_retention_hours, settings.history_retention_days)
         # Given up well before the lease: a call that is still under way is nobody else's to settle.
         facebook = Facebook(settings, graph, settings.lease_seconds * 2 / 3)
-        turns = Turns(store, recorder, google, facebook, vault, retention=keep)
+        conversations = Conversations(Graph(settings, graph))
+        syncs = Syncs(SyncStore(service_client(settings, database), name), conversations, vault)
+        turns = Turns(store, recorder, google, facebook, vault, retention=keep, syncs=syncs)
         turns.version = VERSION
         writing_down = asyncio.create_task(recorder.run())
         scheduler = schedule(turns, lease_seconds=settings.lease_seconds)

@@ -124,3 +124,42 @@ class Receipt:
 
     facebook_message_id: str
     usage_percent: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPage:
+    """A part of Facebook's list of conversations, as Facebook wrote it; no `cursor`: the last."""
+
+    threads: list[dict[str, Any]]
+    cursor: str | None
+    usage_percent: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SyncLease:
+    """A page whose conversations this worker reads until `lease_token` expires."""
+
+    page_id: str
+    facebook_page_id: str
+    encrypted_token: str = field(repr=False)
+    lease_token: str
+    phase: str
+    cursor: str | None
+    page_size: int
+    high_water_at: datetime | None
+    must_subscribe: bool
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What conversations say: rows for `hear_messages` and `hear_contacts`, and when they changed.
+
+    `reached` is whether one of them changed before the moment up to which all is known.
+    """
+
+    messages: list[dict[str, Any]]
+    people: list[dict[str, Any]]
+    threads: int
+    newest_at: datetime | None
+    reached: bool

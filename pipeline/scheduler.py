@@ -23,6 +23,7 @@ SECONDS_BETWEEN = {
     "send": 0.5,
     "settle": 3.0,
     "preview": 1.0,
+    "sync": 2.0,
     "beat": 5.0,
     "maintain": 60.0,
 }

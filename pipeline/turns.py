@@ -1,4 +1,4 @@
-"""This file is where a worker's turns are: plan, check, write, send, settle, beat, maintain."""
+"""This file is where a worker's turns are: from plan and check to sync, beat and maintain."""
 
 import asyncio
 import logging
@@ -18,6 +18,7 @@ from pipeline.steps.send import UNKNOWN_HINT, send
 from pipeline.steps.settle import settle
 from pipeline.steps.write import write
 from pipeline.store import Store
+from pipeline.syncs import Syncs
 from pipeline.vault import Vault
 
 log = logging.getLogger("stagelight.worker")
@@ -115,12 +116,14 @@ class Turns:
         vault: Vault,
         capacity: Capacity | None = None,
         retention: Retention | None = None,
+        syncs: Syncs | None = None,
     ) -> None:
         room = capacity or Capacity()
         self._store = store
         self._recorder = recorder
         self._retention = retention or Retention()
         self._previews = Previews(store, writer)
+        self.syncs = syncs
         self._stopping = False
         self._checking = asyncio.Lock()
         self._previewing = asyncio.Lock()
@@ -178,6 +181,11 @@ class Turns:
             if not self._stopping and (written := await self._previews.turn()):
                 log.info("preview", extra={"messages": written})
 
+    async def sync(self) -> None:
+        """Takes up pages whose conversations are due to be read."""
+        if self.syncs and (taken := await self.syncs.turn()):
+            log.info("sync", extra={"pages": taken})
+
     async def beat(self) -> None:
         """Says that this worker lives and what it holds; takes back what a dead one held."""
         held = [job.state_id for lane in self.lanes for job in lane.tasks.values()]
@@ -204,15 +212,21 @@ class Turns:
         self._stopping = True
         for lane in self.lanes:
             lane.stop()
+        if self.syncs:
+            self.syncs.stop()
         try:
             async with asyncio.timeout(within_seconds), self._checking, self._previewing:
                 for lane in self.lanes:
                     await lane.drain()
+                if self.syncs:
+                    await self.syncs.drain()
         except TimeoutError:
             await self._give_up()
         await self._store.beat(self.version, "stopped", [], stopping=True)
 
     async def _give_up(self) -> None:
+        if self.syncs:
+            self.syncs.give_up()
         tasks = {task: held for lane in self.lanes for task, held in lane.tasks.items()}
         for task in tasks:
             task.cancel()

@@ -459,6 +459,94 @@ $$;
 
 comment on function public.opt_word(text) is
 'stop or start when the whole message is such a word, in any case and with any punctuation; otherwise null. A sentence that contains one is not.';
+-- What a person decided about a page, apart from what Facebook decided (status, paused_until): paused, or disconnected.
+
+alter table public.facebook_pages add column if not exists paused_at timestamptz;
+alter table public.facebook_pages add column if not exists disconnected_at timestamptz;
+alter table public.facebook_pages add column if not exists subscribed_at timestamptz;
+alter table public.facebook_pages add column if not exists subscribe_error text;
+
+comment on column public.facebook_pages.paused_at is
+'A person paused the page: nothing is written or sent for it until a person resumes it, whatever Facebook says. Contacts and replies still come in.';
+comment on column public.facebook_pages.disconnected_at is
+'A person disconnected the page: its token is gone and its automations stand still. Contacts and history stay; connecting the same page goes on with them.';
+comment on column public.facebook_pages.subscribed_at is 'When Facebook agreed to tell us of the page''s messages; empty until it did.';
+comment on column public.facebook_pages.subscribe_error is 'Why Facebook does not tell us of the page''s messages, when it was asked to and refused.';
+
+create table if not exists public.facebook_page_syncs (
+    page_id uuid not null,
+    user_id uuid not null,
+    phase text not null default 'idle',
+    is_full boolean not null default false,
+    cursor text,
+    page_size integer not null default 25,
+    threads_seen integer not null default 0,
+    threads_total integer not null default 0,
+    seconds_a_thread double precision,
+    newest_at timestamptz,
+    high_water_at timestamptz,
+    requested_at timestamptz,
+    started_at timestamptz,
+    finished_at timestamptz,
+    lease_owner text,
+    lease_token uuid,
+    leased_at timestamptz,
+    lease_expires_at timestamptz,
+    next_call_at timestamptz,
+    not_before_at timestamptz,
+    failures integer not null default 0,
+    error_code text,
+    error_message text,
+    error_hint text,
+    error_at timestamptz,
+    updated_at timestamptz not null default now(),
+    constraint facebook_page_syncs_pkey primary key (page_id),
+    constraint facebook_page_syncs_page_fkey foreign key (page_id, user_id)
+    references public.facebook_pages (id, user_id) on delete cascade,
+    constraint facebook_page_syncs_phase_is_known check (phase in ('idle', 'counting', 'reading')),
+    constraint facebook_page_syncs_size_is_possible check (page_size between 1 and 100),
+    constraint facebook_page_syncs_cursor_fits check (length(cursor) <= 4000)
+);
+
+create index if not exists facebook_page_syncs_owner_idx on public.facebook_page_syncs (user_id);
+
+comment on table public.facebook_page_syncs is
+'How far the conversations of a page have been read: in full the first time, then only what changed. A page without a row is not read.';
+comment on column public.facebook_page_syncs.page_id is 'The page that is read.';
+comment on column public.facebook_page_syncs.user_id is 'The owner of the page.';
+comment on column public.facebook_page_syncs.phase is 'counting: how many conversations there are; reading: their people and newest messages; idle: this round is over.';
+comment on column public.facebook_page_syncs.is_full is 'Whether this round, or the last one, reads every conversation.';
+comment on column public.facebook_page_syncs.cursor is 'Where Facebook''s list of conversations is read on from; empty at its beginning. A worker that dies loses at most one step.';
+comment on column public.facebook_page_syncs.page_size is 'How many conversations are asked for in one call; fewer after Facebook found it too much.';
+comment on column public.facebook_page_syncs.threads_seen is 'Conversations counted or read in this phase of the round.';
+comment on column public.facebook_page_syncs.threads_total is 'How many there are to read in a full round; 0 while that is unknown.';
+comment on column public.facebook_page_syncs.seconds_a_thread is 'How long one conversation took lately, for the remaining time.';
+comment on column public.facebook_page_syncs.newest_at is 'The newest change when this round began to read; becomes high_water_at when it is over.';
+comment on column public.facebook_page_syncs.high_water_at is 'Every conversation that changed before this moment has been read; empty until the first full round is over.';
+comment on column public.facebook_page_syncs.requested_at is 'When a person, or a new token, last asked for a round.';
+comment on column public.facebook_page_syncs.started_at is 'When this round, or the last one, began.';
+comment on column public.facebook_page_syncs.finished_at is 'When the last round came to its end.';
+comment on column public.facebook_page_syncs.lease_owner is 'The worker that reads now.';
+comment on column public.facebook_page_syncs.lease_token is 'Every step must show it; whoever lost the lease changes nothing.';
+comment on column public.facebook_page_syncs.leased_at is 'When the lease began; an error of a call that began before the token was saved says nothing about the token.';
+comment on column public.facebook_page_syncs.lease_expires_at is 'After this moment another worker reads on.';
+comment on column public.facebook_page_syncs.next_call_at is 'The next call to Facebook about conversations of this page, over all workers: two a second at most.';
+comment on column public.facebook_page_syncs.not_before_at is 'Nothing is read before this moment: something went wrong, or Facebook asked to wait.';
+comment on column public.facebook_page_syncs.failures is 'How often in a row reading stopped with an error.';
+comment on column public.facebook_page_syncs.error_code is 'What went wrong last; empty after a step that went well.';
+comment on column public.facebook_page_syncs.error_message is 'The same as a sentence for a person.';
+comment on column public.facebook_page_syncs.error_hint is 'What the person can do about it.';
+comment on column public.facebook_page_syncs.error_at is 'When it went wrong.';
+comment on column public.facebook_page_syncs.updated_at is 'When the last step was written down.';
+comment on index public.facebook_page_syncs_owner_idx is 'Serves row level security and the deletion of a person.';
+
+-- Pages that were connected before this table existed; later ones get their row with their token.
+insert into public.facebook_page_syncs (page_id, user_id)
+select
+    k.page_id,
+    k.user_id
+from public.facebook_page_secrets as k
+on conflict do nothing;
 -- What is automated: rules and their runs.
 
 create table if not exists public.ai_automation_rules (
@@ -1965,7 +2053,7 @@ begin
         select
             r.id, r.page_id, r.enabled, r.time_zone, r.run_24_7, r.active_days, r.active_from, r.active_until, r.exclude_tags,
             r.include_tags, r.include_mode, r.stop_on_reply, r.max_follow_ups, r.wait_minutes, r.daily_limit,
-            p.status as page_status, p.paused_until,
+            p.status as page_status, p.paused_until, p.paused_at, p.disconnected_at,
             timezone(r.time_zone, p_now)::date as today,
             timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at
         from (
@@ -2009,6 +2097,8 @@ begin
             c.rule_id, c.id, c.quota_day, c.last_inbound_at,
             case
                 when not r.enabled then 'rule_disabled'
+                when r.disconnected_at is not null then 'page_disconnected'
+                when r.paused_at is not null then 'page_paused'
                 when r.paused_until > p_now or (r.page_status <> 'active' and r.paused_until is null) then 'page_unavailable'
                 when c.opted_out_at is not null then 'opted_out'
                 when c.stopped_at is not null then 'stopped'
@@ -2065,6 +2155,8 @@ begin
         f.final_reason,
         case f.final_reason
             when 'page_unavailable' then f.page_probe_at
+            when 'page_paused' then p_now + interval '5 minutes'
+            when 'page_disconnected' then p_now + interval '5 minutes'
             when 'waiting' then f.wait_ends_at
             when 'outside_active_hours' then f.next_open_at
             when 'daily_limit_reached' then f.tomorrow_at
@@ -2074,7 +2166,7 @@ end;
 $$;
 
 comment on function public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules) is
-'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer. p_as_typed stands in for the rule of its id, saved or not.';
+'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_disconnected, page_paused, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer. p_as_typed stands in for the rule of its id, saved or not.';
 
 create or replace function public.contact_eligibility(
     p_rule_id uuid,
@@ -2122,6 +2214,8 @@ set search_path = ''
 as $$
     select case p_reason
         when 'rule_disabled' then 'The automation is switched off'
+        when 'page_disconnected' then 'The page was disconnected'
+        when 'page_paused' then 'The page is paused'
         when 'page_unavailable' then 'The page cannot send at the moment'
         when 'opted_out' then 'Asked not to be written to'
         when 'stopped' then 'Stopped by a person'
@@ -2396,6 +2490,7 @@ begin
     if not v_rule.enabled then
         raise exception 'This automation is switched off.' using errcode = 'P0001', hint = 'Switch it on first.';
     end if;
+    perform public.refuse_held_page(v_rule.page_id);
     select count(*) into v_in_flight
     from public.ai_automation_contact_states as s
     where s.rule_id = p_rule_id and s.current_stage <= 'sending';
@@ -2427,10 +2522,11 @@ begin
     for v_rule in
         select r.*
         from public.ai_automation_rules as r
+        inner join public.facebook_pages as p on p.id = r.page_id and p.paused_at is null and p.disconnected_at is null
         where r.enabled and r.next_run_at <= now()
         order by r.next_run_at
         limit p_limit
-        for no key update skip locked
+        for no key update of r skip locked
     loop
         v_rules := v_rules + 1;
         v_new := (
@@ -2449,7 +2545,7 @@ end;
 $$;
 
 comment on function public.enqueue_due_contacts(integer) is
-'The plan turn: queues what is due of every enabled automation whose time has come. Two schedulers never start one slot twice.';
+'The plan turn: queues what is due of every enabled automation whose time has come; those of a page that a person paused or disconnected wait for it. Two schedulers never start one slot twice.';
 -- Whose contacts are taken up when there are more than a claim has places.
 
 -- Owner by owner, and page by page within each, so that ten contacts of one do not wait behind a hundred thousand of
@@ -2491,11 +2587,11 @@ begin
         select p.id, 1.0 / count(*) over (partition by p.user_id) as weight, random() as turn
         from place
         inner join public.facebook_pages as p on p.id = place.page_id
-        -- A message is not written for a page that Facebook asked to wait; the contacts stay where they are.
+        -- A message is not written for a page that is paused; the contacts stay where they are.
         where
             p_stage <> 'eligible'
             or (
-                (p.paused_until is null or p.paused_until <= now())
+                (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
                 -- A stopped page is tried again with one message; no others are written meanwhile.
                 and (p.status = 'active' or not exists (
                     select 1
@@ -2801,7 +2897,7 @@ begin
                 limit p_limit
             ) as s
         ) as d
-        where (p.paused_until is null or p.paused_until <= now()) and d.contacts > 0
+        where (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null and d.contacts > 0
         order by place
     loop
         perform 1 from public.facebook_pages as p where p.id = v_page.id for no key update skip locked;
@@ -2848,8 +2944,8 @@ declare
             limit p_limit
             for no key update of s skip locked
         ) as d
-        -- A message is not thrown away because Facebook asked its page to wait.
-        where r.review_before_send and (p.paused_until is null or p.paused_until <= now())
+        -- A message is not thrown away because its page waits.
+        where r.review_before_send and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
         limit p_limit
     );
 begin
@@ -3031,6 +3127,8 @@ stable
 set search_path = ''
 as $$
     select case
+        -- None of them is sent: the recheck skips them, and none may wait for that at the page's rate.
+        when p.disconnected_at is not null then 1000
         when p.status <> 'active' then 1
         else greatest(0, least(
             ceil(p.sends_per_minute * s.share) - t.in_a_minute,
@@ -3126,7 +3224,7 @@ begin
                 page_id uuid, page_status text, reason text, pause_seconds double precision, usage_percent real, sent boolean,
                 started_at timestamptz
             )
-            inner join public.facebook_pages as q on q.id = n.page_id
+            inner join public.facebook_pages as q on q.id = n.page_id and q.disconnected_at is null
             group by q.id, q.status, q.setbacks, q.setback_at
         ) as g
         cross join lateral (
@@ -3237,6 +3335,8 @@ begin
         and (
             o.page_status is not null or o.pause_page_seconds > 0 or greatest(o.usage_percent, p.usage_percent) >= 75
             or (o.to_stage = 'sent' and (p.setbacks > 0 or p.status <> 'active'))
+            -- The gauge of a page with room to spare, now and then.
+            or (o.usage_percent > 0 and (p.usage_at is null or p.usage_at < now() - interval '5 minutes'))
         );
     if v_news is not null then
         perform public.record_page_news(v_news);
@@ -3983,29 +4083,6 @@ end;
 $$;
 
 comment on function public.reject_message(bigint, text) is 'Takes a message that waits for review out; the contact is skipped.';
-
-create or replace function public.save_page_token(p_page_id uuid, p_encrypted_token text)
-returns void
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-    insert into public.facebook_page_secrets as k (page_id, user_id, encrypted_token)
-    select p.id, p.user_id, p_encrypted_token
-    from public.facebook_pages as p
-    where p.id = p_page_id and p.user_id = (select auth.uid())
-    on conflict (page_id) do update set encrypted_token = excluded.encrypted_token, updated_at = now();
-    if not found then
-        raise exception 'This page does not exist.' using errcode = 'PT404';
-    end if;
-    update public.facebook_pages as p
-    set status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = now(), updated_at = now()
-    where p.id = p_page_id;
-end;
-$$;
-
-comment on function public.save_page_token(uuid, text) is 'Stores a token that the app has already encrypted, and lets the page send again.';
 
 revoke execute on function public.refuse_deleted(bigint[]) from public, anon, authenticated, service_role;
 -- Automations as their owner keeps them: deleting with a way back, and what one would do before it does it.
@@ -4954,6 +5031,286 @@ grant execute on function
 public.person_hash(text, text), public.opt_word(text), public.messages_told(jsonb), public.settle_by_echoes(uuid, jsonb),
 public.end_sequences_of(uuid[]), public.hear_messages(uuid, jsonb)
 to service_role;
+-- What a person does to a page: connect it, pause it, try it now, set its rate, have it read, disconnect it.
+
+-- Token, status and reading begin anew together; called where it has been checked whose page it is.
+create or replace function public.keep_page_token(p_page_id uuid, p_user_id uuid, p_encrypted_token text)
+returns void
+language sql
+set search_path = ''
+as $$
+    insert into public.facebook_page_secrets as k (page_id, user_id, encrypted_token)
+    values (p_page_id, p_user_id, p_encrypted_token)
+    on conflict (page_id) do update set encrypted_token = excluded.encrypted_token, updated_at = now();
+
+    update public.facebook_pages as p
+    set
+        status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = now(), updated_at = now(),
+        disconnected_at = null, subscribed_at = null, subscribe_error = null
+    where p.id = p_page_id;
+
+    insert into public.facebook_page_syncs as s (page_id, user_id, requested_at)
+    values (p_page_id, p_user_id, now())
+    on conflict (page_id) do update
+        set
+            requested_at = now(), not_before_at = null, failures = 0, error_code = null, error_message = null,
+            error_hint = null, error_at = null;
+$$;
+
+comment on function public.keep_page_token(uuid, uuid, text) is
+'Stores a sealed token, lets the page send again and has its conversations read. Called by save_page_token and connect_page, which know whose page it is.';
+
+create or replace function public.save_page_token(p_page_id uuid, p_encrypted_token text)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_user_id uuid;
+begin
+    select p.user_id into v_user_id
+    from public.facebook_pages as p
+    where p.id = p_page_id and p.user_id = (select auth.uid())
+    for no key update;
+    if not found then
+        raise exception 'This page does not exist.' using errcode = 'PT404';
+    end if;
+    perform public.keep_page_token(p_page_id, v_user_id, p_encrypted_token);
+    insert into public.ai_automation_audit (user_id, page_id, action) values (v_user_id, p_page_id, 'renew_page_token');
+end;
+$$;
+
+comment on function public.save_page_token(uuid, text) is 'Stores a token that the app has already encrypted, and lets the page send again.';
+
+create or replace function public.connect_page(p_facebook_page_id text, p_name text, p_encrypted_token text)
+returns uuid
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_user_id uuid := (select auth.uid());
+    v_page public.facebook_pages;
+    v_action text;
+begin
+    select p.* into v_page
+    from public.facebook_pages as p
+    where p.user_id = v_user_id and p.facebook_page_id = p_facebook_page_id
+    for no key update;
+    v_action := case
+        when v_page.id is null then 'connect_page' when v_page.disconnected_at is not null then 'reconnect_page'
+        else 'renew_page_token'
+    end;
+    if v_page.id is null then
+        insert into public.facebook_pages (user_id, facebook_page_id, name)
+        values (v_user_id, p_facebook_page_id, left(coalesce(nullif(btrim(p_name), ''), p_facebook_page_id), 200))
+        returning * into v_page;
+    end if;
+    perform public.keep_page_token(v_page.id, v_user_id, p_encrypted_token);
+    insert into public.ai_automation_audit (user_id, page_id, action) values (v_user_id, v_page.id, v_action);
+    return v_page.id;
+end;
+$$;
+
+comment on function public.connect_page(text, text, text) is
+'Connects a page whose token the app has checked and encrypted; one the caller had disconnected is taken up again with everything it had, one that is connected gets the new token. Returns its id.';
+
+create or replace function public.own_page(p_page_id uuid)
+returns public.facebook_pages
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages;
+begin
+    select p.* into v_page
+    from public.facebook_pages as p
+    where p.id = p_page_id and p.user_id = (select auth.uid())
+    for no key update;
+    if not found then
+        raise exception 'This page does not exist.' using errcode = 'PT404';
+    end if;
+    return v_page;
+end;
+$$;
+
+comment on function public.own_page(uuid) is 'The caller''s page, held until the transaction ends; called by the functions that change it.';
+
+create or replace function public.set_page_paused(p_page_id uuid, p_paused boolean)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages := public.own_page(p_page_id);
+begin
+    if v_page.disconnected_at is not null then
+        raise exception 'This page is disconnected.' using errcode = 'P0001', hint = 'Connect it again first.';
+    end if;
+    if (v_page.paused_at is not null) is distinct from p_paused then
+        update public.facebook_pages as p set paused_at = case when p_paused then now() end where p.id = p_page_id;
+        insert into public.ai_automation_audit (user_id, page_id, action)
+        values (v_page.user_id, p_page_id, case when p_paused then 'pause_page' else 'resume_page' end);
+    end if;
+end;
+$$;
+
+comment on function public.set_page_paused(uuid, boolean) is
+'A person pauses or resumes a page. What Facebook decided stays as it is: see try_page_now.';
+
+create or replace function public.try_page_now(p_page_id uuid)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages := public.own_page(p_page_id);
+begin
+    if v_page.disconnected_at is not null then
+        raise exception 'This page is disconnected.' using errcode = 'P0001', hint = 'Connect it again first.';
+    end if;
+    update public.facebook_pages as p
+    set
+        paused_until = case when p.status <> 'active' then now() end,
+        -- What made it slow down is forgotten; the next answer says anew how much is used.
+        usage_percent = least(p.usage_percent, 74)
+    where p.id = p_page_id;
+    update public.facebook_page_syncs as s set not_before_at = null where s.page_id = p_page_id;
+    insert into public.ai_automation_audit (user_id, page_id, action) values (v_page.user_id, p_page_id, 'try_page');
+end;
+$$;
+
+comment on function public.try_page_now(uuid) is
+'A person does not wait for the end of Facebook''s pause: the page sends again, one that was stopped tries one message. A person''s own pause stays.';
+
+create or replace function public.set_page_rate(p_page_id uuid, p_sends_per_minute integer)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages := public.own_page(p_page_id);
+begin
+    if p_sends_per_minute is null or p_sends_per_minute not between 1 and 2400 then
+        raise exception 'A page sends from 1 to 2,400 messages a minute.' using errcode = '22023';
+    end if;
+    update public.facebook_pages as p set sends_per_minute = p_sends_per_minute where p.id = p_page_id;
+    insert into public.ai_automation_audit (user_id, page_id, action, affected)
+    values (v_page.user_id, p_page_id, 'set_page_rate', p_sends_per_minute);
+end;
+$$;
+
+comment on function public.set_page_rate(uuid, integer) is 'How many messages of the page go out in any 60 seconds; in the audit the number stands as affected.';
+
+create or replace function public.disconnect_page(p_page_id uuid)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages := public.own_page(p_page_id);
+begin
+    if v_page.disconnected_at is not null then
+        return;
+    end if;
+    delete from public.facebook_page_secrets as k where k.page_id = p_page_id;
+    -- Where reading stands is kept; who reads just now holds nothing any more.
+    update public.facebook_page_syncs as s
+    set
+        lease_owner = null, lease_token = null, lease_expires_at = null, error_code = null, error_message = null,
+        error_hint = null, error_at = null
+    where s.page_id = p_page_id;
+    update public.facebook_pages as p
+    set
+        disconnected_at = now(), paused_at = null, status = 'active', status_reason = null, paused_until = null, setbacks = 0,
+        subscribed_at = null, subscribe_error = null
+    where p.id = p_page_id;
+    insert into public.ai_automation_audit (user_id, page_id, action) values (v_page.user_id, p_page_id, 'disconnect_page');
+end;
+$$;
+
+comment on function public.disconnect_page(uuid) is
+'Deletes the page''s token: its automations stand still with that reason. Contacts, conversations and history stay, and connect_page goes on with them.';
+
+create or replace function public.request_sync(p_page_id uuid)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages := public.own_page(p_page_id);
+begin
+    if v_page.disconnected_at is not null then
+        raise exception 'This page is disconnected.' using errcode = 'P0001', hint = 'Connect it again first.';
+    end if;
+    if v_page.status = 'token_invalid' then
+        raise exception 'Facebook refuses the page''s access.' using errcode = 'P0001', hint = 'Give it a new token first.';
+    end if;
+    insert into public.facebook_page_syncs as s (page_id, user_id, requested_at) values (p_page_id, v_page.user_id, now())
+    on conflict (page_id) do update set requested_at = now(), not_before_at = null;
+    insert into public.ai_automation_audit (user_id, page_id, action) values (v_page.user_id, p_page_id, 'sync_page');
+end;
+$$;
+
+comment on function public.request_sync(uuid) is 'Has the page''s conversations read now, and Facebook asked again to tell of its messages if it does not.';
+
+create or replace function public.note_subscription(p_page_id uuid, p_error text)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform public.own_page(p_page_id);
+    update public.facebook_pages as p
+    set
+        subscribed_at = case when p_error is null then now() end,
+        subscribe_error = left(p_error, 500)
+    where p.id = p_page_id and p.disconnected_at is null;
+end;
+$$;
+
+comment on function public.note_subscription(uuid, text) is
+'What Facebook said when the app asked to be told of the page''s messages: null when it agreed.';
+
+create or replace function public.refuse_held_page(p_page_id uuid)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages;
+begin
+    select p.* into v_page from public.facebook_pages as p where p.id = p_page_id;
+    if v_page.disconnected_at is not null then
+        raise exception 'The page of this automation is disconnected.' using errcode = 'P0001', hint = 'Connect it again under Pages.';
+    end if;
+    if v_page.paused_at is not null then
+        raise exception 'The page of this automation is paused.' using errcode = 'P0001', hint = 'Resume it under Pages first.';
+    end if;
+end;
+$$;
+
+comment on function public.refuse_held_page(uuid) is 'Raises for a page that a person has paused or disconnected: nothing is started for it.';
+
+revoke execute on function
+public.keep_page_token(uuid, uuid, text), public.connect_page(text, text, text), public.own_page(uuid),
+public.set_page_paused(uuid, boolean), public.try_page_now(uuid), public.set_page_rate(uuid, integer),
+public.disconnect_page(uuid), public.request_sync(uuid), public.note_subscription(uuid, text),
+public.refuse_held_page(uuid)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.connect_page(text, text, text), public.set_page_paused(uuid, boolean), public.try_page_now(uuid),
+public.set_page_rate(uuid, integer), public.disconnect_page(uuid), public.request_sync(uuid),
+public.note_subscription(uuid, text), public.refuse_held_page(uuid)
+to authenticated;
 -- The list of contacts: how a search is read, whom a filter means, and one page of them in an order, by keyset.
 
 -- A name's words and the sender_id, each behind the owner's mark: what begins with a word is found in any alphabet and
@@ -5519,6 +5876,310 @@ public.work_on_page_events(public.facebook_pages, public.facebook_events[]), pub
 public.receiver_beat(text, text, bigint, timestamptz, boolean)
 to service_role;
 grant execute on function public.receiver_health() to authenticated, service_role;
+-- How a worker reads a page's conversations: one step at a time, each written down, so that any worker can go on.
+
+-- Facebook takes two calls a second for the conversations of a page; near its limits it gets fewer. A place is given by
+-- the database's clock, whoever asks, and says how long to wait for it.
+create or replace function public.take_sync_place(p_page_id uuid)
+returns double precision
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_wait double precision;
+begin
+    update public.facebook_page_syncs as s
+    set next_call_at = greatest(s.next_call_at, clock_timestamp()) + interval '0.5 seconds' / public.rate_share(p.usage_percent, p.usage_at)
+    from public.facebook_pages as p
+    where s.page_id = p_page_id and p.id = s.page_id
+    returning extract(epoch from s.next_call_at - interval '0.5 seconds' / public.rate_share(p.usage_percent, p.usage_at) - clock_timestamp())
+    into v_wait;
+    return greatest(v_wait, 0);
+end;
+$$;
+
+comment on function public.take_sync_place(uuid) is
+'The next place for a call about the page''s conversations, over all workers; returns the seconds until it. Called by claim_syncs and advance_sync.';
+
+create or replace function public.claim_syncs(p_worker text, p_limit integer, p_lease_seconds integer)
+returns table (
+    page_id uuid, facebook_page_id text, encrypted_token text, lease_token uuid, phase text, cursor text, page_size integer,
+    high_water_at timestamptz, must_subscribe boolean, wait_seconds double precision
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+begin
+    select array_agg(due.page_id) into v_ids
+    from (
+        select s.page_id
+        from public.facebook_page_syncs as s
+        inner join public.facebook_pages as p on p.id = s.page_id
+        inner join public.facebook_page_secrets as k on k.page_id = s.page_id
+        where
+            p.disconnected_at is null and p.status <> 'token_invalid' and (p.paused_until is null or p.paused_until <= now())
+            and (s.lease_expires_at is null or s.lease_expires_at <= now())
+            and (s.not_before_at is null or s.not_before_at <= now())
+            and (
+                s.phase <> 'idle' or s.started_at is null or s.requested_at > s.started_at
+                or s.finished_at <= now() - interval '5 minutes'
+            )
+        order by s.updated_at, s.page_id
+        limit p_limit
+        for no key update of s skip locked
+    ) as due;
+    if v_ids is null then
+        return;
+    end if;
+
+    update public.facebook_page_syncs as s
+    set
+        is_full = case when s.phase = 'idle' then s.high_water_at is null else s.is_full end,
+        started_at = case when s.phase = 'idle' then now() else s.started_at end,
+        threads_seen = case when s.phase = 'idle' then 0 else s.threads_seen end,
+        threads_total = case when s.phase = 'idle' then 0 else s.threads_total end,
+        newest_at = case when s.phase = 'idle' then null else s.newest_at end,
+        cursor = case when s.phase = 'idle' then null else s.cursor end,
+        phase = case when s.phase <> 'idle' then s.phase when s.high_water_at is null then 'counting' else 'reading' end,
+        lease_owner = p_worker,
+        lease_token = gen_random_uuid(),
+        leased_at = now(),
+        lease_expires_at = now() + make_interval(secs => p_lease_seconds),
+        updated_at = now()
+    where s.page_id = any(v_ids);
+
+    return query
+    select
+        s.page_id, p.facebook_page_id, k.encrypted_token, s.lease_token, s.phase, s.cursor, s.page_size, s.high_water_at,
+        p.subscribed_at is null, public.take_sync_place(s.page_id)
+    from public.facebook_page_syncs as s
+    inner join public.facebook_pages as p on p.id = s.page_id
+    inner join public.facebook_page_secrets as k on k.page_id = s.page_id
+    where s.page_id = any(v_ids);
+end;
+$$;
+
+comment on function public.claim_syncs(text, integer, integer) is
+'Hands pages whose conversations are due to be read to one worker, each with a lease: those asked for, those a worker left in the middle, those never read, and every five minutes all others. wait_seconds is how long to wait before the first call.';
+
+create or replace function public.advance_sync(p_page_id uuid, p_lease_token uuid, p_step jsonb, p_lease_seconds integer)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_sync public.facebook_page_syncs;
+    v_threads integer := coalesce((p_step ->> 'threads')::integer, 0);
+    v_ended boolean := coalesce((p_step ->> 'ended')::boolean, false);
+    v_usage real := coalesce((p_step ->> 'usage_percent')::real, 0);
+    v_newest timestamptz := (p_step ->> 'newest_at')::timestamptz;
+begin
+    select s.* into v_sync
+    from public.facebook_page_syncs as s
+    where s.page_id = p_page_id and s.lease_token = p_lease_token
+    for no key update;
+    if not found then
+        return jsonb_build_object('held', false);
+    end if;
+    v_newest := coalesce(v_sync.newest_at, case when v_sync.phase = 'reading' then v_newest end);
+
+    update public.facebook_page_syncs as s
+    set
+        phase = case when not v_ended then s.phase when s.phase = 'counting' then 'reading' else 'idle' end,
+        cursor = case when not v_ended then p_step ->> 'cursor' end,
+        page_size = least(s.page_size + 5, 25),
+        threads_seen = case when v_ended and s.phase = 'counting' then 0 else s.threads_seen + v_threads end,
+        threads_total = case
+            when v_ended and s.phase = 'counting' then s.threads_seen + v_threads
+            when s.phase = 'counting' or not s.is_full then s.threads_total
+            else greatest(s.threads_total, s.threads_seen + v_threads)
+        end,
+        -- Ten steps or so weigh; a pause between two steps is not work.
+        seconds_a_thread = case
+            when s.phase <> 'reading' or v_threads = 0 then s.seconds_a_thread
+            else coalesce(s.seconds_a_thread * 0.9, 0) + case when s.seconds_a_thread is null then 1 else 0.1 end
+                * least(extract(epoch from now() - s.updated_at), 10) / v_threads
+        end,
+        newest_at = v_newest,
+        high_water_at = case when v_ended and s.phase = 'reading' then greatest(s.high_water_at, v_newest) else s.high_water_at end,
+        finished_at = case when v_ended and s.phase = 'reading' then now() else s.finished_at end,
+        lease_expires_at = case when v_ended and s.phase = 'reading' then null else now() + make_interval(secs => p_lease_seconds) end,
+        lease_token = case when v_ended and s.phase = 'reading' then null else s.lease_token end,
+        lease_owner = case when v_ended and s.phase = 'reading' then null else s.lease_owner end,
+        failures = 0,
+        error_code = null,
+        error_message = null,
+        error_hint = null,
+        error_at = null,
+        updated_at = now()
+    where s.page_id = p_page_id
+    returning s.* into v_sync;
+
+    -- Seldom: a page's row is what its senders wait for.
+    update public.facebook_pages as p
+    set
+        usage_percent = v_usage,
+        usage_at = now(),
+        paused_until = case when v_usage >= 95 then greatest(p.paused_until, now() + interval '5 minutes') else p.paused_until end
+    where
+        p.id = p_page_id and v_usage > 0
+        and (v_usage >= 75 or p.usage_percent >= 75 or p.usage_at is null or p.usage_at < now() - interval '1 minute');
+
+    return jsonb_build_object(
+        'held', true,
+        'phase', v_sync.phase,
+        'wait_seconds', case when v_sync.phase = 'idle' then 0 else public.take_sync_place(p_page_id) end
+    );
+end;
+$$;
+
+comment on function public.advance_sync(uuid, uuid, jsonb, integer) is
+'Writes one step down ({threads, cursor, ended, newest_at, usage_percent}) and says how long to wait for the next. With held false another worker reads the page, or nobody may: stop.';
+
+create or replace function public.stop_sync(p_page_id uuid, p_lease_token uuid, p_outcome jsonb)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_sync public.facebook_page_syncs;
+    v_restart boolean := coalesce((p_outcome ->> 'restart')::boolean, false);
+    v_token_is_new boolean;
+begin
+    select s.* into v_sync
+    from public.facebook_page_syncs as s
+    where s.page_id = p_page_id and s.lease_token = p_lease_token
+    for no key update;
+    if not found then
+        return false;
+    end if;
+    select k.updated_at > v_sync.leased_at into v_token_is_new from public.facebook_page_secrets as k where k.page_id = p_page_id;
+
+    update public.facebook_page_syncs as s
+    set
+        -- From the beginning: what changed meanwhile stands there now. Nothing that was read is read for nothing, or lost.
+        cursor = case when not v_restart then s.cursor end,
+        threads_seen = case when v_restart then 0 else s.threads_seen end,
+        newest_at = case when not v_restart then s.newest_at end,
+        page_size = greatest(1, least(s.page_size, coalesce((p_outcome ->> 'page_size')::integer, s.page_size))),
+        lease_owner = null,
+        lease_token = null,
+        lease_expires_at = null,
+        failures = case when p_outcome ->> 'error_code' is null then s.failures else s.failures + 1 end,
+        not_before_at = now() + make_interval(secs => greatest(
+            coalesce((p_outcome ->> 'after_seconds')::double precision, 0),
+            case when p_outcome ->> 'error_code' is null or v_restart then 0 else least(5 * power(2, least(s.failures, 10)), 900) end
+        )),
+        error_code = left(p_outcome ->> 'error_code', 100),
+        error_message = left(p_outcome ->> 'error_message', 500),
+        error_hint = left(p_outcome ->> 'error_hint', 500),
+        error_at = case when p_outcome ->> 'error_code' is not null then now() end,
+        updated_at = now()
+    where s.page_id = p_page_id;
+
+    if v_token_is_new is false and (p_outcome ->> 'page_status' is not null or (p_outcome ->> 'pause_seconds')::double precision > 0) then
+        perform public.record_page_news(jsonb_build_array(jsonb_build_object(
+            'page_id', p_page_id, 'page_status', p_outcome ->> 'page_status', 'reason', left(p_outcome ->> 'error_message', 2000),
+            'pause_seconds', (p_outcome ->> 'pause_seconds')::double precision,
+            'usage_percent', nullif((p_outcome ->> 'usage_percent')::real, 0), 'sent', false
+        )));
+    end if;
+    return true;
+end;
+$$;
+
+comment on function public.stop_sync(uuid, uuid, jsonb) is
+'Gives a lease back before the round is over ({error_code, error_message, error_hint, after_seconds, page_status, pause_seconds, usage_percent, restart, page_size}); what concerns the page stops or pauses it as a send would.';
+
+create or replace function public.note_page_subscription(p_page_id uuid, p_lease_token uuid, p_error text)
+returns void
+language sql
+set search_path = ''
+as $$
+    update public.facebook_pages as p
+    set subscribed_at = case when p_error is null then now() end, subscribe_error = left(p_error, 500)
+    from public.facebook_page_syncs as s
+    where p.id = p_page_id and s.page_id = p.id and s.lease_token = p_lease_token and p.disconnected_at is null;
+$$;
+
+comment on function public.note_page_subscription(uuid, uuid, text) is
+'What Facebook said when the worker that reads the page asked to be told of its messages: null when it agreed.';
+
+-- People of conversations whose messages cannot be read any more; hear_messages brings all others.
+create or replace function public.hear_contacts(p_page_id uuid, p_people jsonb)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_new integer;
+begin
+    insert into public.contacts as c (user_id, page_id, sender_id, sender_name)
+    select distinct on (h.sender_id) p.user_id, p.id, h.sender_id, left(btrim(coalesce(h.sender_name, '')), 300)
+    from public.facebook_pages as p
+    cross join jsonb_to_recordset(p_people) as h (sender_id text, sender_name text)
+    where
+        p.id = p_page_id and length(h.sender_id) between 1 and 200
+        -- Who was deleted comes back by writing, and by nothing else.
+        and not exists (
+            select 1 from public.contact_tombstones as t
+            where t.user_id = p.user_id and t.person_hash = public.person_hash(p.facebook_page_id, h.sender_id)
+        )
+    order by h.sender_id, length(btrim(coalesce(h.sender_name, ''))) desc
+    on conflict (page_id, sender_id) do nothing;
+    get diagnostics v_new = row_count;
+    return v_new;
+end;
+$$;
+
+comment on function public.hear_contacts(uuid, jsonb) is
+'Adds people of a page ([{sender_id, sender_name}]) of whom nothing is known but that they once wrote; those who are known stay as they are. Returns how many are new.';
+
+revoke execute on function
+public.take_sync_place(uuid), public.claim_syncs(text, integer, integer), public.advance_sync(uuid, uuid, jsonb, integer),
+public.stop_sync(uuid, uuid, jsonb), public.note_page_subscription(uuid, uuid, text), public.hear_contacts(uuid, jsonb)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.take_sync_place(uuid), public.claim_syncs(text, integer, integer), public.advance_sync(uuid, uuid, jsonb, integer),
+public.stop_sync(uuid, uuid, jsonb), public.note_page_subscription(uuid, uuid, text), public.hear_contacts(uuid, jsonb)
+to service_role;
+-- What the screen of Facebook pages shows.
+
+create or replace function public.page_cards(p_with_counts boolean)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select coalesce(jsonb_agg(to_jsonb(c) order by c.disconnected_at is not null, lower(c.name), c.id), '[]'::jsonb)
+    from (
+        select
+            p.id, p.facebook_page_id, p.name, p.status, p.status_reason, p.setback_at, p.paused_until, p.paused_at, p.disconnected_at,
+            p.subscribed_at, p.subscribe_error, p.sends_per_minute,
+            case when p.usage_at > now() - interval '1 day' then round(p.usage_percent) end as usage_percent, p.usage_at,
+            s.phase, s.is_full, s.threads_seen, s.threads_total, s.seconds_a_thread, s.requested_at, s.started_at, s.finished_at,
+            s.lease_expires_at > now() as is_read_now, s.not_before_at, s.error_message, s.error_hint, s.error_at,
+            case when p_with_counts then (select count(*) from public.contacts as o where o.page_id = p.id) end as contacts,
+            (
+                select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'name', r.name, 'enabled', r.enabled) order by lower(r.name), r.id), '[]'::jsonb)
+                from public.ai_automation_rules as r
+                where r.page_id = p.id and r.deleted_at is null
+            ) as automations
+        from public.facebook_pages as p
+        left join public.facebook_page_syncs as s on s.page_id = p.id
+        where p.user_id = (select auth.uid())
+        order by p.disconnected_at is not null, lower(p.name), p.id
+        limit 500
+    ) as c;
+$$;
+
+comment on function public.page_cards(boolean) is
+'Everything the page of Facebook pages shows, of one moment; contacts are counted only where asked, because that reads them all. 500 pages at most.';
+
+revoke execute on function public.page_cards(boolean) from public, anon, authenticated, service_role;
+grant execute on function public.page_cards(boolean) to authenticated;
 -- What is read. Every view sees only what its reader may see (security_invoker).
 
 create or replace view public.active_automation_contacts
@@ -6545,7 +7206,7 @@ declare
     v_table text;
 begin
     foreach v_table in array array[
-        'ai_automation_stage_moves', 'facebook_pages', 'facebook_page_secrets', 'contacts', 'contact_messages',
+        'ai_automation_stage_moves', 'facebook_pages', 'facebook_page_secrets', 'facebook_page_syncs', 'contacts', 'contact_messages',
         'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
         'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
         'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit',
@@ -6580,6 +7241,7 @@ grant select on public.ai_automation_stage_periods to authenticated;
 grant select on public.ai_automation_daily_usage to authenticated;
 grant select on public.ai_automation_audit to authenticated;
 grant select on public.facebook_pages to authenticated;
+grant select on public.facebook_page_syncs to authenticated;
 grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per_minute) on public.facebook_pages to authenticated;
 -- Nobody deletes contacts or lifts an opt-out here: a deleted and re-imported contact would have forgotten its STOP.
 grant select on public.contacts to authenticated;
@@ -6613,6 +7275,9 @@ drop policy if exists "owners change their pages" on public.facebook_pages;
 create policy "owners change their pages" on public.facebook_pages
 for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 drop policy if exists "owners disconnect their pages" on public.facebook_pages;
+drop policy if exists "owners see how far their pages are read" on public.facebook_page_syncs;
+create policy "owners see how far their pages are read" on public.facebook_page_syncs
+for select to authenticated using (user_id = (select auth.uid()));
 
 drop policy if exists "owners see their contacts" on public.contacts;
 create policy "owners see their contacts" on public.contacts

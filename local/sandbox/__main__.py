@@ -21,6 +21,10 @@ Recipients that always go wrong, by the end of their id:
   002       received, but answered with error 1
   99999190  the page's token has expired: stops the page
 
+Tokens to connect pages with: sandbox-user-token (a person with four pages), sandbox-page-<id>
+(one page), sandbox-agency-token (120 pages). -ending behind one ends it in an hour;
+-without-<permission> takes a permission away.
+
 Faults on request: GET /faults lists every kind; POST /faults {"service", "kind", "times", ...}.
 """
 
@@ -54,6 +58,7 @@ def read_arguments(arguments: list[str], environ: dict[str, str]) -> tuple[int, 
         graph_delay=given.graph_delay,
         app_secret=get("FACEBOOK_APP_SECRET", ""),
         webhook_url=given.webhook_url,
+        further_page=True,
         test_recipients=get("SANDBOX_TEST_RECIPIENTS", "on").lower() not in ("off", "0", "false"),
     )
 

@@ -11,7 +11,11 @@ class Act(NamedTuple):
     stored: bool = False
 
 
-CALLS: dict[str, tuple[str, ...]] = {"google": ("write",), "facebook": ("send", "read")}
+# read: one thread; list: the threads of a page; connect: whose a token is, and what it opens.
+CALLS: dict[str, tuple[str, ...]] = {
+    "google": ("write",),
+    "facebook": ("send", "read", "list", "connect", "subscribe"),
+}
 
 GOOGLE: dict[str, Act] = {
     "rate-limit": Act("429, per-minute quota, RetryInfo says how long to wait", "rate-limit"),
@@ -59,6 +63,8 @@ FACEBOOK: dict[str, Act] = {
     "app-rate-limit": Act("4, too many calls of the app, is_transient", "app-rate-limit"),
     "page-rate-limit": Act("32, too many calls of the page", "page-rate-limit"),
     "business-rate-limit": Act("80006, with minutes to wait in the header", "business-rate-limit"),
+    "expired-cursor": Act("2642, the cursor is not known any more", "bad-cursor"),
+    "too-much-data": Act("1, ask for less at once", "too-much-data"),
     "token-expired": Act("190/463", "token-expired"),
     "token-invalid": Act("190/467", "token-invalid"),
     "permission": Act("200, no permission", "permission"),

@@ -1,12 +1,7 @@
 """This file is where the Graph API is spoken: sending a message, reading a thread."""
 
-import hashlib
-import hmac
-import json
-import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,10 +9,12 @@ from starlette.responses import JSONResponse, Response
 from local.sandbox import network
 from local.sandbox.faults import Fault, Faults
 from local.sandbox.graph_errors import bad_parameter, error, usage_headers
-from local.sandbox.mailbox import Mailbox, Message, conversation_id_of
+from local.sandbox.identity import played
+from local.sandbox.listing import BadCursorError, Listing
+from local.sandbox.mailbox import Mailbox, Message
+from local.sandbox.tokens import parameters_of, refuse_token
 
 LONGEST_TEXT = 2000
-MESSAGES_WITH_DETAILS = 20
 DEAD_TAGS = frozenset({"ACCOUNT_UPDATE", "CONFIRMED_EVENT_UPDATE", "POST_PURCHASE_UPDATE"})
 # Recipients that always go wrong, like the numbers of test cards: the end of the id decides. The
 # one that stops a whole page has a long ending, so that ids counted upwards do not meet it.
@@ -38,11 +35,14 @@ class Graph:
     test_recipients: bool = True
     _limited: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.listing = Listing(self.mailbox)
+
     async def send(self, request: Request) -> Response:
         """POST /{page}/messages."""
         page_id = request.path_params["page"]
-        parameters = await _parameters(request)
-        refusal = _refuse_token(request, parameters, self.app_secret) or _refuse(parameters)
+        parameters = await parameters_of(request)
+        refusal = refuse_token(request, parameters, self.app_secret) or _refuse(parameters)
         if refusal is not None:
             return refusal
         recipient = str(parameters["recipient"]["id"])
@@ -59,23 +59,37 @@ class Graph:
     async def conversations(self, request: Request) -> Response:
         """GET /{page}/conversations?user_id=...&fields=messages{...}."""
         page_id = request.path_params["page"]
-        refusal = _refuse_token(request, dict(request.query_params), self.app_secret)
+        refusal = refuse_token(request, dict(request.query_params), self.app_secret)
         if refusal is not None:
             return refusal
         user = request.query_params.get("user_id", "")
-        fault = self.faults.take("facebook", "read", user)
+        fault = self.faults.take("facebook", "read" if user else "list", user)
         await self.delay.wait()
-        if fault is not None and fault.answer != "ok":
-            return await self._answer(request, page_id, None, fault)
+        if fault is not None and fault.kind == "slow":
+            await network.Delay(fault.seconds, fault.seconds).wait()
+        if fault is not None and fault.answer not in ("ok", "usage-high"):
+            return await played(request, fault)
+        usage = usage_headers(page_id, 3 if fault is None or fault.answer == "ok" else 96)
+        if not user:
+            return self._list(request, page_id, usage)
+        thread = self.mailbox.thread(page_id, user)
         fields = request.query_params.get("fields", "id,updated_time")
-        people = [user] if user else self.mailbox.people_of(page_id)
-        threads = [self.mailbox.thread(page_id, person) for person in people]
-        found = [_conversation(thread, fields) for thread in threads if thread]
-        return JSONResponse({"data": found}, headers=usage_headers(page_id, 3))
+        found = [self.listing.show(thread, fields)] if thread else []
+        return JSONResponse({"data": found}, headers=usage)
+
+    def _list(self, request: Request, page_id: str, usage: dict[str, str]) -> Response:
+        wanted = request.query_params
+        if not wanted.get("limit", "25").isdigit():
+            return bad_parameter("Param limit must be an integer")
+        try:
+            answer = self.listing.page(page_id, wanted, str(request.url.replace(query="")))
+        except BadCursorError:
+            return error("bad-cursor")
+        return JSONResponse(answer, headers=usage)
 
     async def conversation(self, request: Request) -> Response:
         """GET /{conversation}?fields=messages{...}."""
-        refusal = _refuse_token(request, dict(request.query_params), self.app_secret)
+        refusal = refuse_token(request, dict(request.query_params), self.app_secret)
         if refusal is not None:
             return refusal
         await self.delay.wait()
@@ -83,7 +97,7 @@ class Graph:
         if thread is None:
             return error("no-such-object")
         fields = request.query_params.get("fields", "id,updated_time")
-        return JSONResponse(_conversation(self.mailbox.thread(*thread), fields))
+        return JSONResponse(self.listing.show(self.mailbox.thread(*thread), fields))
 
     def _of(self, recipient: str) -> Fault | None:
         if not self.test_recipients:
@@ -122,44 +136,6 @@ class Graph:
         return JSONResponse(body, headers=usage_headers(page_id, USAGE[answer]))
 
 
-async def _parameters(request: Request) -> dict[str, Any]:
-    """The call's parameters: query, then a JSON body or a form whose values may be JSON."""
-    body = await request.body()
-    parameters: dict[str, Any] = dict(request.query_params)
-    try:
-        if "json" in request.headers.get("content-type", ""):
-            sent = json.loads(body)
-        else:
-            sent = {name: _json(value) for name, value in parse_qsl(body.decode("utf-8"))}
-    except ValueError:
-        sent = None
-    return {**parameters, **sent} if isinstance(sent, dict) else parameters
-
-
-def _json(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def _refuse_token(
-    request: Request, parameters: dict[str, Any], app_secret: str
-) -> JSONResponse | None:
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    token = bearer.strip() if scheme.lower() == "bearer" else ""
-    token = token or str(parameters.get("access_token", ""))
-    if not token or "invalid" in token or "bad" in token:
-        return error("token-invalid")
-    if "expired" in token:
-        return error("token-expired")
-    if app_secret:
-        proof = hmac.new(app_secret.encode(), token.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(proof, str(parameters.get("appsecret_proof", ""))):
-            return error("bad-proof")
-    return None
-
-
 def _refuse(parameters: dict[str, Any]) -> JSONResponse | None:
     recipient, message = parameters.get("recipient"), parameters.get("message")
     if not isinstance(recipient, dict) or not recipient.get("id"):
@@ -183,37 +159,3 @@ def _refuse_type(parameters: dict[str, Any]) -> JSONResponse | None:
     if parameters.get("tag") in DEAD_TAGS:
         return error("dead-tag")
     return None
-
-
-def _conversation(thread: list[Message], fields: str) -> dict[str, Any]:
-    newest = thread[-1]
-    page_id, sender_id = newest.page_id, newest.sender_id
-    shown: dict[str, Any] = {
-        "id": conversation_id_of(page_id, sender_id),
-        "updated_time": _graph_time(newest.received_at),
-    }
-    wanted = re.search(r"messages(?:\.limit\((\d+)\))?(?:\{([^{}]*)\})?", fields)
-    if wanted:
-        limit = min(int(wanted[1] or 25), 100)
-        names = {name.strip() for name in (wanted[2] or "created_time").split(",")}
-        latest = thread[::-1][:limit]
-        rows = [_message(item, names if place < MESSAGES_WITH_DETAILS else {"created_time"})
-                for place, item in enumerate(latest)]  # fmt: skip
-        shown["messages"] = {"data": rows}
-    return shown
-
-
-def _message(message: Message, names: set[str]) -> dict[str, Any]:
-    page, contact = {"id": message.page_id}, {"id": message.sender_id}
-    sender, receiver = (page, contact) if message.by == "page" else (contact, page)
-    details = {
-        "created_time": _graph_time(message.received_at),
-        "from": sender,
-        "to": {"data": [receiver]},
-        "message": message.text,
-    }
-    return {"id": message.message_id, **{k: v for k, v in details.items() if k in names}}
-
-
-def _graph_time(moment: str) -> str:
-    return f"{moment[:19]}+0000"

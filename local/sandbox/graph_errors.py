@@ -66,6 +66,14 @@ ERRORS: dict[str, GraphAnswer] = {
         400, 100, 0, "GraphMethodException", "Invalid appsecret_proof provided in the API argument"
     ),
     "dead-tag": GraphAnswer(400, 100, 1893061, OAUTH, "(#100) Invalid parameter"),
+    "bad-cursor": GraphAnswer(400, 2642, 0, OAUTH, "(#2642) Invalid cursors values"),
+    "too-much-data": GraphAnswer(
+        500, 1, 0, OAUTH,
+        "Please reduce the amount of data you're asking for, then retry your request",
+    ),
+    "no-metadata-permission": GraphAnswer(
+        403, 200, 0, OAUTH, "(#200) Requires pages_manage_metadata permission to manage the object"
+    ),
     "no-such-object": GraphAnswer(
         400, 100, 33, "GraphMethodException",
         "Unsupported request. Object does not exist or permissions are missing.",

@@ -32,6 +32,8 @@ class Mailbox:
 
     def __init__(self, home: Path | None = None) -> None:
         self.messages: list[Message] = []
+        # Who people are, where that is known; by their id.
+        self.names: dict[str, str] = {}
         self._threads: dict[Thread, list[Message]] = defaultdict(list)
         self._file = -1
         if home is not None:
@@ -60,7 +62,7 @@ class Mailbox:
         if self._file >= 0:
             line = json.dumps(asdict(message), ensure_ascii=True) + "\n"
             os.write(self._file, line.encode("ascii"))
-        self._remember(message)
+        self.remember(message)
         return message
 
     def thread(self, page_id: str, sender_id: str) -> list[Message]:
@@ -87,13 +89,14 @@ class Mailbox:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         whole = path.read_bytes() if path.exists() else b""
         for message in _read(whole.splitlines()):
-            self._remember(message)
+            self.remember(message)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         # A kill in the middle of a write leaves half a line; the next message starts a new one.
         if whole and not whole.endswith(b"\n"):
             os.write(self._file, b"\n")
 
-    def _remember(self, message: Message) -> None:
+    def remember(self, message: Message) -> None:
+        """Keeps a message that is on file, or that is made up anew at every start."""
         self.messages.append(message)
         self._threads[message.page_id, message.sender_id].append(message)
 

@@ -15,8 +15,11 @@ from local.sandbox.fault_kinds import KINDS
 from local.sandbox.faults import BadFaultError, Faults
 from local.sandbox.google import Google
 from local.sandbox.graph import Graph
+from local.sandbox.identity import Identity
+from local.sandbox.listing import DELETED
 from local.sandbox.mailbox import Mailbox, Message
 from local.sandbox.network import NO_DELAY, Delay
+from local.sandbox.people import FURTHER_PAGE, FURTHER_PEOPLE, fill, made_of
 from local.sandbox.webhook import Webhook
 
 
@@ -30,6 +33,8 @@ class SandboxConfig:
     app_secret: str = field(default="", repr=False)
     webhook_url: str = ""
     test_recipients: bool = True
+    # Conversations on a page that nobody has connected yet (local/sandbox/people.py).
+    further_page: bool = False
 
 
 def create_sandbox(config: SandboxConfig | None = None) -> Starlette:
@@ -38,6 +43,9 @@ def create_sandbox(config: SandboxConfig | None = None) -> Starlette:
     mailbox, faults = Mailbox(chosen.home), Faults()
     google = Google(faults, chosen.ai_delay)
     graph = Graph(mailbox, faults, chosen.graph_delay, chosen.app_secret, chosen.test_recipients)
+    identity = Identity(faults, chosen.graph_delay, chosen.app_secret)
+    if chosen.further_page:
+        fill(mailbox, FURTHER_PAGE, FURTHER_PEOPLE)
     tools = Tools(mailbox, faults, Webhook(chosen.webhook_url, chosen.app_secret))
     model = "/google/{version}/models/{model}:generateContent"
     return Starlette(
@@ -45,9 +53,16 @@ def create_sandbox(config: SandboxConfig | None = None) -> Starlette:
             Route(model, google.generate, methods=["POST"]),
             Route("/graph/{version}/{page}/messages", graph.send, methods=["POST"]),
             Route("/graph/{version}/{page}/conversations", graph.conversations),
+            Route("/graph/{version}/me", identity.me),
+            Route("/graph/{version}/me/accounts", identity.my_accounts),
+            Route("/graph/{version}/me/permissions", identity.my_permissions),
+            Route("/graph/{version}/debug_token", identity.debug_token),
+            Route("/graph/{version}/{page}/subscribed_apps", identity.subscribe, methods=["POST"]),
+            Route("/graph/{version}/{page}/subscribed_apps", identity.subscriptions),
             Route("/graph/{version}/{conversation}", graph.conversation),
             Route("/facebook/messages", tools.messages),
             Route("/facebook/reply", tools.reply, methods=["POST"]),
+            Route("/facebook/threads", tools.make_threads, methods=["POST"]),
             Route("/faults", tools.list_faults),
             Route("/faults", tools.add_fault, methods=["POST"]),
             Route("/faults", tools.clear_faults, methods=["DELETE"]),
@@ -67,7 +82,7 @@ class Tools:
     async def messages(self, request: Request) -> Response:
         """GET /facebook/messages: what Facebook received from pages, oldest first."""
         wanted = {name: request.query_params.get(name) for name in ("page_id", "recipient_id")}
-        rows = [_received(message) for message in self.mailbox.messages if message.by == "page"]
+        rows = [_received(each) for each in self.mailbox.messages if was_sent(each)]
         for name, value in wanted.items():
             rows = [row for row in rows if value is None or row[name] == value]
         return JSONResponse(rows)
@@ -89,6 +104,14 @@ class Tools:
             answer = {**asdict(message), "webhook": f"not delivered: {type(failure).__name__}"}
             return JSONResponse(answer, 201)
         return JSONResponse({**asdict(message), "webhook": status}, 201)
+
+    async def make_threads(self, request: Request) -> Response:
+        """POST /facebook/threads {page_id, people, each}: conversations of made-up people."""
+        try:
+            page_id, people, each = made_of(await _body(request))
+        except ValueError as bad:
+            return JSONResponse({"error": str(bad)}, 400)
+        return JSONResponse({"added": fill(self.mailbox, page_id, people, each)}, 201)
 
     async def list_faults(self, request: Request) -> Response:
         """GET /faults: those still to happen, and every kind there is."""
@@ -116,6 +139,11 @@ async def _body(request: Request) -> dict[str, Any] | None:
     except ValueError:
         return None
     return body if isinstance(body, dict) else None
+
+
+def was_sent(message: Message) -> bool:
+    """Whether a page sent it here, and it is not one of a conversation that was made up."""
+    return message.by == "page" and message.messaging_type not in ("", DELETED)
 
 
 def _received(message: Message) -> dict[str, str]:

@@ -6,6 +6,8 @@ from datetime import datetime
 # The database's reasons (public.reason_text) as short lines for a list.
 REASONS = {
     "rule_disabled": "The automation is switched off",
+    "page_disconnected": "The page was disconnected",
+    "page_paused": "The page is paused",
     "page_unavailable": "The page cannot send right now",
     "opted_out": "Asked not to be written to",
     "stopped": "Stopped by a person",

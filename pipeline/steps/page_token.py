@@ -1,6 +1,8 @@
 """This file is where a page's token is opened for one call."""
 
-from pipeline.model import Fail, Job
+from typing import Protocol
+
+from pipeline.model import Fail
 from pipeline.vault import SealedTextError, Vault
 
 UNREADABLE = Fail(
@@ -12,7 +14,16 @@ UNREADABLE = Fail(
 )
 
 
-def open_token(job: Job, vault: Vault) -> str | Fail:
+class Sealed(Protocol):
+    """What comes with a page's token: a contact in hand, or a page to read."""
+
+    @property
+    def encrypted_token(self) -> str:
+        """Ciphertext."""
+        ...
+
+
+def open_token(job: Sealed, vault: Vault) -> str | Fail:
     """The token, or why there is none that can stand in a header."""
     try:
         token = vault.open(job.encrypted_token).strip()

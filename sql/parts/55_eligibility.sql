@@ -115,7 +115,7 @@ begin
         select
             r.id, r.page_id, r.enabled, r.time_zone, r.run_24_7, r.active_days, r.active_from, r.active_until, r.exclude_tags,
             r.include_tags, r.include_mode, r.stop_on_reply, r.max_follow_ups, r.wait_minutes, r.daily_limit,
-            p.status as page_status, p.paused_until,
+            p.status as page_status, p.paused_until, p.paused_at, p.disconnected_at,
             timezone(r.time_zone, p_now)::date as today,
             timezone(r.time_zone, timezone(r.time_zone, p_now)::date + 1 + time '00:00') as tomorrow_at
         from (
@@ -159,6 +159,8 @@ begin
             c.rule_id, c.id, c.quota_day, c.last_inbound_at,
             case
                 when not r.enabled then 'rule_disabled'
+                when r.disconnected_at is not null then 'page_disconnected'
+                when r.paused_at is not null then 'page_paused'
                 when r.paused_until > p_now or (r.page_status <> 'active' and r.paused_until is null) then 'page_unavailable'
                 when c.opted_out_at is not null then 'opted_out'
                 when c.stopped_at is not null then 'stopped'
@@ -215,6 +217,8 @@ begin
         f.final_reason,
         case f.final_reason
             when 'page_unavailable' then f.page_probe_at
+            when 'page_paused' then p_now + interval '5 minutes'
+            when 'page_disconnected' then p_now + interval '5 minutes'
             when 'waiting' then f.wait_ends_at
             when 'outside_active_hours' then f.next_open_at
             when 'daily_limit_reached' then f.tomorrow_at
@@ -224,7 +228,7 @@ end;
 $$;
 
 comment on function public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules) is
-'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer. p_as_typed stands in for the rule of its id, saved or not.';
+'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_disconnected, page_paused, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer. p_as_typed stands in for the rule of its id, saved or not.';
 
 create or replace function public.contact_eligibility(
     p_rule_id uuid,
@@ -272,6 +276,8 @@ set search_path = ''
 as $$
     select case p_reason
         when 'rule_disabled' then 'The automation is switched off'
+        when 'page_disconnected' then 'The page was disconnected'
+        when 'page_paused' then 'The page is paused'
         when 'page_unavailable' then 'The page cannot send at the moment'
         when 'opted_out' then 'Asked not to be written to'
         when 'stopped' then 'Stopped by a person'

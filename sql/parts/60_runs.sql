@@ -123,6 +123,7 @@ begin
     if not v_rule.enabled then
         raise exception 'This automation is switched off.' using errcode = 'P0001', hint = 'Switch it on first.';
     end if;
+    perform public.refuse_held_page(v_rule.page_id);
     select count(*) into v_in_flight
     from public.ai_automation_contact_states as s
     where s.rule_id = p_rule_id and s.current_stage <= 'sending';
@@ -154,10 +155,11 @@ begin
     for v_rule in
         select r.*
         from public.ai_automation_rules as r
+        inner join public.facebook_pages as p on p.id = r.page_id and p.paused_at is null and p.disconnected_at is null
         where r.enabled and r.next_run_at <= now()
         order by r.next_run_at
         limit p_limit
-        for no key update skip locked
+        for no key update of r skip locked
     loop
         v_rules := v_rules + 1;
         v_new := (
@@ -176,4 +178,4 @@ end;
 $$;
 
 comment on function public.enqueue_due_contacts(integer) is
-'The plan turn: queues what is due of every enabled automation whose time has come. Two schedulers never start one slot twice.';
+'The plan turn: queues what is due of every enabled automation whose time has come; those of a page that a person paused or disconnected wait for it. Two schedulers never start one slot twice.';

@@ -24,7 +24,7 @@ begin
                 limit p_limit
             ) as s
         ) as d
-        where (p.paused_until is null or p.paused_until <= now()) and d.contacts > 0
+        where (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null and d.contacts > 0
         order by place
     loop
         perform 1 from public.facebook_pages as p where p.id = v_page.id for no key update skip locked;
@@ -71,8 +71,8 @@ declare
             limit p_limit
             for no key update of s skip locked
         ) as d
-        -- A message is not thrown away because Facebook asked its page to wait.
-        where r.review_before_send and (p.paused_until is null or p.paused_until <= now())
+        -- A message is not thrown away because its page waits.
+        where r.review_before_send and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
         limit p_limit
     );
 begin

@@ -42,6 +42,8 @@ stable
 set search_path = ''
 as $$
     select case
+        -- None of them is sent: the recheck skips them, and none may wait for that at the page's rate.
+        when p.disconnected_at is not null then 1000
         when p.status <> 'active' then 1
         else greatest(0, least(
             ceil(p.sends_per_minute * s.share) - t.in_a_minute,
@@ -137,7 +139,7 @@ begin
                 page_id uuid, page_status text, reason text, pause_seconds double precision, usage_percent real, sent boolean,
                 started_at timestamptz
             )
-            inner join public.facebook_pages as q on q.id = n.page_id
+            inner join public.facebook_pages as q on q.id = n.page_id and q.disconnected_at is null
             group by q.id, q.status, q.setbacks, q.setback_at
         ) as g
         cross join lateral (

@@ -60,6 +60,8 @@ begin
         and (
             o.page_status is not null or o.pause_page_seconds > 0 or greatest(o.usage_percent, p.usage_percent) >= 75
             or (o.to_stage = 'sent' and (p.setbacks > 0 or p.status <> 'active'))
+            -- The gauge of a page with room to spare, now and then.
+            or (o.usage_percent > 0 and (p.usage_at is null or p.usage_at < now() - interval '5 minutes'))
         );
     if v_news is not null then
         perform public.record_page_news(v_news);

@@ -194,27 +194,4 @@ $$;
 
 comment on function public.reject_message(bigint, text) is 'Takes a message that waits for review out; the contact is skipped.';
 
-create or replace function public.save_page_token(p_page_id uuid, p_encrypted_token text)
-returns void
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-    insert into public.facebook_page_secrets as k (page_id, user_id, encrypted_token)
-    select p.id, p.user_id, p_encrypted_token
-    from public.facebook_pages as p
-    where p.id = p_page_id and p.user_id = (select auth.uid())
-    on conflict (page_id) do update set encrypted_token = excluded.encrypted_token, updated_at = now();
-    if not found then
-        raise exception 'This page does not exist.' using errcode = 'PT404';
-    end if;
-    update public.facebook_pages as p
-    set status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = now(), updated_at = now()
-    where p.id = p_page_id;
-end;
-$$;
-
-comment on function public.save_page_token(uuid, text) is 'Stores a token that the app has already encrypted, and lets the page send again.';
-
 revoke execute on function public.refuse_deleted(bigint[]) from public, anon, authenticated, service_role;

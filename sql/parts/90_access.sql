@@ -7,7 +7,7 @@ declare
     v_table text;
 begin
     foreach v_table in array array[
-        'ai_automation_stage_moves', 'facebook_pages', 'facebook_page_secrets', 'contacts', 'contact_messages',
+        'ai_automation_stage_moves', 'facebook_pages', 'facebook_page_secrets', 'facebook_page_syncs', 'contacts', 'contact_messages',
         'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
         'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
         'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit',
@@ -42,6 +42,7 @@ grant select on public.ai_automation_stage_periods to authenticated;
 grant select on public.ai_automation_daily_usage to authenticated;
 grant select on public.ai_automation_audit to authenticated;
 grant select on public.facebook_pages to authenticated;
+grant select on public.facebook_page_syncs to authenticated;
 grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per_minute) on public.facebook_pages to authenticated;
 -- Nobody deletes contacts or lifts an opt-out here: a deleted and re-imported contact would have forgotten its STOP.
 grant select on public.contacts to authenticated;
@@ -75,6 +76,9 @@ drop policy if exists "owners change their pages" on public.facebook_pages;
 create policy "owners change their pages" on public.facebook_pages
 for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 drop policy if exists "owners disconnect their pages" on public.facebook_pages;
+drop policy if exists "owners see how far their pages are read" on public.facebook_page_syncs;
+create policy "owners see how far their pages are read" on public.facebook_page_syncs
+for select to authenticated using (user_id = (select auth.uid()));
 
 drop policy if exists "owners see their contacts" on public.contacts;
 create policy "owners see their contacts" on public.contacts

@@ -52,6 +52,17 @@ PERSON: dict[str, tuple[Row, object]] = {
     "worker_health": ({}, dict),
     "receiver_health": ({}, dict),
     "ai_quota_waits": ({}, dict),
+    "page_cards": ({"p_with_counts": True}, list),
+    "set_page_rate": ({"p_page_id": "page", "p_sends_per_minute": 60}, None),
+    "set_page_paused": ({"p_page_id": "page", "p_paused": False}, None),
+    "try_page_now": ({"p_page_id": "page"}, None),
+    "request_sync": ({"p_page_id": "page"}, None),
+    "note_subscription": ({"p_page_id": "page", "p_error": None}, None),
+    "disconnect_page": ({"p_page_id": NOBODY}, "PT404"),
+    "connect_page": (
+        {"p_facebook_page_id": "9", "p_name": "Corner", "p_encrypted_token": "sealed"},
+        str,
+    ),
 }
 WORKER: dict[str, tuple[Row, object]] = {
     "enqueue_due_contacts": ({"p_limit": 1}, dict),
@@ -90,5 +101,16 @@ WORKER: dict[str, tuple[Row, object]] = {
         },
         dict,
     ),
+    "claim_syncs": ({"p_worker": "contract", "p_limit": 1, "p_lease_seconds": 30}, list),
+    "advance_sync": (
+        {"p_page_id": NOBODY, "p_lease_token": NOBODY, "p_step": {}, "p_lease_seconds": 30},
+        dict,
+    ),
+    "stop_sync": ({"p_page_id": NOBODY, "p_lease_token": NOBODY, "p_outcome": {}}, bool),
+    "note_page_subscription": (
+        {"p_page_id": NOBODY, "p_lease_token": NOBODY, "p_error": None},
+        None,
+    ),
+    "hear_contacts": ({"p_page_id": NOBODY, "p_people": []}, int),
     "maintain": ({"p_text_hours": 24, "p_history_days": 30}, dict),
 }

@@ -1,5 +1,7 @@
 """This file is where every object of the migration has a line that says who may do what with it."""
 
+from tests.database import page_doors
+
 ALL_VERBS = ("select", "insert", "update", "delete")
 
 # Table or view -> what its owner may do with it through the API. Strangers see none of its rows.
@@ -30,6 +32,7 @@ TABLES = {
     "contacts": ("select", "update"),
     "facebook_events": (),
     "facebook_page_secrets": (),
+    "facebook_page_syncs": ("select",),
     "facebook_pages": ("select", "insert", "update"),
     "facebook_receivers": (),
     "open_bulk_actions": ("select",),
@@ -261,6 +264,7 @@ FOR_NOBODY = {
     "keep_books": {},
     "keep_follow_ups": {},
     "make_history_days": {"p_from": "2026-01-01", "p_until": "2026-01-01"},
+    "moment_or_null": {"p_text": "now"},
     "record_first_stage": {},
     "record_stage_moves": {},
     "remove_old_texts": {"p_text_hours": 24, "p_limit": 9},
@@ -273,4 +277,7 @@ FOR_NOBODY = {
     "tally_arrivals": {},
     "tally_departures": {},
 }
+FOR_OWNERS |= page_doors.FOR_OWNERS
+FOR_WORKERS |= page_doors.FOR_WORKERS
+FOR_NOBODY |= page_doors.FOR_NOBODY
 FUNCTIONS = {**FOR_EVERYBODY, **FOR_OWNERS, **FOR_WORKERS, **FOR_NOBODY}

@@ -205,7 +205,8 @@ def got_by_a_stranger(project: Project, function: str) -> list[str]:
             "shows what is A's": MARK in told,
             "tells A's ids": bool(set(map(str, project.things.values())) & set(told.split('"'))),
             "tells what exists": answer != unknown,
-            "changes what is A's": without_own_traces(after) != without_own_traces(before),
+            "changes what is A's": without_own_traces(after, project.b)
+            != without_own_traces(before, project.b),
         }.items()
         if hole
     ]
@@ -227,6 +228,11 @@ def nobodys(things):
     }
 
 
-def without_own_traces(belongings):
-    """A stranger's fruitless attempts are written down too, as the stranger's."""
-    return {**belongings, "ai_automation_audit": None}
+def without_own_traces(belongings, stranger):
+    """A stranger's fruitless attempts are written down too, and what is the stranger's own is."""
+    theirs = str(stranger["id"])
+    return {
+        table: [row for row in rows if theirs not in str(row)]
+        for table, rows in belongings.items()
+        if table != "ai_automation_audit"
+    }

@@ -116,6 +116,8 @@ def columns_to_try(world):
 def belongings_of(world, person):
     """At least one row of `person` in every table, with contacts in all kinds of stages."""
     page = world.page(person, name=MARK, encrypted_token=MARK)
+    synced = {"page_id": page["id"], "user_id": person["id"], "error_message": MARK}
+    world.insert("public.facebook_page_syncs", **synced)
     rule = world.rule(page, name=MARK, prompt=MARK)
     failing, sent, ready = (
         world.contact(page, sender_name=MARK, last_inbound_at=ago(hours=n)) for n in (9, 8, 7)

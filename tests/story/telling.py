@@ -1,7 +1,7 @@
 """This file is where stories are told: a worker whose turns the test calls, an owner, contacts."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -9,8 +9,10 @@ from cryptography.fernet import Fernet
 from supabase import Client, ClientOptions, create_client
 
 from local.sandbox.serve import Sandbox
+from pipeline.adapters.conversations import Conversations
 from pipeline.adapters.facebook import Facebook, create_http
 from pipeline.adapters.google_ai import GoogleAi
+from pipeline.adapters.graph import Graph
 from pipeline.clients import service_client
 from pipeline.model import Job, Outcome
 from pipeline.recorder import Recorder
@@ -18,6 +20,8 @@ from pipeline.rows import row_of
 from pipeline.settings import Settings
 from pipeline.steps.send import send
 from pipeline.store import Store
+from pipeline.sync_store import SyncStore
+from pipeline.syncs import Syncs
 from pipeline.turns import Turns
 from pipeline.vault import Vault
 from tests.builders import PASSWORD, Row, World
@@ -45,7 +49,27 @@ class Worker:
         self._graph = create_http(self.settings)
         self._google = GoogleAi(self.settings)
         self._messenger = Facebook(self.settings, self._graph)
-        self.turns = Turns(self.store, self.recorder, self._google, self._messenger, Vault(KEY))
+        self.name = name
+        self.waited: list[float] = []
+        self.syncs = self.syncs_that(self._wait)
+        self.turns = Turns(
+            self.store,
+            self.recorder,
+            self._google,
+            self._messenger,
+            Vault(KEY),
+            syncs=self.syncs,
+        )
+
+    def syncs_that(self, wait: Callable[[float], Awaitable[None]]) -> Syncs:
+        """What reads conversations; `wait` is called before every call to Facebook."""
+        reader = Conversations(Graph(self.settings, self._graph))
+        store = SyncStore(service_client(self.settings, self._http), self.name)
+        return Syncs(store, reader, Vault(KEY), sleep=wait)
+
+    async def _wait(self, seconds: float) -> None:
+        """Keeps the waits between two calls for conversations instead of waiting."""
+        self.waited.append(seconds)
 
     def turn(self, *names: str) -> None:
         """Runs the turns one after the other, each until nothing is left in hand."""
@@ -68,6 +92,7 @@ class Worker:
             await getattr(self.turns, name)()
             for lane in self.turns.lanes:
                 await lane.drain()
+            await self.syncs.drain()
 
     async def record(self, *outcomes: tuple[Job, Outcome]) -> list[str | None]:
         """Has the outcomes written down together; None, or why each changed nothing."""

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from pipeline.clock import DatabaseClock
-from pipeline.scheduler import follow_clock, schedule
+from pipeline.scheduler import SECONDS_BETWEEN, follow_clock, schedule
 
 NOON = datetime(2027, 3, 28, 12, tzinfo=UTC)
 
@@ -36,11 +36,7 @@ def run_with_walls(*walls: float) -> list[float]:
         """A turn."""
 
     async def turn() -> list[float]:
-        turns: Any = SimpleNamespace(
-            **dict.fromkeys(
-                ("plan", "check", "write", "send", "settle", "preview", "beat", "maintain"), nothing
-            )
-        )
+        turns: Any = SimpleNamespace(**dict.fromkeys(SECONDS_BETWEEN, nothing))
         scheduler = schedule(turns)
         scheduler.start(paused=True)
         late = datetime.now(UTC) + timedelta(hours=5)

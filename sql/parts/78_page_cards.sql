@@ -1,0 +1,35 @@
+-- What the screen of Facebook pages shows.
+
+create or replace function public.page_cards(p_with_counts boolean)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select coalesce(jsonb_agg(to_jsonb(c) order by c.disconnected_at is not null, lower(c.name), c.id), '[]'::jsonb)
+    from (
+        select
+            p.id, p.facebook_page_id, p.name, p.status, p.status_reason, p.setback_at, p.paused_until, p.paused_at, p.disconnected_at,
+            p.subscribed_at, p.subscribe_error, p.sends_per_minute,
+            case when p.usage_at > now() - interval '1 day' then round(p.usage_percent) end as usage_percent, p.usage_at,
+            s.phase, s.is_full, s.threads_seen, s.threads_total, s.seconds_a_thread, s.requested_at, s.started_at, s.finished_at,
+            s.lease_expires_at > now() as is_read_now, s.not_before_at, s.error_message, s.error_hint, s.error_at,
+            case when p_with_counts then (select count(*) from public.contacts as o where o.page_id = p.id) end as contacts,
+            (
+                select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'name', r.name, 'enabled', r.enabled) order by lower(r.name), r.id), '[]'::jsonb)
+                from public.ai_automation_rules as r
+                where r.page_id = p.id and r.deleted_at is null
+            ) as automations
+        from public.facebook_pages as p
+        left join public.facebook_page_syncs as s on s.page_id = p.id
+        where p.user_id = (select auth.uid())
+        order by p.disconnected_at is not null, lower(p.name), p.id
+        limit 500
+    ) as c;
+$$;
+
+comment on function public.page_cards(boolean) is
+'Everything the page of Facebook pages shows, of one moment; contacts are counted only where asked, because that reads them all. 500 pages at most.';
+
+revoke execute on function public.page_cards(boolean) from public, anon, authenticated, service_role;
+grant execute on function public.page_cards(boolean) to authenticated;
