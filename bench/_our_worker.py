@@ -19,7 +19,7 @@ from pipeline.tls import trust_for
 from pipeline.turns import Capacity, Turns
 from pipeline.vault import Vault
 
-AT_ONCE = 500
+AT_ONCE = 1000
 
 
 class Instant:

@@ -108,7 +108,8 @@ def _peer(postgres: Postgres, name: str, python: Path | None, contacts: int) -> 
     with as_superuser(postgres, database) as admin:
         admin.execute((ROOT / "bench/fill/70_peers.sql").read_bytes())
         admin.execute(
-            "insert into bench.contact_states (contact_id) select generate_series(1, %s)",
+            "insert into bench.contact_states (contact_id, user_id, rule_id)"
+            " select n, 1 + (n %% 100) / 10, 1 + n %% 100 from generate_series(1, %s) as n",
             [contacts],
         )
     script = str(ROOT / "bench/_peers.py")

@@ -49,6 +49,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Fence:
+    """What every write must show of a contact in hand."""
+
+    state_id: int
+    lease_token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """A contact that this worker holds although its row cannot be understood."""
 

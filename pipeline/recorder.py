@@ -11,7 +11,7 @@ from pipeline.store import Store, UnreadableAnswerError
 
 log = logging.getLogger("stagelight.recorder")
 
-BATCH = 500
+BATCH = 1000
 LONGEST_WAIT_SECONDS = 5.0
 
 

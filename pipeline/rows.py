@@ -40,23 +40,17 @@ def _held(row: Row, claimed_at: float, lease_seconds: int) -> Job | Unreadable |
 
 def job_of(row: Row, claimed_at: float, lease_seconds: int) -> Job:
     """A row of `claim_contacts` as a job; raises anything for a row that is not as agreed."""
-    moments = ("window_closes_at", "attempt_started_at")
-    texts = ("message", "attempt_id", "encrypted_token")
-    history = tuple(
+    values = dict(row)
+    for name in ("window_closes_at", "attempt_started_at"):
+        values[name] = values[name] and datetime.fromisoformat(values[name])
+    for name in ("message", "attempt_id", "encrypted_token"):
+        values[name] = values[name] or ""
+    values["stage"] = Stage(row["stage"])
+    values["history"] = tuple(
         Said(said["by"], said["text"], datetime.fromisoformat(said["at"]))
         for said in row["history"]
     )
-    return Job(
-        **{
-            **row,
-            **{name: row[name] and datetime.fromisoformat(row[name]) for name in moments},
-            **{name: row[name] or "" for name in texts},
-            "stage": Stage(row["stage"]),
-            "history": history,
-            "claimed_at": claimed_at,
-            "lease_seconds": lease_seconds,
-        }
-    )
+    return Job(**values, claimed_at=claimed_at, lease_seconds=lease_seconds)
 
 
 def row_of(held: Job | Unreadable, outcome: Outcome) -> Row:

@@ -8,7 +8,7 @@ from supabase import AsyncClient
 
 from pipeline.clock import DatabaseClock
 from pipeline.lease import read_clock
-from pipeline.model import Job, Unreadable
+from pipeline.model import Fence, Job, Unreadable
 from pipeline.rows import Row, cleaned, held_of
 from pipeline.stages import Stage
 
@@ -30,18 +30,16 @@ class Store:
         """Up to `limit` due contacts of `stage`, each with a lease of its own."""
         # Before the call: the answer may take long, and the lease has begun by then.
         claimed_at = read_clock()
-        rows = await self._call_for_rows(
-            "claim_contacts",
-            p_stage=stage,
-            p_worker=self.worker,
-            p_limit=limit,
-            p_lease_seconds=self.lease_seconds,
-        )
-        return held_of(rows, claimed_at, self.lease_seconds)
+        return held_of(await self._claim(stage, limit), claimed_at, self.lease_seconds)
 
-    async def decide(self, jobs: Sequence[Job | Unreadable]) -> list[Row]:
-        """Applies the eligibility rules to claimed contacts; one row per job."""
-        claims = [{"state_id": job.state_id, "lease_token": job.lease_token} for job in jobs]
+    async def claim_to_check(self, limit: int) -> list[Fence]:
+        """Up to `limit` queued contacts; the rules are SQL, so nothing else is told of them."""
+        rows = await self._claim(Stage.QUEUED, limit)
+        return [Fence(row["state_id"], row["lease_token"]) for row in rows]
+
+    async def decide(self, claimed: Sequence[Fence]) -> list[Row]:
+        """Applies the eligibility rules to claimed contacts; one row for each."""
+        claims = [{"state_id": one.state_id, "lease_token": one.lease_token} for one in claimed]
         return await self._call_for_rows("decide_contacts", p_claims=claims)
 
     async def record(self, rows: Sequence[Row]) -> list[Row]:
@@ -98,6 +96,15 @@ class Store:
         if "now" in answer:
             self.clock.hear(datetime.fromisoformat(answer["now"]))
         return int(answer["held"])
+
+    async def _claim(self, stage: Stage, limit: int) -> list[Row]:
+        return await self._call_for_rows(
+            "claim_contacts",
+            p_stage=stage,
+            p_worker=self.worker,
+            p_limit=limit,
+            p_lease_seconds=self.lease_seconds,
+        )
 
     async def _call(self, function: str, **arguments: Any) -> Any:
         return (await self._client.rpc(function, arguments).execute()).data

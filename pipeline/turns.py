@@ -156,10 +156,10 @@ class Turns:
         """Verifies queued contacts, batch after batch."""
         while not self._stopping:
             async with self._checking:
-                jobs = await self._store.claim(Stage.QUEUED, CHECK_BATCH)
-                if not jobs:
+                claimed = await self._store.claim_to_check(CHECK_BATCH)
+                if not claimed:
                     break
-                log.info("check", extra={"reasons": await check(jobs, self._store)})
+                log.info("check", extra={"reasons": await check(claimed, self._store)})
 
     async def write(self) -> None:
         """Has messages written for eligible contacts."""

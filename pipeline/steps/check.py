@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 
-from pipeline.model import Job, Unreadable
+from pipeline.model import Fence
 from pipeline.store import Store
 
 
-async def check(jobs: Sequence[Job | Unreadable], store: Store) -> dict[str, int]:
-    """Moves each job to eligible or skipped; returns how many by reason.
-
-    The database knows the contact, so one whose row is unreadable here is decided like the others.
-    """
+async def check(claimed: Sequence[Fence], store: Store) -> dict[str, int]:
+    """Moves each contact to eligible or skipped; returns how many by reason."""
     counts: dict[str, int] = {}
-    for row in await store.decide(jobs):
+    for row in await store.decide(claimed):
         reason = (row["reason_code"] or "ok") if row["decided"] else "lease_lost"
         counts[reason] = counts.get(reason, 0) + 1
     return counts

@@ -98,8 +98,8 @@ def find_fault(text: str, earlier: Iterable[str] = (), prompt: str = "") -> Faul
 
 def find_foreign(text: str, heard: Iterable[str]) -> Fault | None:
     """A fault when the contact writes in one script and `text` hardly has a letter of it."""
-    theirs, ours = _scripts(" ".join(heard)), _scripts(text)
-    if sum(theirs.values()) < FEWEST_LETTERS or not ours:
+    theirs = _scripts(" ".join(heard))
+    if sum(theirs.values()) < FEWEST_LETTERS or not (ours := _scripts(text)):
         return None
     script, letters = max(theirs.items(), key=lambda item: item[1])
     if letters < 0.7 * sum(theirs.values()):

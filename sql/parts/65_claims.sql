@@ -145,13 +145,31 @@ begin
         return;
     end if;
 
+    -- The rules are here, so a worker need know nothing of whom it only has checked.
+    if p_stage = 'queued' then
+        return query
+        update public.ai_automation_contact_states as s
+        set
+            current_stage = 'checking',
+            status_message = 'Verifying the rules',
+            lease_owner = p_worker,
+            lease_token = gen_random_uuid(),
+            lease_expires_at = now() + make_interval(secs => p_lease_seconds)
+        where s.id = any(v_ids)
+        returning
+            s.id, s.lease_token, s.current_stage::text, s.rule_id, null::text, null::text, null::text, null::text,
+            null::boolean, null::text, null::text, null::text, null::text,
+            null::text, s.follow_up_count, s.max_follow_ups, s.attempt, null::timestamptz,
+            null::text, null::uuid, null::timestamptz, '[]'::jsonb;
+        return;
+    end if;
+
     update public.ai_automation_contact_states as s
     set
         current_stage = case s.current_stage
-            when 'queued' then 'checking' when 'eligible' then 'generating' else 'sending'
+            when 'eligible' then 'generating' else 'sending'
         end::public.automation_stage,
         status_message = case s.current_stage
-            when 'queued' then 'Verifying the rules'
             when 'eligible' then 'AI is writing the message'
             when 'ready_to_send' then 'Being handed to Facebook'
             else 'Asking Facebook whether the message arrived'
@@ -209,4 +227,4 @@ end;
 $$;
 
 comment on function public.claim_contacts(text, text, integer, integer) is
-'Hands up to p_limit due contacts to one worker: queued become checking, eligible become generating, ready_to_send become sending with an attempt written first; from sending it hands out those whose lease has expired, to be settled. Each comes with a new lease token that every later write must show.';
+'Hands up to p_limit due contacts to one worker: queued become checking, eligible become generating, ready_to_send become sending with an attempt written first; from sending it hands out those whose lease has expired, to be settled. Of those that are only checked nothing else is told. Each comes with a new lease token that every later write must show.';
