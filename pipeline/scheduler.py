@@ -26,6 +26,7 @@ SECONDS_BETWEEN = {
     "sync": 2.0,
     "beat": 5.0,
     "maintain": 60.0,
+    "roll_up": 30.0,
 }
 LONGEST_PAUSE_SECONDS = 10.0
 SECONDS_THAT_ARE_A_JUMP = 2.0

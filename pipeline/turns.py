@@ -1,4 +1,4 @@
-"""This file is where a worker's turns are: from plan and check to sync, beat and maintain."""
+"""This file is where a worker's turns are, from plan to roll_up; each does what is due."""
 
 import asyncio
 import logging
@@ -198,6 +198,11 @@ class Turns:
         done = await self._store.maintain(self._retention.text_hours, self._retention.history_days)
         if any(done.values()):
             log.info("maintain", extra=done)
+
+    async def roll_up(self) -> None:
+        """Brings the figures of /analytics up to date, call after call, each a bounded one."""
+        while (await self._store.roll_up()).get("more") and not self._stopping:
+            log.info("roll_up")
 
     def doing(self) -> str:
         """What is in hand, in words for /system."""

@@ -1652,11 +1652,14 @@ declare
 begin
     delete from public.ai_automation_stage_counts as k where k.rule_id = any(v_ids);
     delete from public.ai_automation_stage_minutes as m where m.rule_id = any(v_ids);
+    delete from public.ai_automation_figures as f using old_rules as o where f.user_id = o.user_id and f.scope_id = o.id;
+    delete from public.ai_automation_days as d using old_rules as o where d.user_id = o.user_id and d.rule_id = o.id;
     return null;
 end;
 $$;
 
-comment on function public.forget_deleted_rules() is 'Removes the counts and minutes of automations that are deleted.';
+comment on function public.forget_deleted_rules() is
+'Removes the counts, minutes and figures of automations that are deleted; among the figures of their owner they stay.';
 
 create or replace trigger forget_deleted_rules
 after delete on public.ai_automation_rules
@@ -1936,6 +1939,449 @@ for each statement execute function public.forget_deleted_contacts();
 comment on function public.keep_books() is
 'Keeps ai_automation_stage_counts, ai_automation_stage_minutes, ai_automation_runs and ai_automation_daily_usage when contacts move, so that they add up at every moment.';
 comment on function public.forget_deleted_contacts() is 'Keeps runs and daily usage right when contacts are deleted, and removes their history.';
+-- What /analytics reads: figures of every quarter of an hour, rolled up from the books and the tries by the worker's turn
+-- roll_up (54). Nothing here is written when a contact moves (docs/decisions/0032).
+
+create table if not exists public.ai_automation_figures (
+    user_id uuid not null references auth.users (id) on delete cascade,
+    scope_id uuid not null,
+    kind text not null,
+    day date not null,
+    key text not null,
+    number integer not null,
+    upto bigint[] not null,
+    constraint ai_automation_figures_pkey primary key (user_id, scope_id, kind, day, key, number),
+    constraint ai_automation_figures_kind_is_known check (
+        kind in (
+            'entered', 'left', 'stayed', 'sent', 'failed', 'retried', 'replied', 'messages', 'ai_time',
+            'tokens_in', 'tokens_out', 'cost', 'unpriced', 'unpriced_in', 'unpriced_out'
+        )
+    ),
+    constraint ai_automation_figures_spans_are_equal check (cardinality(upto) in (24, 96))
+)
+with (fillfactor = 70);
+
+create index if not exists ai_automation_figures_age_idx on public.ai_automation_figures (day);
+
+comment on table public.ai_automation_figures is
+'How often something happened, per automation and UTC day, as running sums over the day, so that a day of any time zone is the difference of two elements. Kept for 190 days.';
+comment on column public.ai_automation_figures.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_figures.scope_id is
+'The automation; or the owner, for all of hers together, those included that were deleted since.';
+comment on column public.ai_automation_figures.kind is
+'What is counted: contacts that entered or left a stage, or stayed so long; tries that were sent, failed, were retried or replied to, at the moment of the try; messages written, their ai_time, tokens and cost (millionths of a dollar), and those of them without a price.';
+comment on column public.ai_automation_figures.day is 'The day (UTC).';
+comment on column public.ai_automation_figures.key is 'The stage, the error code or the model.';
+comment on column public.ai_automation_figures.number is
+'Of stayed and ai_time the duration bucket, as in ai_automation_stage_minutes; of sent and replied the follow-up; else 0.';
+comment on column public.ai_automation_figures.upto is
+'Element i: how many from midnight UTC to the end of the i-th part of the day. Quarters of an hour; of durations older than 8 days, hours.';
+comment on index public.ai_automation_figures_age_idx is 'Serves maintain: days that are old enough to be made coarser or removed.';
+
+create table if not exists public.ai_automation_days (
+    user_id uuid not null references auth.users (id) on delete cascade,
+    rule_id uuid not null,
+    day date not null,
+    kind text not null,
+    key text not null,
+    total bigint not null,
+    constraint ai_automation_days_pkey primary key (user_id, day, rule_id, kind, key)
+);
+
+comment on table public.ai_automation_days is
+'The sums of whole UTC days of those figures that are listed per automation; kept for as long as the automation.';
+comment on column public.ai_automation_days.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_days.rule_id is 'The automation.';
+comment on column public.ai_automation_days.day is 'The day (UTC).';
+comment on column public.ai_automation_days.kind is 'As in ai_automation_figures: sent, failed, replied, and what the AI used.';
+comment on column public.ai_automation_days.key is 'The model, of what the AI used; else empty.';
+comment on column public.ai_automation_days.total is 'How many on that day.';
+
+create table if not exists public.ai_automation_open_tries (
+    attempt_id uuid not null,
+    user_id uuid not null references auth.users (id) on delete cascade,
+    started_at timestamptz not null,
+    counted boolean not null,
+    constraint ai_automation_open_tries_pkey primary key (attempt_id)
+);
+
+create index if not exists ai_automation_open_tries_owner_idx on public.ai_automation_open_tries (user_id);
+
+comment on table public.ai_automation_open_tries is
+'A try whose outcome may still change: roll_up looks at it again, and corrects the figures of the moment it was made.';
+comment on index public.ai_automation_open_tries_owner_idx is 'Serves the deletion of a person.';
+comment on column public.ai_automation_open_tries.attempt_id is 'The try.';
+comment on column public.ai_automation_open_tries.user_id is 'The owner of the automation.';
+comment on column public.ai_automation_open_tries.started_at is 'When it was made.';
+comment on column public.ai_automation_open_tries.counted is 'Whether it is among the figures as failed, outcome_unknown, until it is known.';
+
+create table if not exists public.ai_automation_roll_up_marks (
+    only_one boolean not null default true,
+    moves_until timestamptz not null,
+    tries_until timestamptz not null,
+    open_after uuid not null default '00000000-0000-0000-0000-000000000000',
+    messages_until bigint not null default 0,
+    messages_noted bigint not null default 0,
+    noted_at timestamptz not null,
+    coarse_until date not null,
+    constraint ai_automation_roll_up_marks_pkey primary key (only_one),
+    constraint ai_automation_roll_up_marks_are_one_row check (only_one)
+);
+
+comment on table public.ai_automation_roll_up_marks is 'How far roll_up has come. One row.';
+comment on column public.ai_automation_roll_up_marks.only_one is 'Always true.';
+comment on column public.ai_automation_roll_up_marks.moves_until is 'Minutes before this one are among the figures.';
+comment on column public.ai_automation_roll_up_marks.tries_until is 'Tries that began before are.';
+comment on column public.ai_automation_roll_up_marks.open_after is 'Open tries up to this one were looked at last.';
+comment on column public.ai_automation_roll_up_marks.messages_until is 'Messages up to this one were looked at as replies.';
+comment on column public.ai_automation_roll_up_marks.messages_noted is 'The newest message at noted_at; the ones up to it are all committed a little later.';
+comment on column public.ai_automation_roll_up_marks.noted_at is 'When that was.';
+comment on column public.ai_automation_roll_up_marks.coarse_until is 'Durations of days before this one are kept by the hour.';
+
+-- Not written when a contact moves: only roll_up does, for a message that was replied to.
+alter table public.ai_automation_follow_ups add column if not exists replied_at timestamptz;
+comment on column public.ai_automation_follow_ups.replied_at is
+'When the contact wrote back, if that was before the next follow-up and within 7 days; noted by roll_up, once.';
+
+do $$
+begin
+    if to_regtype('public.automation_figure') is null then
+        create type public.automation_figure as (
+            user_id uuid, rule_id uuid, happened_at timestamptz, kind text, key text, number integer, amount bigint
+        );
+    end if;
+end;
+$$;
+
+comment on type public.automation_figure is 'Something that happened so many times, for add_figures.';
+
+create or replace function public.running_sums(p_quarters integer[], p_amounts bigint[])
+returns bigint[]
+language sql
+immutable
+set search_path = ''
+as $$
+    select array_agg(s.upto order by s.quarter)
+    from (
+        select q.quarter, sum(coalesce(a.amount, 0)) over (order by q.quarter)::bigint as upto
+        from generate_series(0, 95) as q (quarter)
+        left join (
+            select u.quarter, sum(u.amount) as amount
+            from unnest(p_quarters, p_amounts) as u (quarter, amount)
+            group by u.quarter
+        ) as a on a.quarter = q.quarter
+    ) as s;
+$$;
+
+comment on function public.running_sums(integer[], bigint[]) is
+'So much in each of these quarters of an hour, as the running sums of a day: 96 elements.';
+
+create or replace function public.add_sums(p_sums bigint[], p_more bigint[])
+returns bigint[]
+language sql
+immutable
+set search_path = ''
+as $$
+    select array_agg(u.upto + p_more[u.part * (96 / cardinality(p_sums))] order by u.part)
+    from unnest(p_sums) with ordinality as u (upto, part);
+$$;
+
+comment on function public.add_sums(bigint[], bigint[]) is 'Running sums of a day, quarters or hours, and more of 96 quarters.';
+
+create or replace function public.add_figures(p_figures public.automation_figure[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    -- An automation that is being deleted takes its figures along; what it did stays among its owner's.
+    v_rule_ids uuid[] := array(
+        select r.id from public.ai_automation_rules as r
+        where r.id in (select f.rule_id from unnest(p_figures) as f)
+        for key share skip locked
+    );
+begin
+    insert into public.ai_automation_figures as f (user_id, scope_id, kind, day, key, number, upto)
+    select
+        n.user_id, s.scope_id, n.kind, n.day, n.key, n.number,
+        public.running_sums(array_agg(n.quarter), array_agg(n.amount))
+    from (
+        select
+            t.user_id, t.rule_id, t.kind, t.key, t.number, (t.happened_at at time zone 'UTC')::date as day,
+            (extract(hour from t.happened_at at time zone 'UTC') * 4 + div(extract(minute from t.happened_at at time zone 'UTC'), 15))::integer
+                as quarter,
+            sum(t.amount)::bigint as amount
+        from unnest(p_figures) as t
+        group by 1, 2, 3, 4, 5, 6, 7
+    ) as n
+    cross join lateral (
+        select n.user_id as scope_id
+        union all
+        select n.rule_id where n.rule_id = any(v_rule_ids)
+    ) as s
+    where n.amount <> 0
+    group by n.user_id, s.scope_id, n.kind, n.day, n.key, n.number
+    order by 1, 2, 3, 4, 5, 6
+    on conflict (user_id, scope_id, kind, day, key, number) do update
+        set upto = public.add_sums(f.upto, excluded.upto);
+
+    insert into public.ai_automation_days as d (user_id, rule_id, day, kind, key, total)
+    select
+        t.user_id, t.rule_id, (t.happened_at at time zone 'UTC')::date as day, t.kind,
+        case when t.kind in ('sent', 'failed', 'replied') then '' else t.key end as listed_key, sum(t.amount)
+    from unnest(p_figures) as t
+    where t.rule_id = any(v_rule_ids) and t.kind not in ('entered', 'left', 'stayed', 'retried', 'ai_time')
+    group by t.user_id, t.rule_id, day, t.kind, listed_key
+    having sum(t.amount) <> 0
+    order by t.user_id, day, t.rule_id, t.kind, listed_key
+    on conflict (user_id, day, rule_id, kind, key) do update set total = d.total + excluded.total;
+end;
+$$;
+
+comment on function public.add_figures(public.automation_figure[]) is
+'Adds to the figures of an automation and of its owner; amounts may be negative, where something was counted that turned out otherwise.';
+-- How the figures come about: set-based, each row of the books and of the tries exactly once, in calls of bounded work.
+-- What is read lies before a moment at which every transaction has ended (20 s; the API ends its own after 8 s), and the
+-- marks move in the transaction that adds, so that a call that dies has done nothing.
+
+create or replace function public.roll_up_moves(p_from timestamptz, p_now timestamptz, p_limit integer)
+returns timestamptz
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_until timestamptz := date_trunc('minute', p_now - interval '20 seconds');
+    v_settled timestamptz := date_trunc('hour', p_now, 'UTC') - interval '6 days';
+    v_figures public.automation_figure[];
+begin
+    -- Minutes that were summed up already are read as hours, so whole hours are taken where there may be some.
+    if p_from < v_settled then
+        v_until := v_settled;
+    end if;
+    if p_from >= v_until then
+        return p_from;
+    end if;
+    select case
+        when x.minute is null then v_until
+        when p_from < v_settled then greatest(date_trunc('hour', x.minute, 'UTC'), p_from + interval '1 hour')
+        else greatest(x.minute, p_from + interval '1 minute')
+    end into v_until
+    from (values (1)) as one (one)
+    left join lateral (
+        select k.minute
+        from public.ai_automation_rules as r
+        cross join lateral (
+            (
+                select m.minute from public.ai_automation_stage_minutes as m
+                where m.rule_id = r.id and m.minute >= p_from and m.minute < v_until
+                order by m.minute
+                limit p_limit + 1
+            )
+            union all
+            (
+                select h.starts_at from public.ai_automation_stage_periods as h
+                where h.rule_id = r.id and h.span = 'hour' and h.starts_at >= p_from and h.starts_at < v_until
+                order by h.starts_at
+                limit p_limit + 1
+            )
+        ) as k
+        order by k.minute
+        offset p_limit
+        limit 1
+    ) as x on true;
+
+    with flow as materialized (
+        select r.user_id, r.id as rule_id, k.minute, k.stage, k.bucket, sum(k.entered) as entered, sum(k.passed) as passed
+        from public.ai_automation_rules as r
+        cross join lateral (
+            select m.minute, m.stage, m.bucket, m.entered::bigint, m.passed::bigint
+            from public.ai_automation_stage_minutes as m
+            where m.rule_id = r.id and m.minute >= p_from and m.minute < v_until
+            union all
+            select h.starts_at, h.stage, h.bucket, h.entered, h.passed
+            from public.ai_automation_stage_periods as h
+            where h.rule_id = r.id and h.span = 'hour' and h.starts_at >= p_from and h.starts_at < v_until
+        ) as k
+        group by r.user_id, r.id, k.minute, k.stage, k.bucket
+    )
+
+    select array_agg((f.user_id, f.rule_id, f.minute, f.kind, f.key, f.number, f.amount)::public.automation_figure) into v_figures
+    from (
+        select w.user_id, w.rule_id, w.minute, 'entered' as kind, w.stage::text as key, 0 as number, sum(w.entered)::bigint as amount
+        from flow as w
+        group by w.user_id, w.rule_id, w.minute, w.stage
+        union all
+        select w.user_id, w.rule_id, w.minute, 'left', w.stage::text, 0, sum(w.passed)::bigint
+        from flow as w
+        group by w.user_id, w.rule_id, w.minute, w.stage
+        union all
+        select w.user_id, w.rule_id, w.minute, 'stayed', w.stage::text, w.bucket, w.passed::bigint
+        from flow as w
+        where w.stage <= 'sending' and w.passed > 0
+        union all
+        -- Failed without a try: the message could not be written.
+        select s.user_id, s.rule_id, s.stage_entered_at, 'failed', coalesce(s.error_code, ''), 0, 1
+        from public.ai_automation_rules as r
+        cross join lateral (
+            select t.user_id, t.rule_id, t.stage_entered_at, t.error_code
+            from public.ai_automation_contact_states as t
+            where
+                t.rule_id = r.id and t.stage_rank = 0 and t.stage_entered_at >= p_from and t.stage_entered_at < v_until
+                and (t.attempt_started_at is null or t.attempt_started_at < t.queued_at)
+        ) as s
+    ) as f
+    where f.amount > 0;
+    perform public.add_figures(v_figures);
+    return v_until;
+end;
+$$;
+
+comment on function public.roll_up_moves(timestamptz, timestamptz, integer) is
+'Adds the minutes from p_from on, at most p_limit of their rows, and what failed before it was written; says until when.';
+
+create or replace function public.roll_up_tries(p_from timestamptz, p_now timestamptz, p_open_after uuid, p_limit integer)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_until timestamptz := greatest(p_now - interval '20 seconds', p_from);
+    v_open uuid[];
+    v_figures public.automation_figure[];
+    v_states bigint[];
+    v_oldest timestamptz;
+begin
+    select case when x.started_at is null then v_until else greatest(x.started_at, p_from + interval '1 microsecond') end into v_until
+    from (values (1)) as one (one)
+    left join lateral (
+        select k.started_at
+        from public.facebook_pages as p
+        cross join lateral (
+            select a.started_at from public.ai_automation_attempts as a
+            where a.page_id = p.id and a.started_at >= p_from and a.started_at < v_until
+            order by a.started_at
+            limit p_limit + 1
+        ) as k
+        order by k.started_at
+        offset p_limit
+        limit 1
+    ) as x on true;
+    v_open := array(
+        select o.attempt_id from public.ai_automation_open_tries as o
+        where o.attempt_id > p_open_after
+        order by o.attempt_id
+        limit p_limit
+    );
+
+    -- One statement, so that the figures and the list of what is open are of one moment.
+    with seen as materialized (
+        select
+            a.id, a.user_id, a.rule_id, a.state_id, a.run_id, a.follow_up, a.started_at, a.outcome, a.error_code,
+            coalesce(a.ai_model, '') as model, a.tokens_in, a.tokens_out, a.cost_usd, a.generation_time_ms,
+            false as was_counted, true as is_new
+        from public.facebook_pages as p
+        cross join lateral (
+            select b.* from public.ai_automation_attempts as b
+            where b.page_id = p.id and b.started_at >= p_from and b.started_at < v_until
+        ) as a
+        union all
+        select
+            a.id, a.user_id, a.rule_id, a.state_id, a.run_id, a.follow_up, a.started_at, a.outcome, a.error_code,
+            coalesce(a.ai_model, ''), a.tokens_in, a.tokens_out, a.cost_usd, a.generation_time_ms, o.counted, false
+        from public.ai_automation_open_tries as o
+        inner join public.ai_automation_attempts as a on a.id = o.attempt_id and a.started_at = o.started_at
+        where o.attempt_id = any(v_open)
+    ),
+
+    opened as (
+        insert into public.ai_automation_open_tries (attempt_id, user_id, started_at, counted)
+        select s.id, s.user_id, s.started_at, s.outcome <> 'sending'
+        from seen as s
+        where s.is_new and s.outcome in ('sending', 'unknown', 'abandoned')
+    ),
+
+    counted as (
+        update public.ai_automation_open_tries as o
+        set counted = true
+        from seen as s
+        where s.id = o.attempt_id and not s.is_new and not s.was_counted and s.outcome in ('unknown', 'abandoned')
+    ),
+
+    -- What was deleted stays as it was counted. What a person decided can be known for a while yet.
+    closed as (
+        delete from public.ai_automation_open_tries as o
+        where
+            o.attempt_id = any(v_open)
+            and not exists (
+                select from seen as s
+                where
+                    s.id = o.attempt_id and s.outcome in ('sending', 'unknown', 'abandoned')
+                    and (s.outcome <> 'abandoned' or s.started_at > p_now - interval '3 days' or not s.was_counted)
+            )
+    ),
+
+    written as materialized (
+        select s.*
+        from seen as s
+        -- A message that is tried again was written once.
+        where
+            s.is_new and s.generation_time_ms is not null
+            and not exists (
+                select from public.ai_automation_attempts as b
+                where
+                    b.state_id = s.state_id and b.started_at > s.started_at - interval '2 days' and b.started_at < s.started_at
+                    and b.follow_up = s.follow_up and b.run_id is not distinct from s.run_id and b.outcome = 'retry'
+            )
+    )
+
+    select
+        array_agg((f.user_id, f.rule_id, f.quarter, f.kind, f.key, f.number, f.amount)::public.automation_figure),
+        array(select s.state_id from seen as s where s.outcome not in ('sending', 'unknown') order by s.state_id),
+        (select min(s.started_at) from seen as s)
+    into v_figures, v_states, v_oldest
+    from (
+        select s.user_id, s.rule_id, date_bin('15 minutes', s.started_at, '2000-01-01 00:00:00+00') as quarter, m.kind, m.key, m.number, sum(m.amount)::bigint as amount
+        from seen as s
+        cross join lateral (
+            values
+            ('sent', '', s.follow_up, (s.outcome = 'sent')::integer),
+            ('failed', coalesce(s.error_code, ''), 0, (s.outcome = 'failed')::integer),
+            ('retried', coalesce(s.error_code, ''), 0, (s.outcome = 'retry')::integer),
+            ('failed', 'outcome_unknown', 0, (s.outcome in ('unknown', 'abandoned'))::integer - s.was_counted::integer)
+        ) as m (kind, key, number, amount)
+        where m.amount <> 0
+        group by 1, 2, 3, 4, 5, 6
+        union all
+        select w.user_id, w.rule_id, date_bin('15 minutes', w.started_at, '2000-01-01 00:00:00+00') as quarter, m.kind, w.model, m.number, sum(m.amount)::bigint
+        from written as w
+        cross join lateral (
+            values
+            ('messages', 0, 1::bigint),
+            ('ai_time', least(greatest(ceil(ln(greatest(w.generation_time_ms / 1000.0, 0.01) / 0.01) / 0.1823215567939546), 0), 110)::integer, 1),
+            ('tokens_in', 0, coalesce(w.tokens_in, 0)),
+            ('tokens_out', 0, coalesce(w.tokens_out, 0)),
+            ('cost', 0, round(coalesce(w.cost_usd, 0) * 1000000)::bigint),
+            ('unpriced', 0, (w.cost_usd is null)::integer),
+            ('unpriced_in', 0, case when w.cost_usd is null then coalesce(w.tokens_in, 0) else 0 end),
+            ('unpriced_out', 0, case when w.cost_usd is null then coalesce(w.tokens_out, 0) else 0 end)
+        ) as m (kind, number, amount)
+        where m.amount <> 0
+        group by 1, 2, 3, 4, 5, 6
+    ) as f;
+    perform public.add_figures(v_figures);
+    return jsonb_build_object(
+        'until', v_until,
+        'open_after', case
+            when cardinality(v_open) = p_limit then v_open[p_limit] else '00000000-0000-0000-0000-000000000000'
+        end,
+        'states', to_jsonb(v_states),
+        'oldest', v_oldest
+    );
+end;
+$$;
+
+comment on function public.roll_up_tries(timestamptz, timestamptz, uuid, integer) is
+'Adds the tries from p_from on, and what became of open ones since; at most p_limit of each. Says until when, and which contacts to look at for replies.';
 -- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
 
 create or replace function public.is_active_now(p_days smallint[], p_from time, p_until time, p_zone text, p_now timestamptz)
@@ -2236,6 +2682,135 @@ as $$
 $$;
 
 comment on function public.reason_text(text) is 'The sentence a person reads for a reason code.';
+-- Replies among the figures, and the turn that brings all of them up to date.
+
+create or replace function public.roll_up_replies(p_states bigint[], p_oldest timestamptz, p_messages bigint, p_until bigint)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_states bigint[];
+    v_oldest timestamptz;
+    v_figures public.automation_figure[];
+begin
+    select
+        p_states || array_agg(s.id),
+        least(min(m.said_at), p_oldest) - interval '7 days'
+    into v_states, v_oldest
+    from public.contact_messages as m
+    inner join public.ai_automation_contact_states as s on s.contact_id = m.contact_id
+    where m.id > p_messages and m.id <= p_until and m.direction = 'in';
+    if coalesce(cardinality(v_states), 0) = 0 then
+        return 0;
+    end if;
+
+    with tried as materialized (
+        select
+            a.id, a.user_id, a.rule_id, a.contact_id, a.state_id, a.follow_up, a.started_at, a.outcome,
+            lead(a.started_at) over (partition by a.state_id order by a.started_at) as next_at
+        from public.ai_automation_attempts as a
+        where a.state_id = any(v_states) and a.started_at >= v_oldest and a.outcome in ('sent', 'sending', 'unknown')
+    ),
+
+    replied as (
+        update public.ai_automation_follow_ups as f
+        set replied_at = m.said_at
+        from tried as t
+        cross join lateral (
+            select n.said_at from public.contact_messages as n
+            where
+                n.contact_id = t.contact_id and n.direction = 'in' and n.said_at > t.started_at
+                and n.said_at < coalesce(t.next_at, 'infinity') and n.said_at <= t.started_at + interval '7 days'
+            order by n.said_at
+            limit 1
+        ) as m
+        where
+            t.outcome = 'sent' and f.state_id = t.state_id and f.follow_up = t.follow_up and f.attempt_id = t.id
+            and f.replied_at is null
+        returning t.user_id, t.rule_id, t.started_at, t.follow_up
+    )
+
+    select array_agg((r.user_id, r.rule_id, r.started_at, 'replied', '', r.follow_up, 1)::public.automation_figure)
+    into v_figures
+    from replied as r;
+    perform public.add_figures(v_figures);
+    return coalesce(cardinality(v_figures), 0);
+end;
+$$;
+
+comment on function public.roll_up_replies(bigint[], timestamptz, bigint, bigint) is
+'Adds replies to sent messages of these contacts and of those who wrote the messages after p_messages: the first thing a contact says within 7 days, before the next follow-up. Each message is replied to once.';
+
+create or replace function public.roll_up(p_limit integer default 20000, p_now timestamptz default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := coalesce(least(p_now, now()), now());
+    v_mark public.ai_automation_roll_up_marks;
+    v_moves_until timestamptz;
+    v_tries jsonb;
+    v_messages_until bigint;
+    v_replies integer;
+begin
+    if not pg_try_advisory_xact_lock(20261122, 101) then
+        return jsonb_build_object('busy', true);
+    end if;
+    insert into public.ai_automation_roll_up_marks (moves_until, tries_until, noted_at, coarse_until)
+    values (
+        date_trunc('hour', v_now, 'UTC') - interval '90 days', date_trunc('hour', v_now, 'UTC') - interval '90 days', v_now,
+        (v_now at time zone 'UTC')::date - 100
+    )
+    on conflict do nothing;
+    select m.* into v_mark from public.ai_automation_roll_up_marks as m;
+
+    v_moves_until := public.roll_up_moves(v_mark.moves_until, v_now, p_limit);
+    v_tries := public.roll_up_tries(v_mark.tries_until, v_now, v_mark.open_after, p_limit);
+    v_messages_until := v_mark.messages_until;
+    if v_mark.noted_at <= v_now - interval '20 seconds' then
+        v_messages_until := coalesce(
+            (
+                select m.id from public.contact_messages as m
+                where m.id > v_mark.messages_until and m.id <= v_mark.messages_noted
+                order by m.id
+                offset p_limit
+                limit 1
+            ), v_mark.messages_noted
+        );
+    end if;
+    v_replies := public.roll_up_replies(
+        array(select s.id::bigint from jsonb_array_elements_text(v_tries -> 'states') as s (id)), (v_tries ->> 'oldest')::timestamptz,
+        v_mark.messages_until, v_messages_until
+    );
+
+    update public.ai_automation_roll_up_marks as m
+    set
+        moves_until = v_moves_until,
+        tries_until = (v_tries ->> 'until')::timestamptz,
+        open_after = (v_tries ->> 'open_after')::uuid,
+        messages_until = v_messages_until,
+        messages_noted = case
+            when v_messages_until = v_mark.messages_noted
+                then greatest((select max(n.id) from public.contact_messages as n), v_mark.messages_noted)
+            else v_mark.messages_noted
+        end,
+        noted_at = case when v_messages_until = v_mark.messages_noted then v_now else v_mark.noted_at end
+    where m.only_one;
+    return jsonb_build_object(
+        'settled', jsonb_array_length(v_tries -> 'states'),
+        'replies', v_replies,
+        'more', v_moves_until < date_trunc('minute', v_now - interval '20 seconds')
+        or (v_tries ->> 'until')::timestamptz < v_now - interval '20 seconds'
+        or v_messages_until < v_mark.messages_noted and v_mark.noted_at <= v_now - interval '20 seconds'
+    );
+end;
+$$;
+
+comment on function public.roll_up(integer, timestamptz) is
+'Brings the figures up to date, 20 s behind now or an earlier p_now, with at most p_limit rows of each source in a call; more is true while there are others. Where another call is at it, it answers busy.';
 -- When an automation runs by itself, and what keeps one moment of its schedule from starting two runs (docs/decisions/0033).
 
 alter table public.ai_automation_rules add column if not exists run_at time[] not null default '{}';
@@ -3760,7 +4335,10 @@ begin
         cross join lateral (
             select k.rule_id, k.minute, k.stage, k.bucket, k.shard
             from public.ai_automation_stage_minutes as k
-            where k.rule_id = r.id and k.minute < date_trunc('hour', now()) - interval '7 days'
+            where
+                k.rule_id = r.id and k.minute < date_trunc('hour', now()) - interval '7 days'
+                -- What roll_up has begun to read stays as it is until it has.
+                and k.minute < coalesce((select h.moves_until from public.ai_automation_roll_up_marks as h), 'infinity')
             limit p_limit
         ) as m
         limit p_limit
@@ -3850,6 +4428,54 @@ $$;
 comment on function public.drop_history_days(date) is
 'Drops the days of events and attempts before p_before (UTC), and older rows of the default partitions; returns how many days.';
 
+create or replace function public.keep_figures_small(p_limit integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_today date := (now() at time zone 'UTC')::date;
+    v_coarse_until date;
+    v_rows integer;
+begin
+    delete from public.ai_automation_figures as f
+    where (f.user_id, f.scope_id, f.kind, f.day, f.key, f.number) in (
+        select o.user_id, o.scope_id, o.kind, o.day, o.key, o.number
+        from public.ai_automation_figures as o
+        where o.day < v_today - 190
+        order by o.day
+        limit p_limit
+    );
+
+    with fine as materialized (
+        select f.user_id, f.scope_id, f.kind, f.day, f.key, f.number
+        from public.ai_automation_figures as f
+        where
+            f.day >= (select m.coarse_until from public.ai_automation_roll_up_marks as m) and f.day < v_today - 8
+            and f.kind in ('stayed', 'ai_time') and cardinality(f.upto) = 96
+        order by f.day
+        limit p_limit
+    ),
+
+    made_coarse as (
+        update public.ai_automation_figures as f
+        set upto = array(select f.upto[4 * h.hour] from generate_series(1, 24) as h (hour) order by h.hour)
+        from fine as o
+        where
+            f.user_id = o.user_id and f.scope_id = o.scope_id and f.kind = o.kind and f.day = o.day and f.key = o.key
+            and f.number = o.number
+    )
+
+    select case when count(*) = p_limit then max(n.day) else v_today - 8 end, count(*) into v_coarse_until, v_rows
+    from fine as n;
+    update public.ai_automation_roll_up_marks as m set coarse_until = v_coarse_until where m.coarse_until < v_coarse_until;
+    return v_rows;
+end;
+$$;
+
+comment on function public.keep_figures_small(integer) is
+'Removes figures after 190 days, and keeps durations of days before the last 8 by the hour; at most p_limit rows. Returns how many became coarser.';
+
 create or replace function public.maintain(
     p_text_hours integer default 24, p_history_days integer default 30, p_message_days integer default 90
 )
@@ -3891,6 +4517,7 @@ begin
     perform public.remove_deleted_rules();
     perform public.forget_previews();
     delete from public.ai_automation_bulk_actions as b where b.created_at < now() - interval '1 day';
+    perform public.keep_figures_small(20000);
     begin
         v_made := public.make_history_days(v_today, v_today + 3);
         v_dropped := public.drop_history_days(v_today - p_history_days);
@@ -7215,6 +7842,178 @@ public.search_cause(text), public.search_pattern(text), public.retry_helps(publi
 public.bulk_helps(text, public.automation_stage, text, text, text), public.bulk_contacts(uuid, text, text, text, text),
 public.preview_bulk(uuid, text, text, text, text), public.advance_bulk(uuid, integer), public.stop_bulk(uuid)
 to authenticated;
+-- What /analytics is told: figures cut at the moments it names, which are midnights and hours of its reader's time zone.
+
+create or replace function public.figures_between(p_rule_ids uuid[], p_kinds text[], p_edges timestamptz[])
+returns table (kind text, key text, number integer, bin integer, amount bigint)
+language sql
+stable
+set search_path = ''
+as $$
+    -- A bin is made of parts of UTC days.
+    with piece as materialized (
+        select
+            b.bin, (d.day at time zone 'UTC')::date as day,
+            extract(epoch from greatest(p_edges[b.bin], d.day) - d.day) as from_second,
+            extract(epoch from least(p_edges[b.bin + 1], d.day + interval '24 hours') - d.day) as until_second
+        from generate_series(1, cardinality(p_edges) - 1) as b (bin)
+        cross join lateral generate_series(
+            date_trunc('day', p_edges[b.bin], 'UTC'), p_edges[b.bin + 1] - interval '1 microsecond', interval '24 hours'
+        ) as d (day)
+    )
+
+    select
+        f.kind, f.key, f.number, p.bin,
+        sum(
+            coalesce(f.upto[div(p.until_second * cardinality(f.upto), 86400)::integer], 0)
+            - coalesce(f.upto[div(p.from_second * cardinality(f.upto), 86400)::integer], 0)
+        )::bigint
+    from piece as p
+    inner join public.ai_automation_figures as f on f.day = p.day
+    where
+        f.user_id = (select auth.uid()) and f.kind = any(p_kinds)
+        and f.scope_id = any(coalesce(p_rule_ids, array[(select auth.uid())]))
+        and f.day >= (p_edges[1] at time zone 'UTC')::date
+        and f.day <= (p_edges[cardinality(p_edges)] at time zone 'UTC')::date
+    group by f.kind, f.key, f.number, p.bin;
+$$;
+
+comment on function public.figures_between(uuid[], text[], timestamptz[]) is
+'The caller''s figures between each two neighbours of p_edges (bin 1 is the first), of some automations or, for null, of all. Edges count to the quarter of an hour; of durations older than 8 days, to the hour.';
+
+create or replace function public.analytics_flow(p_rule_ids uuid[], p_edges timestamptz[])
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_rows jsonb;
+begin
+    if cardinality(p_edges) not between 2 and 1000 then
+        raise exception 'That span has no bins, or too many.' using errcode = '22023';
+    end if;
+    select jsonb_agg(jsonb_build_object('kind', g.kind, 'key', g.key, 'number', g.number, 'bins', g.bins) order by g.kind, g.key, g.number)
+    into v_rows
+    from (
+        select f.kind, f.key, f.number, jsonb_object_agg(f.bin, f.amount) as bins
+        from public.figures_between(
+            p_rule_ids,
+            array[
+                'entered', 'left', 'sent', 'failed', 'retried', 'replied', 'messages', 'tokens_in', 'tokens_out', 'cost', 'unpriced',
+                'unpriced_in', 'unpriced_out'
+            ],
+            p_edges
+        ) as f
+        where f.amount <> 0
+        group by f.kind, f.key, f.number
+    ) as g;
+    return coalesce(v_rows, '[]'::jsonb);
+end;
+$$;
+
+comment on function public.analytics_flow(uuid[], timestamptz[]) is
+'What happened in each bin: [{kind, key, number, bins: {bin: amount}}], without zeros.';
+
+create or replace function public.analytics_paces(p_rule_ids uuid[], p_edges timestamptz[])
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_rows jsonb;
+begin
+    if cardinality(p_edges) not between 2 and 1000 then
+        raise exception 'That span has no bins, or too many.' using errcode = '22023';
+    end if;
+    with summed as (
+        -- Bin 0 is all of them together.
+        select f.kind, f.key, coalesce(f.bin, 0) as bin, f.number, sum(f.amount) as passed
+        from public.figures_between(p_rule_ids, array['stayed', 'ai_time'], p_edges) as f
+        where f.amount > 0
+        group by grouping sets ((f.kind, f.key, f.number), (f.kind, f.key, f.number, f.bin))
+    ),
+
+    ranked as (
+        select
+            s.*,
+            sum(s.passed) over (partition by s.kind, s.key, s.bin order by s.number) as passed_upto,
+            sum(s.passed) over (partition by s.kind, s.key, s.bin) as passed_total
+        from summed as s
+    ),
+
+    paced as (
+        select
+            r.kind, r.key, r.bin, max(r.passed_total) as passed,
+            public.bucket_seconds(min(r.number) filter (where r.passed_upto >= 0.5 * r.passed_total)::smallint) as p50,
+            public.bucket_seconds(min(r.number) filter (where r.passed_upto >= 0.95 * r.passed_total)::smallint) as p95
+        from ranked as r
+        group by r.kind, r.key, r.bin
+    )
+
+    select jsonb_agg(jsonb_build_object(
+        'kind', p.kind, 'key', p.key, 'bin', p.bin, 'passed', p.passed, 'p50', round(p.p50::numeric, 3), 'p95', round(p.p95::numeric, 3)
+    ) order by p.kind, p.key, p.bin)
+    into v_rows
+    from paced as p;
+    return coalesce(v_rows, '[]'::jsonb);
+end;
+$$;
+
+comment on function public.analytics_paces(uuid[], timestamptz[]) is
+'How long contacts stayed in each stage, and the AI took with each model: [{kind, key, bin, passed, p50, p95}] in seconds, within 10 %; bin 0 is the whole span.';
+
+create or replace function public.analytics_by_automation(p_rule_ids uuid[], p_from timestamptz, p_until timestamptz)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    -- Whole UTC days are summed up already; what is left at both ends is cut.
+    with span as materialized (
+        select
+            least((date_trunc('day', p_from + interval '24 hours' - interval '1 microsecond', 'UTC') at time zone 'UTC')::date, u.until_day) as from_day,
+            u.until_day
+        from (values ((date_trunc('day', p_until, 'UTC') at time zone 'UTC')::date)) as u (until_day)
+    ),
+
+    edge (starts_at, ends_at) as materialized (
+        select p_from, least(s.from_day::timestamp at time zone 'UTC', p_until) from span as s
+        union all
+        select greatest(s.until_day::timestamp at time zone 'UTC', p_from), p_until from span as s
+    ),
+
+    part as (
+        select d.rule_id, d.kind, d.key, d.total
+        from span as s
+        inner join public.ai_automation_days as d on d.user_id = (select auth.uid()) and d.day >= s.from_day and d.day < s.until_day
+        where p_rule_ids is null or d.rule_id = any(p_rule_ids)
+        union all
+        select
+            f.scope_id, f.kind, case when f.kind in ('sent', 'failed', 'replied') then '' else f.key end,
+            coalesce(f.upto[div(extract(epoch from e.ends_at - t.midnight) * cardinality(f.upto), 86400)::integer], 0)
+            - coalesce(f.upto[div(extract(epoch from e.starts_at - t.midnight) * cardinality(f.upto), 86400)::integer], 0)
+        from edge as e
+        cross join lateral (values (date_trunc('day', e.starts_at, 'UTC'))) as t (midnight)
+        inner join public.ai_automation_figures as f
+            on
+                f.user_id = (select auth.uid()) and f.day = (t.midnight at time zone 'UTC')::date
+                and f.kind in ('sent', 'failed', 'replied', 'messages', 'tokens_in', 'tokens_out', 'cost', 'unpriced', 'unpriced_in', 'unpriced_out')
+        where e.starts_at < e.ends_at and f.scope_id <> f.user_id and (p_rule_ids is null or f.scope_id = any(p_rule_ids))
+    )
+
+    select coalesce(jsonb_agg(jsonb_build_object('rule_id', g.rule_id, 'kind', g.kind, 'key', g.key, 'total', g.total)), '[]'::jsonb)
+    from (
+        select p.rule_id, p.kind, p.key, sum(p.total) as total
+        from part as p
+        group by p.rule_id, p.kind, p.key
+        having sum(p.total) <> 0
+    ) as g;
+$$;
+
+comment on function public.analytics_by_automation(uuid[], timestamptz, timestamptz) is
+'Sums of a span per automation: what was sent, failed and replied to, and per model what the AI used: [{rule_id, kind, key, total}], without zeros.';
 -- Who may see and do what. RLS on every table; every grant is explicit, because since 2026-10-30 a hosted project gives
 -- none by itself, not even to service_role. There is no policy for service_role: it bypasses RLS, and a policy without
 -- `to` would open the table to everybody.
@@ -7228,7 +8027,8 @@ begin
         'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
         'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
         'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit',
-        'contact_tombstones', 'contact_tombstone_keys', 'facebook_events', 'facebook_receivers'
+        'contact_tombstones', 'contact_tombstone_keys', 'facebook_events', 'facebook_receivers',
+        'ai_automation_figures', 'ai_automation_days', 'ai_automation_open_tries', 'ai_automation_roll_up_marks'
     ] loop
         execute format('alter table public.%I enable row level security', v_table);
         execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
@@ -7245,6 +8045,11 @@ from public, anon, authenticated, service_role;
 revoke insert, update, delete on public.ai_automation_stage_events, public.ai_automation_follow_ups from service_role;
 revoke insert, update, delete on public.ai_automation_stage_moves from service_role;
 revoke all on public.contact_tombstone_keys from service_role;
+-- Figures come about in roll_up alone.
+revoke insert, update, delete on
+public.ai_automation_figures, public.ai_automation_days, public.ai_automation_open_tries, public.ai_automation_roll_up_marks
+from service_role;
+grant select on public.ai_automation_figures, public.ai_automation_days to authenticated;
 
 grant select on public.ai_automation_stage_moves to authenticated;
 grant select on public.contact_messages to authenticated;
@@ -7346,6 +8151,18 @@ for select to authenticated using (user_id = (select auth.uid()));
 drop policy if exists "owners see their daily usage" on public.ai_automation_daily_usage;
 create policy "owners see their daily usage" on public.ai_automation_daily_usage
 for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their figures" on public.ai_automation_figures;
+create policy "owners see their figures" on public.ai_automation_figures
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see the days of their automations" on public.ai_automation_days;
+create policy "owners see the days of their automations" on public.ai_automation_days
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "nobody who signs in sees an open try" on public.ai_automation_open_tries;
+create policy "nobody who signs in sees an open try" on public.ai_automation_open_tries
+for select to authenticated using (false);
+drop policy if exists "nobody who signs in sees a mark" on public.ai_automation_roll_up_marks;
+create policy "nobody who signs in sees a mark" on public.ai_automation_roll_up_marks
+for select to authenticated using (false);
 drop policy if exists "owners see what they did" on public.ai_automation_audit;
 create policy "owners see what they did" on public.ai_automation_audit
 for select to authenticated using (user_id = (select auth.uid()));
@@ -7377,7 +8194,12 @@ public.approve_message(bigint, text), public.reject_message(bigint, text), publi
 public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
 public.monitor_reasons(uuid, public.automation_stage[]),
-public.dry_run(uuid)
+public.dry_run(uuid),
+public.running_sums(integer[], bigint[]), public.add_sums(bigint[], bigint[]), public.add_figures(public.automation_figure[]),
+public.roll_up_moves(timestamptz, timestamptz, integer), public.roll_up_tries(timestamptz, timestamptz, uuid, integer),
+public.roll_up_replies(bigint[], timestamptz, bigint, bigint), public.roll_up(integer, timestamptz), public.keep_figures_small(integer),
+public.figures_between(uuid[], text[], timestamptz[]), public.analytics_flow(uuid[], timestamptz[]),
+public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz)
 from public, anon, authenticated, service_role;
 
 grant execute on function public.schema_version() to anon, authenticated, service_role;
@@ -7395,7 +8217,9 @@ public.retry_contacts(bigint[]), public.approve_message(bigint, text), public.re
 public.save_page_token(uuid, text), public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
 public.monitor_reasons(uuid, public.automation_stage[]),
-public.dry_run(uuid)
+public.dry_run(uuid),
+public.figures_between(uuid[], text[], timestamptz[]), public.analytics_flow(uuid[], timestamptz[]),
+public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz)
 to authenticated;
 
 grant execute on function
@@ -7405,7 +8229,8 @@ public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(int
 public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
-public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages(), public.moment_or_null(text)
+public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages(), public.moment_or_null(text),
+public.roll_up(integer, timestamptz)
 to service_role;
 
 notify pgrst, 'reload schema';

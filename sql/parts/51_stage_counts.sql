@@ -122,11 +122,14 @@ declare
 begin
     delete from public.ai_automation_stage_counts as k where k.rule_id = any(v_ids);
     delete from public.ai_automation_stage_minutes as m where m.rule_id = any(v_ids);
+    delete from public.ai_automation_figures as f using old_rules as o where f.user_id = o.user_id and f.scope_id = o.id;
+    delete from public.ai_automation_days as d using old_rules as o where d.user_id = o.user_id and d.rule_id = o.id;
     return null;
 end;
 $$;
 
-comment on function public.forget_deleted_rules() is 'Removes the counts and minutes of automations that are deleted.';
+comment on function public.forget_deleted_rules() is
+'Removes the counts, minutes and figures of automations that are deleted; among the figures of their owner they stay.';
 
 create or replace trigger forget_deleted_rules
 after delete on public.ai_automation_rules

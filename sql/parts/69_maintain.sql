@@ -57,7 +57,10 @@ begin
         cross join lateral (
             select k.rule_id, k.minute, k.stage, k.bucket, k.shard
             from public.ai_automation_stage_minutes as k
-            where k.rule_id = r.id and k.minute < date_trunc('hour', now()) - interval '7 days'
+            where
+                k.rule_id = r.id and k.minute < date_trunc('hour', now()) - interval '7 days'
+                -- What roll_up has begun to read stays as it is until it has.
+                and k.minute < coalesce((select h.moves_until from public.ai_automation_roll_up_marks as h), 'infinity')
             limit p_limit
         ) as m
         limit p_limit
@@ -147,6 +150,54 @@ $$;
 comment on function public.drop_history_days(date) is
 'Drops the days of events and attempts before p_before (UTC), and older rows of the default partitions; returns how many days.';
 
+create or replace function public.keep_figures_small(p_limit integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_today date := (now() at time zone 'UTC')::date;
+    v_coarse_until date;
+    v_rows integer;
+begin
+    delete from public.ai_automation_figures as f
+    where (f.user_id, f.scope_id, f.kind, f.day, f.key, f.number) in (
+        select o.user_id, o.scope_id, o.kind, o.day, o.key, o.number
+        from public.ai_automation_figures as o
+        where o.day < v_today - 190
+        order by o.day
+        limit p_limit
+    );
+
+    with fine as materialized (
+        select f.user_id, f.scope_id, f.kind, f.day, f.key, f.number
+        from public.ai_automation_figures as f
+        where
+            f.day >= (select m.coarse_until from public.ai_automation_roll_up_marks as m) and f.day < v_today - 8
+            and f.kind in ('stayed', 'ai_time') and cardinality(f.upto) = 96
+        order by f.day
+        limit p_limit
+    ),
+
+    made_coarse as (
+        update public.ai_automation_figures as f
+        set upto = array(select f.upto[4 * h.hour] from generate_series(1, 24) as h (hour) order by h.hour)
+        from fine as o
+        where
+            f.user_id = o.user_id and f.scope_id = o.scope_id and f.kind = o.kind and f.day = o.day and f.key = o.key
+            and f.number = o.number
+    )
+
+    select case when count(*) = p_limit then max(n.day) else v_today - 8 end, count(*) into v_coarse_until, v_rows
+    from fine as n;
+    update public.ai_automation_roll_up_marks as m set coarse_until = v_coarse_until where m.coarse_until < v_coarse_until;
+    return v_rows;
+end;
+$$;
+
+comment on function public.keep_figures_small(integer) is
+'Removes figures after 190 days, and keeps durations of days before the last 8 by the hour; at most p_limit rows. Returns how many became coarser.';
+
 create or replace function public.maintain(
     p_text_hours integer default 24, p_history_days integer default 30, p_message_days integer default 90
 )
@@ -188,6 +239,7 @@ begin
     perform public.remove_deleted_rules();
     perform public.forget_previews();
     delete from public.ai_automation_bulk_actions as b where b.created_at < now() - interval '1 day';
+    perform public.keep_figures_small(20000);
     begin
         v_made := public.make_history_days(v_today, v_today + 3);
         v_dropped := public.drop_history_days(v_today - p_history_days);

@@ -11,7 +11,8 @@ begin
         'ai_automation_rules', 'ai_automation_runs', 'ai_automation_contact_states', 'ai_automation_stage_events',
         'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
         'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit',
-        'contact_tombstones', 'contact_tombstone_keys', 'facebook_events', 'facebook_receivers'
+        'contact_tombstones', 'contact_tombstone_keys', 'facebook_events', 'facebook_receivers',
+        'ai_automation_figures', 'ai_automation_days', 'ai_automation_open_tries', 'ai_automation_roll_up_marks'
     ] loop
         execute format('alter table public.%I enable row level security', v_table);
         execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
@@ -28,6 +29,11 @@ from public, anon, authenticated, service_role;
 revoke insert, update, delete on public.ai_automation_stage_events, public.ai_automation_follow_ups from service_role;
 revoke insert, update, delete on public.ai_automation_stage_moves from service_role;
 revoke all on public.contact_tombstone_keys from service_role;
+-- Figures come about in roll_up alone.
+revoke insert, update, delete on
+public.ai_automation_figures, public.ai_automation_days, public.ai_automation_open_tries, public.ai_automation_roll_up_marks
+from service_role;
+grant select on public.ai_automation_figures, public.ai_automation_days to authenticated;
 
 grant select on public.ai_automation_stage_moves to authenticated;
 grant select on public.contact_messages to authenticated;
@@ -129,6 +135,18 @@ for select to authenticated using (user_id = (select auth.uid()));
 drop policy if exists "owners see their daily usage" on public.ai_automation_daily_usage;
 create policy "owners see their daily usage" on public.ai_automation_daily_usage
 for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see their figures" on public.ai_automation_figures;
+create policy "owners see their figures" on public.ai_automation_figures
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "owners see the days of their automations" on public.ai_automation_days;
+create policy "owners see the days of their automations" on public.ai_automation_days
+for select to authenticated using (user_id = (select auth.uid()));
+drop policy if exists "nobody who signs in sees an open try" on public.ai_automation_open_tries;
+create policy "nobody who signs in sees an open try" on public.ai_automation_open_tries
+for select to authenticated using (false);
+drop policy if exists "nobody who signs in sees a mark" on public.ai_automation_roll_up_marks;
+create policy "nobody who signs in sees a mark" on public.ai_automation_roll_up_marks
+for select to authenticated using (false);
 drop policy if exists "owners see what they did" on public.ai_automation_audit;
 create policy "owners see what they did" on public.ai_automation_audit
 for select to authenticated using (user_id = (select auth.uid()));
@@ -160,7 +178,12 @@ public.approve_message(bigint, text), public.reject_message(bigint, text), publi
 public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
 public.monitor_reasons(uuid, public.automation_stage[]),
-public.dry_run(uuid)
+public.dry_run(uuid),
+public.running_sums(integer[], bigint[]), public.add_sums(bigint[], bigint[]), public.add_figures(public.automation_figure[]),
+public.roll_up_moves(timestamptz, timestamptz, integer), public.roll_up_tries(timestamptz, timestamptz, uuid, integer),
+public.roll_up_replies(bigint[], timestamptz, bigint, bigint), public.roll_up(integer, timestamptz), public.keep_figures_small(integer),
+public.figures_between(uuid[], text[], timestamptz[]), public.analytics_flow(uuid[], timestamptz[]),
+public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz)
 from public, anon, authenticated, service_role;
 
 grant execute on function public.schema_version() to anon, authenticated, service_role;
@@ -178,7 +201,9 @@ public.retry_contacts(bigint[]), public.approve_message(bigint, text), public.re
 public.save_page_token(uuid, text), public.import_contacts(uuid, jsonb), public.worker_health(),
 public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snapshot(uuid, text, text, integer, integer),
 public.monitor_reasons(uuid, public.automation_stage[]),
-public.dry_run(uuid)
+public.dry_run(uuid),
+public.figures_between(uuid[], text[], timestamptz[]), public.analytics_flow(uuid[], timestamptz[]),
+public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz)
 to authenticated;
 
 grant execute on function
@@ -188,7 +213,8 @@ public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(int
 public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
-public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages(), public.moment_or_null(text)
+public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages(), public.moment_or_null(text),
+public.roll_up(integer, timestamptz)
 to service_role;
 
 notify pgrst, 'reload schema';

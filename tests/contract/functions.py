@@ -7,6 +7,7 @@ the ids of Ada's.
 from typing import Any
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
+HOUR, NEXT_HOUR = "2026-06-01T10:00:00+00:00", "2026-06-01T11:00:00+00:00"
 Row = dict[str, Any]
 
 PERSON: dict[str, tuple[Row, object]] = {
@@ -51,6 +52,12 @@ PERSON: dict[str, tuple[Row, object]] = {
     "request_preview": ({"p_contact_id": NOBODY, "p_rule": {}}, "PT404"),
     "worker_health": ({}, dict),
     "receiver_health": ({}, dict),
+    "analytics_flow": ({"p_rule_ids": None, "p_edges": [HOUR, NEXT_HOUR]}, list),
+    "analytics_paces": ({"p_rule_ids": [NOBODY], "p_edges": [HOUR, NEXT_HOUR]}, list),
+    "analytics_by_automation": (
+        {"p_rule_ids": None, "p_from": HOUR, "p_until": NEXT_HOUR},
+        list,
+    ),
     "ai_quota_waits": ({}, dict),
     "page_cards": ({"p_with_counts": True}, list),
     "set_page_rate": ({"p_page_id": "page", "p_sends_per_minute": 60}, None),
@@ -112,5 +119,6 @@ WORKER: dict[str, tuple[Row, object]] = {
         None,
     ),
     "hear_contacts": ({"p_page_id": NOBODY, "p_people": []}, int),
+    "roll_up": ({"p_limit": 100}, dict),
     "maintain": ({"p_text_hours": 24, "p_history_days": 30}, dict),
 }

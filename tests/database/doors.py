@@ -12,8 +12,12 @@ TABLES = {
     "ai_automation_bulk_actions": ("select",),
     "ai_automation_contact_states": ("select",),
     "ai_automation_daily_usage": ("select",),
+    "ai_automation_days": ("select",),
+    "ai_automation_figures": ("select",),
     "ai_automation_follow_ups": ("select",),
+    "ai_automation_open_tries": (),
     "ai_automation_previews": ("select",),
+    "ai_automation_roll_up_marks": (),
     "ai_automation_rules": ("select", "insert", "update"),
     "ai_automation_runs": ("select",),
     "ai_automation_stage_counts": ("select",),
@@ -55,6 +59,7 @@ COLUMNS = {
     ("contacts", "update"): {"sender_name", "tags", "time_zone"},
 }
 
+WIDE = ["2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"]
 # Function -> arguments that name somebody else's things ({rule}, {page}, {state} are filled in).
 FOR_EVERYBODY = {"schema_version": {}}
 FOR_OWNERS = {
@@ -68,6 +73,9 @@ FOR_OWNERS = {
     "advance_bulk": {"p_id": "{bulk}"},
     "ai_quota_until": {"p_rule_id": "{rule}"},
     "ai_quota_waits": {},
+    "analytics_by_automation": {"p_rule_ids": None, "p_from": WIDE[0], "p_until": WIDE[1]},
+    "analytics_flow": {"p_rule_ids": ["{rule}"], "p_edges": WIDE},
+    "analytics_paces": {"p_rule_ids": ["{rule}"], "p_edges": WIDE},
     "approve_message": {"p_state_id": "{ready}", "p_text": "stolen"},
     "as_if_on": {"p_rule": {"name": "mine"}},
     "bulk_contacts": {
@@ -103,6 +111,7 @@ FOR_OWNERS = {
     "delete_rule": {"p_rule_id": "{rule}"},
     "deletion_preview": {"p_rule_id": "{rule}"},
     "dry_run": {"p_rule_id": "{rule}"},
+    "figures_between": {"p_rule_ids": ["{rule}"], "p_kinds": ["sent"], "p_edges": WIDE},
     "import_contacts": {"p_page_id": "{page}", "p_contacts": [{"sender_id": "1"}]},
     "is_active_now": {
         "p_days": [1],
@@ -228,6 +237,7 @@ FOR_WORKERS = {
     "remove_deleted_rules": {"p_limit": 9},
     "slot_of": {"p_run_at": ["09:00"], "p_zone": "UTC", "p_moment": "2026-06-01T00:00:00Z"},
     "settle_by_echoes": {"p_page_id": "{page}", "p_told": []},
+    "roll_up": {},
     "skip_ineligible": {"p_state_ids": ["{ready}"]},
     "store_events": {"p_events": []},
     "work_on_events": {"p_limit": 9},
@@ -235,6 +245,8 @@ FOR_WORKERS = {
 }
 # Called by triggers or by other functions only.
 FOR_NOBODY = {
+    "add_figures": {"p_figures": []},
+    "add_sums": {"p_sums": [0], "p_more": [0]},
     "alert_when_a_page_stops": {},
     "contacts_named": {
         "p_user_id": "00000000-0000-4000-8000-000000000000",
@@ -262,6 +274,7 @@ FOR_NOBODY = {
     "forget_deleted_contacts": {},
     "forget_deleted_rules": {},
     "keep_books": {},
+    "keep_figures_small": {"p_limit": 9},
     "keep_follow_ups": {},
     "make_history_days": {"p_from": "2026-01-01", "p_until": "2026-01-01"},
     "moment_or_null": {"p_text": "now"},
@@ -269,6 +282,10 @@ FOR_NOBODY = {
     "record_stage_moves": {},
     "remove_old_texts": {"p_text_hours": 24, "p_limit": 9},
     "refuse_deleted": {"p_state_ids": ["{ready}"]},
+    "roll_up_moves": {"p_from": "2026-01-01", "p_now": "2026-01-01", "p_limit": 9},
+    "roll_up_replies": {"p_states": [], "p_oldest": "2026-01-01", "p_messages": 0, "p_until": 0},
+    "roll_up_tries": dict.fromkeys(("p_from", "p_now", "p_open_after", "p_limit")),
+    "running_sums": {"p_quarters": [], "p_amounts": []},
     "stamp_contact": {},
     "stamp_contact_state": {},
     "stamp_new_contact_state": {},

@@ -1,6 +1,7 @@
 """This file is where a project with two owners is set up, and everything in it belongs to one."""
 
 import secrets
+import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -134,15 +135,14 @@ def belongings_of(world, person):
     told = {"p_worker": MARK, "p_version": MARK, "p_doing": MARK}
     call(world.connection, "beat", **told, p_held=[0], p_lease_seconds=9)
     bulk = call_as(world, person, "preview_bulk", p_rule_id=rule["id"], p_action="retry")
-    minutes = {"stage": "sent", "span": "day", "starts_at": ago(days=100), "bucket": 1}
     owned = {"user_id": person["id"], "rule_id": rule["id"]}
-    world.insert("public.ai_automation_stage_periods", **owned, **minutes)
     gone = {"user_id": person["id"], "person_hash": MARK}
     world.insert("public.contact_tombstones", **gone)
     event = {"facebook_page_id": MARK, "kind": "policy", "said_at": ago(hours=1)}
     world.insert("public.facebook_events", event_key=secrets.token_hex(8), **event)
     receiver = {"p_name": MARK, "p_version": MARK, "p_spool_bytes": 0, "p_heard_at": None}
     call(world.connection, "receiver_beat", **receiver)
+    figures_of(world, owned)
     return {
         "bulk": bulk["id"],
         "page": str(page["id"]),
@@ -153,6 +153,22 @@ def belongings_of(world, person):
         "ready": state_of(world, ready),
         "queued": state_of(world, queued),
     }
+
+
+def figures_of(world, owned):
+    minutes = {"stage": "sent", "span": "day", "starts_at": ago(days=100), "bucket": 1}
+    world.insert("public.ai_automation_stage_periods", **owned, **minutes)
+    told = {"day": ago(days=1), "kind": "messages", "key": MARK}
+    world.insert("public.ai_automation_days", **owned, **told, total=1)
+    scope = {"user_id": owned["user_id"], "scope_id": owned["rule_id"], "number": 0}
+    world.insert("public.ai_automation_figures", **scope, **told, upto=[1] * 96)
+    open_try = {"attempt_id": uuid.uuid4(), "started_at": ago(hours=1), "counted": False}
+    world.connection.execute(
+        "insert into public.ai_automation_roll_up_marks"
+        " (moves_until, tries_until, noted_at, coarse_until)"
+        " values (now(), now(), now(), current_date) on conflict do nothing"
+    )
+    world.insert("public.ai_automation_open_tries", user_id=owned["user_id"], **open_try)
 
 
 def preview_for(world, contact):

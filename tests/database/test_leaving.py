@@ -16,6 +16,7 @@ WITHOUT_OWNER = {
     "contact_tombstone_keys",
     "facebook_events",
     "facebook_receivers",
+    "ai_automation_roll_up_marks",
 }
 
 

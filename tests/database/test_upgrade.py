@@ -97,7 +97,10 @@ def test_the_ledger_knows_what_is_or_may_be_out(upgraded):
         " order by state_id, follow_up"
     )
 
-    ledger = past.world.rows("select * from public.ai_automation_follow_ups order by 1, 2")
+    ledger = past.world.rows(
+        "select state_id, follow_up, user_id, attempt_id, accepted"
+        " from public.ai_automation_follow_ups order by 1, 2"
+    )
 
     assert ledger == tries
 
