@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from api import description
 from api.channel import Channels
+from api.exports import ROUTES as EXPORTS
 from api.guard import Guard, Site
 from api.health import Health
 from api.login import Login
@@ -88,6 +89,7 @@ def create_server(settings: Settings, stopping: Callable[[], bool] = bool) -> AS
         *Health(settings, http).routes,
         *description.ROUTES,
         *Monitor(Channels(stopping)).routes,
+        *EXPORTS,
     ]
     fastapi.add_middleware(PlainJson)
     fastapi.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)

@@ -19,6 +19,8 @@
     const { fields } = kinds.get(name);
     const found = {};
     for (const one of fields) { const value = said(field(name, one)); if (value) found[one] = value; }
+    // Days are the reader's.
+    if (found.from || found.until) found.zone = words.zone;
     return found;
   }
 
@@ -121,6 +123,7 @@
     drawOrder(list, answer.order);
     drawPager(name, answer);
     put(byId(`${name}-sum`), kind.sum(answer));
+    offerFile(name);
     kind.drawn(answer);
     return none();
   }
@@ -173,7 +176,7 @@
     },
     at(td, at, cell) {
       const time = make("time", cell.pill || cell.text ? "mute list-note" : "", td);
-      Object.assign(time, { dateTime: new Date(at * 1000).toISOString(), title: words.zone, textContent: words.moment(at, Date.now() / 1000) });
+      Object.assign(time, { dateTime: new Date(at * 1000).toISOString(), title: words.zone, textContent: (cell.said ? cell.said + " " : "") + words.moment(at, Date.now() / 1000) });
     },
     until(td, until) { make("span", "list-window", td).dataset.until = until; },
     note(td, note) { const div = make("div", "mute list-note", td); Object.assign(div, { dir: "auto", textContent: note }); },
@@ -205,10 +208,17 @@
     }
   }
 
+  // The file has what the filter says, whichever page is shown.
+  function offerFile(name) {
+    const link = document.querySelector("[data-csv]"), query = String(new URLSearchParams(wish(name)));
+    if (link) link.href = link.dataset.csv + (query ? "?" + query : "");
+  }
+
   function drawPager(name, answer) {
     const pager = byId(`${name}-pager`);
     pager.hidden = !answer.prev && !answer.next;
     for (const button of pager.querySelectorAll("[data-to]")) {
+      button.hidden = button.dataset.to === "prev" && Boolean(kinds.get(name).oneWay);
       button.disabled = button.dataset.to === "next" ? !answer.next : !answer.prev;
     }
   }

@@ -22,12 +22,14 @@ from dash.development.base_component import Component
 
 from pages._components.attributes import attrs
 from pages._components.contact_file import EXAMPLE, ContactFile, FileError, read_contact_file
-from pages._components.contact_list import FILTERS, ORDERS, PER_PAGE, contact_list, told
+from pages._components.contact_list import ORDERS, PER_PAGE, contact_list, told
 from pages._components.import_result import Report, failed, report
 from pages._components.list_ask import ListAsk
+from pages._components.list_frame import heading
 from pages._components.monitor_frame import unreachable
 from pages._components.words import count
 from pipeline.feed import FeedError, signed_in
+from pipeline.looking import CONTACT_FILTERS
 
 dash.register_page(__name__, path="/contacts", title="Contacts · Stagelight")  # type: ignore[no-untyped-call]
 # The browser refuses larger ones without a word, so the message of the file reader gets its chance.
@@ -36,7 +38,7 @@ UPLOAD_BYTES = 9 * 1024 * 1024
 
 async def layout(**given: str) -> Component:
     """The list as the address asks for it; choose a page and a file, read what became of it."""
-    ask = ListAsk.of(given, FILTERS, tuple(ORDERS))
+    ask = ListAsk.of(given, CONTACT_FILTERS, tuple(ORDERS))
     try:
         answer, (pages, numbers) = await asyncio.gather(look(ask), _pages())
     except FeedError as error:
@@ -44,7 +46,7 @@ async def layout(**given: str) -> Component:
     choices = [(page["id"], words(page, numbers)) for page in pages]
     return html.Div(
         [
-            html.H1("Contacts", tabIndex="-1"),
+            heading("Contacts", "/contacts.csv"),
             contact_list(ask, answer, pages),
             html.Section(
                 [html.H2("Import from a CSV file"), *(_form(choices) if choices else _no_page())],
@@ -79,7 +81,7 @@ clientside_callback(
 )
 async def show(wish: Any) -> Any:
     """The filter, the order or the page was changed."""
-    ask = ListAsk.of(wish, FILTERS, tuple(ORDERS))
+    ask = ListAsk.of(wish, CONTACT_FILTERS, tuple(ORDERS))
     try:
         return await look(ask)
     except FeedError as error:

@@ -11,6 +11,7 @@ from supabase import AsyncClient
 
 from pipeline.answers import FeedError, answer, is_uuid
 from pipeline.contact_actions import ContactActions
+from pipeline.history_reads import HistoryReads
 from pipeline.rule_actions import RuleActions
 
 Row = dict[str, Any]
@@ -26,7 +27,7 @@ MAY_RUN = "The run may have been started; look at the monitor before you press a
 NO_PAGE = {"page_name": "", "page_status": "", "page_reason": "", "paused_until": None}
 
 
-class Feed(RuleActions, ContactActions):
+class Feed(RuleActions, ContactActions, HistoryReads):
     """What one signed-in person sees and does. Every method may raise FeedError."""
 
     def __init__(self, client: AsyncClient, email: str = "", person: str = "") -> None:

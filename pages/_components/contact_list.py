@@ -4,10 +4,9 @@ from typing import Any
 
 from dash.development.base_component import Component
 
-from pages._components.list_ask import Cursor, Filters, ListAsk
+from pages._components.list_ask import Cursor, ListAsk
 from pages._components.list_frame import ANY, Column, choice, list_frame, words
 from pages._components.words import epoch
-from pipeline.answers import is_uuid
 
 Row = dict[str, Any]
 PER_PAGE = 50
@@ -22,13 +21,6 @@ ORDERS = {
 }
 OPTED = {"yes": "Opted out", "no": "Not opted out"}
 WINDOWS = {"open": "Window open", "closed": "Window closed", "never": "Never wrote"}
-FILTERS: Filters = {
-    "q": bool,
-    "page": is_uuid,
-    "tag": bool,
-    "opted": OPTED.__contains__,
-    "window": WINDOWS.__contains__,
-}
 COLUMNS = (
     Column("Name", "name", "name"),
     Column("Page"),

@@ -1,16 +1,14 @@
 """This file is where an address, or a browser's wish, becomes what a list is asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from pages._components.ask import text, whole
 from pipeline.answers import is_uuid
+from pipeline.looking import Filters, fitting
 
-# Name -> whether a value of it makes sense.
-Filters = Mapping[str, Callable[[str], bool]]
 ID_LENGTH = 36
 
 
@@ -46,18 +44,13 @@ class ListAsk:
     def of(cls, data: Any, filters: Filters, orders: Sequence[str]) -> "ListAsk":
         """`filters` are those of the list, `orders` its orders, the usual one first."""
         given = data if isinstance(data, dict) else {}
-        wishes = {name: text(given.get(name)).strip() for name in filters}
-        fits = {name: word for name, word in wishes.items() if word and filters[name](word)}
+        fits = fitting(given, filters)
         order = given.get("order")
         order = order if isinstance(order, str) and order in orders else orders[0]
         cursor = _cursor(given.get("after"), order) or _cursor(
             given.get("before"), order, back=True
         )
         return cls(fits, order, cursor, whole(given.get("at")))
-
-    def query(self, **more: str) -> str:
-        """The same as the end of an address."""
-        return urlencode({**self.fits, "order": self.order, **more})
 
 
 def _cursor(word: Any, order: str, *, back: bool = False) -> Cursor | None:

@@ -90,6 +90,29 @@ def choice(name: str, field: str, label: str, options: Mapping[str, str], value:
     )
 
 
+def day(name: str, field: str, label: str, value: str) -> Component:
+    """A day of the reader's calendar."""
+    return html.Div(
+        [
+            html.Label(label, htmlFor=f"{name}-by-{field}"),
+            dbc.Input(id=f"{name}-by-{field}", type="date", value=value),
+        ],
+        className="list-choice list-day",
+    )
+
+
+def heading(title: str, file: str) -> Component:
+    """The page's title, and the way to the list as a file; the script adds the filter."""
+    link = html.A(
+        "Download CSV",
+        href=file,
+        className="btn btn-soft",
+        download="",
+        **attrs({"data-csv": file}),
+    )
+    return html.Div([html.H1(title, tabIndex="-1"), link], className="list-head")
+
+
 def _heading(column: Column) -> Component:
     inside: Any = column.word
     if column.key:

@@ -30,6 +30,10 @@ PERSON: dict[str, tuple[Row, object]] = {
     "stop_bulk": ({"p_id": NOBODY}, "PT404"),
     "dry_run": ({"p_rule_id": "rule"}, dict),
     "import_contacts": ({"p_page_id": "page", "p_contacts": [{"sender_id": "9001"}]}, dict),
+    "list_attempts": (
+        {"p_filter": {"q": "a"}, "p_before": None, "p_limit": 50, "p_look": 1000},
+        dict,
+    ),
     "list_contacts": (
         {"p_filter": {"q": "a"}, "p_order": "name", "p_after": None, "p_limit": 50},
         dict,

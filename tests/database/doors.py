@@ -127,6 +127,7 @@ FOR_OWNERS = {
         "p_contact_ids": None,
         "p_now": "2026-06-01T00:00:00Z",
     },
+    "list_attempts": {"p_filter": {"rule": "{rule}"}, "p_limit": 9},
     "list_contacts": {"p_filter": {"page": "{page}"}, "p_order": "name", "p_limit": 9},
     "monitor_contacts": {
         "p_rule_id": "{rule}",
@@ -248,6 +249,12 @@ FOR_NOBODY = {
     "add_figures": {"p_figures": []},
     "add_sums": {"p_sums": [0], "p_more": [0]},
     "alert_when_a_page_stops": {},
+    "attempts_floor": {
+        "p_user_id": "00000000-0000-4000-8000-000000000000",
+        "p_from": "2026-01-01",
+        "p_until": "2026-01-01",
+        "p_look": 1,
+    },
     "contacts_named": {
         "p_user_id": "00000000-0000-4000-8000-000000000000",
         "p_search": "z",
@@ -259,6 +266,13 @@ FOR_NOBODY = {
         "p_among": None,
         "p_order": "name",
         "p_after": None,
+        "p_limit": 9,
+    },
+    "find_attempts": {
+        "p_user_id": "00000000-0000-4000-8000-000000000000",
+        "p_filter": {},
+        "p_before": None,
+        "p_floor": "2026-01-01",
         "p_limit": 9,
     },
     "find_contacts": {

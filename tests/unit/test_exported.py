@@ -1,0 +1,25 @@
+"""This file is where cells of a downloaded file are shown to be text, never a formula."""
+
+import csv
+import io
+
+import pytest
+
+from pipeline.exported import cell, lines
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_what_a_spreadsheet_would_run_is_text(start: str) -> None:
+    assert cell(f"{start}cmd|' /C calc'!A0") == f"'{start}cmd|' /C calc'!A0"
+
+
+def test_everything_else_is_as_it_was() -> None:
+    assert [cell(value) for value in (None, -5, 2.5, "", "a=b", ["x", "=y"])] == [
+        *("", "-5", "2.5", "", "a=b", "x;=y")
+    ]
+
+
+def test_quotes_commas_and_line_breaks_survive() -> None:
+    row = ['say "hi", then\nleave', "محمد", "'=1"]
+
+    assert list(csv.reader(io.StringIO(lines([row]), newline=""))) == [row]
