@@ -91,7 +91,7 @@ def row(attempt: Row) -> Row:
 
 
 def outcome(attempt: Row) -> Row:
-    """What became of it, in a word and its colour; of one that arrived, what Facebook told since."""
+    """What became of it, in a word and its colour; and since when it is delivered or read."""
     name = attempt["outcome"]
     shown: Row = {"pill": OUTCOMES.get(name, name), "tone": TONES.get(name, "")}
     for word, moment in (("Read", attempt["read_at"]), ("Delivered", attempt["delivered_at"])):
