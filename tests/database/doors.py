@@ -1,6 +1,6 @@
 """This file is where every object of the migration has a line that says who may do what with it."""
 
-from tests.database import page_doors
+from tests.database import list_doors, page_doors
 
 ALL_VERBS = ("select", "insert", "update", "delete")
 
@@ -63,6 +63,7 @@ WIDE = ["2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"]
 # Function -> arguments that name somebody else's things ({rule}, {page}, {state} are filled in).
 FOR_EVERYBODY = {"schema_version": {}}
 FOR_OWNERS = {
+    **list_doors.FOR_OWNERS,
     "active_hours": {
         "p_days": [1],
         "p_from": "09:00",
@@ -97,11 +98,6 @@ FOR_OWNERS = {
     "check_tags": {"p_tags": ["VIP"]},
     "contact_eligibility": {"p_rule_id": "{rule}"},
     "contact_timeline": {"p_state_id": "{failed}"},
-    "contact_words": {
-        "p_user_id": "00000000-0000-4000-8000-000000000000",
-        "p_name": "Zoë",
-        "p_sender_id": "1",
-    },
     "contacts_to_judge": {
         "p_rule_ids": ["{rule}"],
         "p_contact_ids": ["{contact}"],
@@ -127,8 +123,6 @@ FOR_OWNERS = {
         "p_contact_ids": None,
         "p_now": "2026-06-01T00:00:00Z",
     },
-    "list_attempts": {"p_filter": {"rule": "{rule}"}, "p_limit": 9},
-    "list_contacts": {"p_filter": {"page": "{page}"}, "p_order": "name", "p_limit": 9},
     "monitor_contacts": {
         "p_rule_id": "{rule}",
         "p_stage": None,
@@ -246,42 +240,10 @@ FOR_WORKERS = {
 }
 # Called by triggers or by other functions only.
 FOR_NOBODY = {
+    **list_doors.FOR_NOBODY,
     "add_figures": {"p_figures": []},
     "add_sums": {"p_sums": [0], "p_more": [0]},
     "alert_when_a_page_stops": {},
-    "attempts_floor": {
-        "p_user_id": "00000000-0000-4000-8000-000000000000",
-        "p_from": "2026-01-01",
-        "p_until": "2026-01-01",
-        "p_look": 1,
-    },
-    "contacts_named": {
-        "p_user_id": "00000000-0000-4000-8000-000000000000",
-        "p_search": "z",
-        "p_limit": 9,
-    },
-    "contacts_that_fit": {
-        "p_user_id": "00000000-0000-4000-8000-000000000000",
-        "p_filter": {},
-        "p_among": None,
-        "p_order": "name",
-        "p_after": None,
-        "p_limit": 9,
-    },
-    "find_attempts": {
-        "p_user_id": "00000000-0000-4000-8000-000000000000",
-        "p_filter": {},
-        "p_before": None,
-        "p_floor": "2026-01-01",
-        "p_limit": 9,
-    },
-    "find_contacts": {
-        "p_user_id": "00000000-0000-4000-8000-000000000000",
-        "p_filter": {},
-        "p_order": "name",
-        "p_after": None,
-        "p_limit": 9,
-    },
     "drop_history_days": {"p_before": "2026-01-01"},
     "end_sequences_on_reply": {},
     "follow_schedule": {},

@@ -1,0 +1,47 @@
+"""This file is where the functions of the lists are named, for doors.py: who may call them."""
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+FOR_OWNERS = {
+    "contact_words": {
+        "p_user_id": NOBODY,
+        "p_name": "Zoë",
+        "p_sender_id": "1",
+    },
+    "list_attempts": {"p_filter": {"rule": "{rule}"}, "p_limit": 9},
+    "list_contacts": {"p_filter": {"page": "{page}"}, "p_order": "name", "p_limit": 9},
+}
+FOR_NOBODY = {
+    "attempts_floor": {
+        "p_user_id": NOBODY,
+        "p_from": "2026-01-01",
+        "p_until": "2026-01-01",
+        "p_look": 1,
+    },
+    "contacts_named": {
+        "p_user_id": NOBODY,
+        "p_search": "z",
+        "p_limit": 9,
+    },
+    "contacts_that_fit": {
+        "p_user_id": NOBODY,
+        "p_filter": {},
+        "p_among": None,
+        "p_order": "name",
+        "p_after": None,
+        "p_limit": 9,
+    },
+    "find_attempts": {
+        "p_user_id": NOBODY,
+        "p_filter": {},
+        "p_before": None,
+        "p_floor": "2026-01-01",
+        "p_limit": 9,
+    },
+    "find_contacts": {
+        "p_user_id": NOBODY,
+        "p_filter": {},
+        "p_order": "name",
+        "p_after": None,
+        "p_limit": 9,
+    },
+}
