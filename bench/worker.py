@@ -82,7 +82,8 @@ def main() -> int:
 
 WORDS = """
 Peers run as their documentation shows, a commit for a move over their own connections; ours moves
-many contacts in one call, through supabase-py and the gateway. The ratio measures that.
+many contacts in one call, through supabase-py and the gateway. The ratio measures that; why it is
+what it is: docs/decisions/0025.
 """
 
 
