@@ -23,7 +23,7 @@ from pipeline.clients import service_client
 from pipeline.logs import log_to_stderr
 from pipeline.recorder import Recorder
 from pipeline.rotation import rotate_keys
-from pipeline.scheduler import follow_clock, schedule
+from pipeline.scheduler import Clocks, follow_clock, schedule
 from pipeline.settings import Settings, SettingsError, read_settings
 from pipeline.store import Store
 from pipeline.sync_store import SyncStore
@@ -76,6 +76,7 @@ async def work(settings: Settings, vault: Vault) -> int:
         turns.version = VERSION
         writing_down = asyncio.create_task(recorder.run())
         scheduler = schedule(turns, lease_seconds=settings.lease_seconds)
+        turns.clocks = Clocks(scheduler)
         scheduler.start()
         following = asyncio.create_task(follow_clock(scheduler))
         exit_code = await watch(writing_down, told_to_stop())

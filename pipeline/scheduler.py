@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 
+from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from pipeline.lease import read_clock
@@ -55,6 +56,28 @@ def schedule(
             misfire_grace_time=None,
         )
     return scheduler
+
+
+class Clocks:
+    """When each turn last ended and when it comes next, in seconds since 1970."""
+
+    def __init__(self, scheduler: AsyncIOScheduler) -> None:
+        self._scheduler = scheduler
+        self._ended: dict[str, float] = {}
+        scheduler.add_listener(self._note, EVENT_JOB_EXECUTED)
+
+    def __call__(self) -> dict[str, dict[str, float | None]]:
+        """By turn: last, next; None for what has not been yet, or does not come again."""
+        return {
+            job.id: {
+                "last": self._ended.get(job.id),
+                "next": job.next_run_time.timestamp() if job.next_run_time else None,
+            }
+            for job in self._scheduler.get_jobs()
+        }
+
+    def _note(self, event: JobExecutionEvent) -> None:
+        self._ended[event.job_id] = time.time()
 
 
 async def follow_clock(

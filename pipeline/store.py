@@ -82,7 +82,13 @@ class Store:
         )
 
     async def beat(
-        self, version: str, doing: str, held: Sequence[int], *, stopping: bool = False
+        self,
+        version: str,
+        doing: str,
+        held: Sequence[int],
+        turns: Row | None = None,
+        *,
+        stopping: bool = False,
     ) -> int:
         """Says that this worker lives, and renews the leases of `held`, which it is working on.
 
@@ -96,6 +102,7 @@ class Store:
             p_held=list(held),
             p_lease_seconds=self.lease_seconds,
             p_stopping=stopping,
+            p_turns=turns or {},
         )
         if "now" in answer:
             self.clock.hear(datetime.fromisoformat(answer["now"]))

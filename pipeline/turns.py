@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -107,6 +107,9 @@ class Lane:
 class Turns:
     """Everything a worker does; each turn may be called at any time and does what is due."""
 
+    # When each turn ran and runs, for /system; the scheduler says it.
+    clocks: Callable[[], Mapping[str, object]] = dict
+
     def __init__(
         self,
         store: Store,
@@ -189,7 +192,7 @@ class Turns:
     async def beat(self) -> None:
         """Says that this worker lives and what it holds; takes back what a dead one held."""
         held = [job.state_id for lane in self.lanes for job in lane.tasks.values()]
-        await self._store.beat(self.version, self.doing(), held)
+        await self._store.beat(self.version, self.doing(), held, dict(self.clocks()))
         if reclaimed := await self._store.reclaim():
             log.warning("reclaimed", extra={"contacts": reclaimed})
 

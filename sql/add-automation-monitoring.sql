@@ -1259,11 +1259,13 @@ create table if not exists public.ai_automation_workers (
     constraint ai_automation_workers_pkey primary key (name)
 );
 
+alter table public.ai_automation_workers add column if not exists turns jsonb not null default '{}';
 drop policy if exists "nobody who signs in sees a worker" on public.ai_automation_workers;
 create policy "nobody who signs in sees a worker" on public.ai_automation_workers
 for select to authenticated using (false);
 
 comment on table public.ai_automation_workers is 'A worker process and when it was last heard of.';
+comment on column public.ai_automation_workers.turns is 'Each turn of its scheduler: when it last ran and when it runs next, in seconds since 1970 by the worker''s clock.';
 
 create table if not exists public.ai_automation_audit (
     id bigint generated always as identity,
@@ -1315,6 +1317,162 @@ comment on column public.ai_automation_audit.action is 'What was done, such as r
 comment on column public.ai_automation_audit.affected is 'How many contacts it changed.';
 comment on column public.ai_automation_audit.occurred_at is 'When.';
 comment on index public.ai_automation_audit_owner_idx is 'Serves what one person did, newest first, and the deletion of a person.';
+-- What a signed-in person did stays written down: nobody changes or removes a line, and what is changed through the grants of
+-- a table leaves one too. Every function of 70 to 89 that changes something writes its own; a test walks them.
+
+alter table public.ai_automation_audit add column if not exists detail jsonb not null default '{}';
+comment on column public.ai_automation_audit.detail is
+'More about it: changed (which settings), filter (what was searched for), of (how many were asked for). Never a name or a text of a contact.';
+
+create or replace function public.keep_audit()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- With its person everything goes: that is the foreign key at work, one trigger further out.
+    if tg_op = 'DELETE' and pg_trigger_depth() > 1 then
+        return old;
+    end if;
+    raise exception 'What was done stays written down.' using errcode = '42501';
+end;
+$$;
+
+comment on function public.keep_audit() is 'Refuses every change of a line of the audit, and its removal other than with its person.';
+
+create or replace trigger keep_audit
+before update or delete on public.ai_automation_audit
+for each row execute function public.keep_audit();
+
+create or replace function public.note_own_change()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_new constant jsonb := to_jsonb(new);
+    v_changed jsonb := '[]';
+begin
+    if tg_op = 'UPDATE' then
+        select coalesce(jsonb_agg(n.key order by n.key), '[]') into v_changed
+        from jsonb_each(v_new) as n
+        where n.value is distinct from to_jsonb(old) -> n.key and n.key !~ '_at$';
+        if v_changed = '[]' then
+            return null;
+        end if;
+    end if;
+    insert into public.ai_automation_audit (user_id, rule_id, page_id, action, affected, detail)
+    values (
+        (v_new ->> 'user_id')::uuid,
+        case tg_table_name when 'ai_automation_rules' then (v_new ->> 'id')::uuid end,
+        case tg_table_name when 'facebook_pages' then (v_new ->> 'id')::uuid else (v_new ->> 'page_id')::uuid end,
+        case tg_op when 'INSERT' then 'add_' else 'change_' end
+        || case tg_table_name when 'ai_automation_rules' then 'rule' when 'facebook_pages' then 'page' else 'contact' end,
+        case tg_table_name when 'contacts' then 1 else 0 end,
+        case tg_op when 'UPDATE' then jsonb_build_object('changed', v_changed) else '{}' end
+    );
+    return null;
+end;
+$$;
+
+comment on function public.note_own_change() is
+'Writes into the audit what a signed-in person adds or changes through a table''s grants: which settings, not their values.';
+
+-- Asked before anything is queued, so that a worker's write costs nothing more.
+create or replace trigger note_own_change
+after insert or update on public.ai_automation_rules
+for each row when (current_user = 'authenticated') execute function public.note_own_change();
+create or replace trigger note_own_change
+after insert or update on public.facebook_pages
+for each row when (current_user = 'authenticated') execute function public.note_own_change();
+create or replace trigger note_own_change
+after insert or update on public.contacts
+for each row when (current_user = 'authenticated') execute function public.note_own_change();
+
+revoke execute on function public.keep_audit(), public.note_own_change() from public, anon, authenticated, service_role;
+-- What a person wants everywhere: zone, light or dark, and what a new automation begins with.
+
+create table if not exists public.user_settings (
+    user_id uuid not null references auth.users (id) on delete cascade,
+    time_zone text,
+    theme text not null default 'system',
+    wait_minutes integer,
+    max_follow_ups integer,
+    daily_limit integer,
+    run_24_7 boolean,
+    active_from time,
+    active_until time,
+    updated_at timestamptz not null default now(),
+    constraint user_settings_pkey primary key (user_id),
+    constraint user_settings_time_zone_exists check (timezone(time_zone, timestamptz '2026-01-01 00:00:00+00') is not null or time_zone is null),
+    constraint user_settings_theme_is_known check (theme in ('system', 'light', 'dark')),
+    constraint user_settings_wait_is_possible check (wait_minutes between 0 and 43200),
+    constraint user_settings_follow_ups_are_few check (max_follow_ups between 1 and 10),
+    constraint user_settings_daily_limit_is_possible check (daily_limit between 0 and 100000),
+    constraint user_settings_hours_are_a_span check (active_from <> active_until)
+);
+
+comment on table public.user_settings is 'What a person wants on every page and in every browser; without a row, and where a column is empty, the browser''s and ours.';
+comment on column public.user_settings.user_id is 'Whose.';
+comment on column public.user_settings.time_zone is 'IANA name of the zone in which times are told; empty: the browser''s.';
+comment on column public.user_settings.theme is 'light, dark, or system: as the machine has it.';
+comment on column public.user_settings.wait_minutes is 'With what wait a new automation begins.';
+comment on column public.user_settings.max_follow_ups is 'With how many follow-ups.';
+comment on column public.user_settings.daily_limit is 'With what limit a day.';
+comment on column public.user_settings.run_24_7 is 'Whether around the clock.';
+comment on column public.user_settings.active_from is 'From when.';
+comment on column public.user_settings.active_until is 'Until when.';
+comment on column public.user_settings.updated_at is 'When it was last saved.';
+
+alter table public.user_settings enable row level security;
+revoke all on public.user_settings from public, anon, authenticated, service_role;
+grant select, insert, update, delete on public.user_settings to service_role;
+grant select on public.user_settings to authenticated;
+drop policy if exists "owners see their settings" on public.user_settings;
+create policy "owners see their settings" on public.user_settings
+for select to authenticated using (user_id = (select auth.uid()));
+
+create or replace function public.save_settings(p_settings jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_user_id constant uuid := (select auth.uid());
+    v_before public.user_settings;
+    v_now public.user_settings;
+    v_changed jsonb;
+begin
+    if jsonb_typeof(p_settings) is distinct from 'object' then
+        raise exception 'Settings are an object.' using errcode = '22023';
+    end if;
+    insert into public.user_settings (user_id) values (v_user_id) on conflict do nothing;
+    select u.* into v_before from public.user_settings as u where u.user_id = v_user_id for no key update;
+    v_now := jsonb_populate_record(v_before, p_settings - 'user_id' - 'updated_at');
+    update public.user_settings as u
+    set
+        time_zone = v_now.time_zone, theme = v_now.theme, wait_minutes = v_now.wait_minutes, max_follow_ups = v_now.max_follow_ups,
+        daily_limit = v_now.daily_limit, run_24_7 = v_now.run_24_7, active_from = v_now.active_from,
+        active_until = v_now.active_until, updated_at = now()
+    where u.user_id = v_user_id;
+    select jsonb_agg(n.key order by n.key) into v_changed
+    from jsonb_each(to_jsonb(v_now)) as n
+    where n.value is distinct from to_jsonb(v_before) -> n.key;
+    if v_changed is not null then
+        insert into public.ai_automation_audit (user_id, action, detail)
+        values (v_user_id, 'save_settings', jsonb_build_object('changed', v_changed));
+    end if;
+    return to_jsonb(v_now) - 'user_id' - 'updated_at';
+end;
+$$;
+
+comment on function public.save_settings(jsonb) is
+'Changes the caller''s settings that p_settings names, and answers with all of them. A null gives one back to the browser or to us.';
+
+revoke execute on function public.save_settings(jsonb) from public, anon, authenticated, service_role;
+grant execute on function public.save_settings(jsonb) to authenticated;
 -- What is kept true of contacts and automations at every write: tags in one spelling, and when a change last mattered.
 
 create or replace function public.normalize_tags(p_tags text[])
@@ -4146,8 +4304,10 @@ $$;
 comment on function public.reclaim_expired_leases() is
 'Takes contacts back from workers that stopped answering. A contact in sending is not moved: it must be settled, never sent again by itself.';
 
+drop function if exists public.beat(text, text, text, bigint[], integer, boolean);
 create or replace function public.beat(
-    p_worker text, p_version text, p_doing text, p_held bigint[], p_lease_seconds integer, p_stopping boolean default false
+    p_worker text, p_version text, p_doing text, p_held bigint[], p_lease_seconds integer, p_stopping boolean default false,
+    p_turns jsonb default '{}'
 )
 returns jsonb
 language plpgsql
@@ -4156,10 +4316,10 @@ as $$
 declare
     v_held integer;
 begin
-    insert into public.ai_automation_workers as w (name, version, doing, stopped_at)
-    values (p_worker, p_version, p_doing, case when p_stopping then now() end)
+    insert into public.ai_automation_workers as w (name, version, doing, stopped_at, turns)
+    values (p_worker, p_version, p_doing, case when p_stopping then now() end, p_turns)
     on conflict (name) do update
-        set version = excluded.version, doing = excluded.doing, beat_at = now(), stopped_at = excluded.stopped_at;
+        set version = excluded.version, doing = excluded.doing, beat_at = now(), stopped_at = excluded.stopped_at, turns = excluded.turns;
     update public.ai_automation_contact_states as s
     set lease_expires_at = now() + make_interval(secs => p_lease_seconds)
     where s.id = any(p_held) and s.lease_owner = p_worker and s.lease_expires_at > now();
@@ -4168,7 +4328,7 @@ begin
 end;
 $$;
 
-comment on function public.beat(text, text, text, bigint[], integer, boolean) is
+comment on function public.beat(text, text, text, bigint[], integer, boolean, jsonb) is
 'A worker says that it lives: its row is renewed, and so are the leases of p_held; it learns what time it is. An expired lease is not revived, and a claim whose answer was lost runs out.';
 
 create or replace function public.is_silent(p_worker text)
@@ -4610,7 +4770,9 @@ begin
         s.id = any(p_state_ids) and s.user_id = (select auth.uid())
         and s.current_stage in ('queued', 'checking', 'eligible', 'generating', 'ready_to_send');
     get diagnostics v_changed = row_count;
-    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'cancel_contacts', v_changed);
+    if coalesce(current_setting('stagelight.bulk', true), '') = '' then
+        insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'cancel_contacts', v_changed);
+    end if;
     return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
 end;
 $$;
@@ -4672,7 +4834,9 @@ begin
         s.id = any(p_state_ids) and s.user_id = (select auth.uid())
         and s.current_stage in ('failed', 'skipped');
     get diagnostics v_changed = row_count;
-    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'retry_contacts', v_changed);
+    if coalesce(current_setting('stagelight.bulk', true), '') = '' then
+        insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'retry_contacts', v_changed);
+    end if;
     return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
 end;
 $$;
@@ -5128,6 +5292,10 @@ begin
         coalesce(p_rule ->> 'prompt', ''), coalesce(p_rule ->> 'language', ''), coalesce(p_rule ->> 'model', ''), coalesce((p_rule ->> 'max_follow_ups')::int, 1)
     )
     returning id into v_id;
+    insert into public.ai_automation_audit (user_id, rule_id, page_id, action, affected)
+    select v.user_id, v.rule_id, v.page_id, 'request_preview', 1
+    from public.ai_automation_previews as v
+    where v.id = v_id;
     return jsonb_build_object('id', v_id);
 end;
 $$;
@@ -7728,6 +7896,10 @@ create table if not exists public.ai_automation_bulk_actions (
     constraint ai_automation_bulk_actions_counts_are_possible check (changed between 0 and done and done <= total)
 );
 
+alter table public.ai_automation_bulk_actions
+add column if not exists filter jsonb not null default '{}';
+comment on column public.ai_automation_bulk_actions.filter is 'What the preview was asked for: stage, search, reason.';
+
 create index if not exists ai_automation_bulk_actions_rule_idx on public.ai_automation_bulk_actions (rule_id, created_at desc);
 create index if not exists ai_automation_bulk_actions_owner_idx on public.ai_automation_bulk_actions (user_id);
 
@@ -7856,8 +8028,11 @@ begin
     set ended_at = now(), state_ids = '{}'
     where b.user_id = (select auth.uid()) and b.rule_id = p_rule_id and b.ended_at is null and b.created_at < now() - interval '1 hour';
     v_ids := public.bulk_contacts(p_rule_id, p_action, p_stage, p_search, p_reason);
-    insert into public.ai_automation_bulk_actions (user_id, rule_id, action, state_ids, total)
-    values ((select auth.uid()), p_rule_id, p_action, v_ids, cardinality(v_ids))
+    insert into public.ai_automation_bulk_actions (user_id, rule_id, action, state_ids, total, filter)
+    values (
+        (select auth.uid()), p_rule_id, p_action, v_ids, cardinality(v_ids),
+        jsonb_strip_nulls(jsonb_build_object('stage', p_stage, 'search', left(nullif(btrim(p_search), ''), 200), 'reason', p_reason))
+    )
     returning id into v_id;
     return jsonb_build_object('id', v_id, 'action', p_action, 'total', cardinality(v_ids));
 end;
@@ -7896,9 +8071,19 @@ begin
         where
             s.id = any(v_bulk.state_ids[v_bulk.done + 1 : v_bulk.done + v_limit])
             and public.bulk_helps(v_bulk.action, s.current_stage, s.reason_code, s.error_code, g.status);
+        -- One line for all its batches, when the first one begins.
+        if v_bulk.done = 0 then
+            insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+            values (
+                v_bulk.user_id, v_bulk.rule_id, 'bulk_' || v_bulk.action, v_bulk.total,
+                jsonb_build_object('filter', v_bulk.filter, 'bulk_id', v_bulk.id)
+            );
+        end if;
+        perform set_config('stagelight.bulk', 'yes', true);
         v_changed := (
             case v_bulk.action when 'retry' then public.retry_contacts(v_ids) else public.cancel_contacts(v_ids) end ->> 'changed'
         )::integer;
+        perform set_config('stagelight.bulk', '', true);
         update public.ai_automation_bulk_actions as b
         set
             done = least(b.done + v_limit, b.total),
@@ -7935,6 +8120,10 @@ begin
     returning b.* into v_bulk;
     if not found then
         raise exception 'This preview has run out.' using errcode = 'PT404';
+    end if;
+    if v_bulk.done between 1 and v_bulk.total - 1 then
+        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+        values (v_bulk.user_id, v_bulk.rule_id, 'stop_bulk', v_bulk.changed, jsonb_build_object('of', v_bulk.total));
     end if;
     return jsonb_build_object(
         'id', v_bulk.id, 'action', v_bulk.action, 'total', v_bulk.total, 'done', v_bulk.done, 'changed', v_bulk.changed, 'ended', true
@@ -8150,6 +8339,55 @@ $$;
 
 comment on function public.analytics_by_automation(uuid[], timestamptz, timestamptz) is
 'Sums of a span per automation: what was sent, failed and replied to, and per model what the AI used: [{rule_id, kind, key, total}], without zeros.';
+-- What a signed-in person may know of the machine: that it works, and on how much of what is theirs. Nothing of anybody else.
+
+create or replace function public.system_health()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'now', now(),
+        'schema_version', public.schema_version(),
+        'workers', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'name', w.name, 'version', w.version, 'started_at', w.started_at, 'beat_at', w.beat_at,
+                'state', case
+                    when w.stopped_at is not null then 'stopped' when public.is_silent(w.name) then 'lost' else 'works'
+                end,
+                'turns', w.turns, 'mine', coalesce(m.mine, '{}'::jsonb)
+            ) order by w.stopped_at is not null, w.beat_at desc)
+            from (
+                select k.name, k.version, k.started_at, k.beat_at, k.stopped_at, k.turns
+                from public.ai_automation_workers as k
+                where k.beat_at > now() - interval '1 day'
+                order by k.stopped_at is not null, k.beat_at desc
+                limit 50
+            ) as w
+            left join lateral (
+                select jsonb_object_agg(h.stage, h.contacts) as mine
+                from (
+                    select s.current_stage::text as stage, count(*) as contacts
+                    from public.ai_automation_rules as r
+                    inner join public.ai_automation_contact_states as s on s.rule_id = r.id
+                    where
+                        r.user_id = (select auth.uid()) and s.stage_rank = any('{1,3,5}'::smallint[])
+                        and s.lease_owner = w.name and s.lease_expires_at > now()
+                    group by s.current_stage
+                ) as h
+            ) as m on w.stopped_at is null
+        ), '[]'::jsonb),
+        'receivers', public.receiver_health()
+    );
+$$;
+
+comment on function public.system_health() is
+'Workers of the last day with their turns, and what they hold of the caller''s; receivers; the schema''s version. No number of anybody else.';
+
+revoke execute on function public.system_health() from public, anon, authenticated, service_role;
+grant execute on function public.system_health() to authenticated;
 -- Who may see and do what. RLS on every table; every grant is explicit, because since 2026-10-30 a hosted project gives
 -- none by itself, not even to service_role. There is no policy for service_role: it bypasses RLS, and a policy without
 -- `to` would open the table to everybody.
@@ -8186,6 +8424,7 @@ revoke insert, update, delete on
 public.ai_automation_figures, public.ai_automation_days, public.ai_automation_open_tries, public.ai_automation_roll_up_marks
 from service_role;
 grant select on public.ai_automation_figures, public.ai_automation_days to authenticated;
+revoke update, delete on public.ai_automation_audit from service_role;
 
 grant select on public.ai_automation_stage_moves to authenticated;
 grant select on public.contact_messages to authenticated;
@@ -8324,7 +8563,7 @@ public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
+public.beat(text, text, text, bigint[], integer, boolean, jsonb), public.complete_finished_sequences(integer),
 public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]), public.retry_contacts(bigint[]),
 public.approve_message(bigint, text), public.reject_message(bigint, text), public.save_page_token(uuid, text),
 public.import_contacts(uuid, jsonb), public.worker_health(),
@@ -8364,7 +8603,7 @@ public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
+public.beat(text, text, text, bigint[], integer, boolean, jsonb), public.complete_finished_sequences(integer),
 public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages(), public.moment_or_null(text),
 public.roll_up(integer, timestamptz)
 to service_role;

@@ -89,11 +89,13 @@ create table if not exists public.ai_automation_workers (
     constraint ai_automation_workers_pkey primary key (name)
 );
 
+alter table public.ai_automation_workers add column if not exists turns jsonb not null default '{}';
 drop policy if exists "nobody who signs in sees a worker" on public.ai_automation_workers;
 create policy "nobody who signs in sees a worker" on public.ai_automation_workers
 for select to authenticated using (false);
 
 comment on table public.ai_automation_workers is 'A worker process and when it was last heard of.';
+comment on column public.ai_automation_workers.turns is 'Each turn of its scheduler: when it last ran and when it runs next, in seconds since 1970 by the worker''s clock.';
 
 create table if not exists public.ai_automation_audit (
     id bigint generated always as identity,

@@ -43,8 +43,10 @@ $$;
 comment on function public.reclaim_expired_leases() is
 'Takes contacts back from workers that stopped answering. A contact in sending is not moved: it must be settled, never sent again by itself.';
 
+drop function if exists public.beat(text, text, text, bigint[], integer, boolean);
 create or replace function public.beat(
-    p_worker text, p_version text, p_doing text, p_held bigint[], p_lease_seconds integer, p_stopping boolean default false
+    p_worker text, p_version text, p_doing text, p_held bigint[], p_lease_seconds integer, p_stopping boolean default false,
+    p_turns jsonb default '{}'
 )
 returns jsonb
 language plpgsql
@@ -53,10 +55,10 @@ as $$
 declare
     v_held integer;
 begin
-    insert into public.ai_automation_workers as w (name, version, doing, stopped_at)
-    values (p_worker, p_version, p_doing, case when p_stopping then now() end)
+    insert into public.ai_automation_workers as w (name, version, doing, stopped_at, turns)
+    values (p_worker, p_version, p_doing, case when p_stopping then now() end, p_turns)
     on conflict (name) do update
-        set version = excluded.version, doing = excluded.doing, beat_at = now(), stopped_at = excluded.stopped_at;
+        set version = excluded.version, doing = excluded.doing, beat_at = now(), stopped_at = excluded.stopped_at, turns = excluded.turns;
     update public.ai_automation_contact_states as s
     set lease_expires_at = now() + make_interval(secs => p_lease_seconds)
     where s.id = any(p_held) and s.lease_owner = p_worker and s.lease_expires_at > now();
@@ -65,7 +67,7 @@ begin
 end;
 $$;
 
-comment on function public.beat(text, text, text, bigint[], integer, boolean) is
+comment on function public.beat(text, text, text, bigint[], integer, boolean, jsonb) is
 'A worker says that it lives: its row is renewed, and so are the leases of p_held; it learns what time it is. An expired lease is not revived, and a claim whose answer was lost runs out.';
 
 create or replace function public.is_silent(p_worker text)

@@ -75,7 +75,9 @@ begin
         s.id = any(p_state_ids) and s.user_id = (select auth.uid())
         and s.current_stage in ('queued', 'checking', 'eligible', 'generating', 'ready_to_send');
     get diagnostics v_changed = row_count;
-    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'cancel_contacts', v_changed);
+    if coalesce(current_setting('stagelight.bulk', true), '') = '' then
+        insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'cancel_contacts', v_changed);
+    end if;
     return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
 end;
 $$;
@@ -137,7 +139,9 @@ begin
         s.id = any(p_state_ids) and s.user_id = (select auth.uid())
         and s.current_stage in ('failed', 'skipped');
     get diagnostics v_changed = row_count;
-    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'retry_contacts', v_changed);
+    if coalesce(current_setting('stagelight.bulk', true), '') = '' then
+        insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'retry_contacts', v_changed);
+    end if;
     return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
 end;
 $$;

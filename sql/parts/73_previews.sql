@@ -108,6 +108,10 @@ begin
         coalesce(p_rule ->> 'prompt', ''), coalesce(p_rule ->> 'language', ''), coalesce(p_rule ->> 'model', ''), coalesce((p_rule ->> 'max_follow_ups')::int, 1)
     )
     returning id into v_id;
+    insert into public.ai_automation_audit (user_id, rule_id, page_id, action, affected)
+    select v.user_id, v.rule_id, v.page_id, 'request_preview', 1
+    from public.ai_automation_previews as v
+    where v.id = v_id;
     return jsonb_build_object('id', v_id);
 end;
 $$;

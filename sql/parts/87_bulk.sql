@@ -18,6 +18,10 @@ create table if not exists public.ai_automation_bulk_actions (
     constraint ai_automation_bulk_actions_counts_are_possible check (changed between 0 and done and done <= total)
 );
 
+alter table public.ai_automation_bulk_actions
+add column if not exists filter jsonb not null default '{}';
+comment on column public.ai_automation_bulk_actions.filter is 'What the preview was asked for: stage, search, reason.';
+
 create index if not exists ai_automation_bulk_actions_rule_idx on public.ai_automation_bulk_actions (rule_id, created_at desc);
 create index if not exists ai_automation_bulk_actions_owner_idx on public.ai_automation_bulk_actions (user_id);
 
@@ -146,8 +150,11 @@ begin
     set ended_at = now(), state_ids = '{}'
     where b.user_id = (select auth.uid()) and b.rule_id = p_rule_id and b.ended_at is null and b.created_at < now() - interval '1 hour';
     v_ids := public.bulk_contacts(p_rule_id, p_action, p_stage, p_search, p_reason);
-    insert into public.ai_automation_bulk_actions (user_id, rule_id, action, state_ids, total)
-    values ((select auth.uid()), p_rule_id, p_action, v_ids, cardinality(v_ids))
+    insert into public.ai_automation_bulk_actions (user_id, rule_id, action, state_ids, total, filter)
+    values (
+        (select auth.uid()), p_rule_id, p_action, v_ids, cardinality(v_ids),
+        jsonb_strip_nulls(jsonb_build_object('stage', p_stage, 'search', left(nullif(btrim(p_search), ''), 200), 'reason', p_reason))
+    )
     returning id into v_id;
     return jsonb_build_object('id', v_id, 'action', p_action, 'total', cardinality(v_ids));
 end;
@@ -186,9 +193,19 @@ begin
         where
             s.id = any(v_bulk.state_ids[v_bulk.done + 1 : v_bulk.done + v_limit])
             and public.bulk_helps(v_bulk.action, s.current_stage, s.reason_code, s.error_code, g.status);
+        -- One line for all its batches, when the first one begins.
+        if v_bulk.done = 0 then
+            insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+            values (
+                v_bulk.user_id, v_bulk.rule_id, 'bulk_' || v_bulk.action, v_bulk.total,
+                jsonb_build_object('filter', v_bulk.filter, 'bulk_id', v_bulk.id)
+            );
+        end if;
+        perform set_config('stagelight.bulk', 'yes', true);
         v_changed := (
             case v_bulk.action when 'retry' then public.retry_contacts(v_ids) else public.cancel_contacts(v_ids) end ->> 'changed'
         )::integer;
+        perform set_config('stagelight.bulk', '', true);
         update public.ai_automation_bulk_actions as b
         set
             done = least(b.done + v_limit, b.total),
@@ -225,6 +242,10 @@ begin
     returning b.* into v_bulk;
     if not found then
         raise exception 'This preview has run out.' using errcode = 'PT404';
+    end if;
+    if v_bulk.done between 1 and v_bulk.total - 1 then
+        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+        values (v_bulk.user_id, v_bulk.rule_id, 'stop_bulk', v_bulk.changed, jsonb_build_object('of', v_bulk.total));
     end if;
     return jsonb_build_object(
         'id', v_bulk.id, 'action', v_bulk.action, 'total', v_bulk.total, 'done', v_bulk.done, 'changed', v_bulk.changed, 'ended', true

@@ -34,6 +34,7 @@ revoke insert, update, delete on
 public.ai_automation_figures, public.ai_automation_days, public.ai_automation_open_tries, public.ai_automation_roll_up_marks
 from service_role;
 grant select on public.ai_automation_figures, public.ai_automation_days to authenticated;
+revoke update, delete on public.ai_automation_audit from service_role;
 
 grant select on public.ai_automation_stage_moves to authenticated;
 grant select on public.contact_messages to authenticated;
@@ -172,7 +173,7 @@ public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
+public.beat(text, text, text, bigint[], integer, boolean, jsonb), public.complete_finished_sequences(integer),
 public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]), public.retry_contacts(bigint[]),
 public.approve_message(bigint, text), public.reject_message(bigint, text), public.save_page_token(uuid, text),
 public.import_contacts(uuid, jsonb), public.worker_health(),
@@ -212,7 +213,7 @@ public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
-public.beat(text, text, text, bigint[], integer, boolean), public.complete_finished_sequences(integer),
+public.beat(text, text, text, bigint[], integer, boolean, jsonb), public.complete_finished_sequences(integer),
 public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages(), public.moment_or_null(text),
 public.roll_up(integer, timestamptz)
 to service_role;

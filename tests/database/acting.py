@@ -1,7 +1,8 @@
 """This file is where database tests act: as a worker, and as a person who signed in."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -21,14 +22,21 @@ def call(connection: psycopg.Connection[Row], function: str, **arguments: Any) -
     return connection.execute(command, arguments).fetchall()
 
 
-def call_as(world: World, person: Row, function: str, **arguments: Any) -> Any:
-    """The one value that a function answers to a signed-in person."""
+@contextmanager
+def as_user(world: World, person: Row) -> Iterator[None]:
+    """What is done inside is done by a signed-in person, in one transaction."""
     with world.connection.transaction():
         claims = Jsonb({"sub": str(person["id"]), "role": "authenticated"})
         world.connection.execute("set local role authenticated")
         world.connection.execute(
             "select set_config('request.jwt.claims', %s::text, true)", [claims]
         )
+        yield
+
+
+def call_as(world: World, person: Row, function: str, **arguments: Any) -> Any:
+    """The one value that a function answers to a signed-in person."""
+    with as_user(world, person):
         [answer] = call(world.connection, function, **arguments)
     return answer[function]
 

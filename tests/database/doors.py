@@ -40,6 +40,7 @@ TABLES = {
     "facebook_pages": ("select", "insert", "update"),
     "facebook_receivers": (),
     "open_bulk_actions": ("select",),
+    "user_settings": ("select",),
 }
 # The same for everybody who signed in; says nothing about anybody.
 SHARED_TABLES = {"ai_automation_stage_moves"}
@@ -158,10 +159,12 @@ FOR_OWNERS = {
     },
     "run_preview": {"p_rule_id": "{rule}"},
     "save_page_token": {"p_page_id": "{page}", "p_encrypted_token": "stolen"},
+    "save_settings": {"p_settings": {"theme": "light"}},
     "search_cause": {"p_search": "cause:ok"},
     "search_pattern": {"p_search": "Zoë"},
     "set_rule_enabled": {"p_rule_id": "{rule}", "p_enabled": False},
     "stop_bulk": {"p_id": "{bulk}"},
+    "system_health": {},
     "worker_health": {},
 }
 FOR_WORKERS = {
@@ -249,11 +252,13 @@ FOR_NOBODY = {
     "follow_schedule": {},
     "forget_deleted_contacts": {},
     "forget_deleted_rules": {},
+    "keep_audit": {},
     "keep_books": {},
     "keep_figures_small": {"p_limit": 9},
     "keep_follow_ups": {},
     "make_history_days": {"p_from": "2026-01-01", "p_until": "2026-01-01"},
     "moment_or_null": {"p_text": "now"},
+    "note_own_change": {},
     "record_first_stage": {},
     "record_stage_moves": {},
     "remove_old_texts": {"p_text_hours": 24, "p_limit": 9},

@@ -213,11 +213,12 @@ def got_by_a_stranger(project: Project, function: str) -> list[str]:
 
 
 def answered(project, function, things):
-    """The answer to the stranger, or the code of the refusal."""
+    """The answer to the stranger but for the time of day, or the code of the refusal."""
     try:
-        return project.stranger.rpc(function, project.arguments(function, things)).execute().data
+        data = project.stranger.rpc(function, project.arguments(function, things)).execute().data
     except APIError as error:
         return f"error {error.code}"
+    return {**data, "now": None} if isinstance(data, dict) and "now" in data else data
 
 
 def nobodys(things):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from psycopg.types.json import Jsonb
 from supabase import Client, ClientOptions, create_client
 
 from local.bootstrap import make_database, migrate
@@ -44,7 +45,7 @@ class Project:
         return {
             table: self.world.rows(f"select t::text from public.{table} as t order by 1")  # noqa: S608
             for table in doors.TABLES
-            if table.startswith(("ai_", "contact", "facebook"))
+            if table.startswith(("ai_", "contact", "facebook", "user_"))
         }
 
 
@@ -132,8 +133,7 @@ def belongings_of(world, person):
     worker.record(jobs[1:], "sent", attempt_outcome="sent", facebook_message_id=MARK)
     queued = world.contact(page, sender_name=MARK)
     run_now(world, rule)
-    told = {"p_worker": MARK, "p_version": MARK, "p_doing": MARK}
-    call(world.connection, "beat", **told, p_held=[0], p_lease_seconds=9)
+    beating(world)
     bulk = call_as(world, person, "preview_bulk", p_rule_id=rule["id"], p_action="retry")
     owned = {"user_id": person["id"], "rule_id": rule["id"]}
     gone = {"user_id": person["id"], "person_hash": MARK}
@@ -143,6 +143,7 @@ def belongings_of(world, person):
     receiver = {"p_name": MARK, "p_version": MARK, "p_spool_bytes": 0, "p_heard_at": None}
     call(world.connection, "receiver_beat", **receiver)
     figures_of(world, owned)
+    call_as(world, person, "save_settings", p_settings=Jsonb({"theme": "dark"}))
     return {
         "bulk": bulk["id"],
         "page": str(page["id"]),
@@ -169,6 +170,10 @@ def figures_of(world, owned):
         " values (now(), now(), now(), current_date) on conflict do nothing"
     )
     world.insert("public.ai_automation_open_tries", user_id=owned["user_id"], **open_try)
+def beating(world):
+    """What a worker is called is no secret (system_health tells it), what it does may be."""
+    told = {"p_worker": "worker-1", "p_version": "v1", "p_doing": MARK}
+    call(world.connection, "beat", **told, p_held=[0], p_lease_seconds=9)
 
 
 def preview_for(world, contact):

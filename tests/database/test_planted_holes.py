@@ -61,6 +61,7 @@ HOLES = {
         "alter table public.ai_automation_audit alter user_id drop not null;"
         " create policy hole on public.ai_automation_audit to authenticated"
         " using (user_id is null or user_id = (select auth.uid()));"
+        " alter table public.ai_automation_audit disable trigger keep_audit;"
         " update public.ai_automation_audit set user_id = null",
         (
             rule(OWNER_ONLY),

@@ -8,7 +8,14 @@ import httpx
 import pytest
 from postgrest import APIError
 
-from pipeline.scheduler import LONGEST_PAUSE_SECONDS, SECONDS_BETWEEN, Pause, guarded, schedule
+from pipeline.scheduler import (
+    LONGEST_PAUSE_SECONDS,
+    SECONDS_BETWEEN,
+    Clocks,
+    Pause,
+    guarded,
+    schedule,
+)
 
 
 class Waits(list[float]):
@@ -95,3 +102,24 @@ def test_a_surprise_in_a_turn_does_not_end_its_schedule() -> None:
     asyncio.run(run())
 
     assert waits[:2] == [0.5, 1]
+
+
+def test_a_worker_can_say_when_each_turn_was_and_will_be():
+    async def run() -> tuple[dict, dict]:
+        scheduler = schedule(SimpleNamespace(**dict.fromkeys(SECONDS_BETWEEN, good)))  # type: ignore[arg-type]
+        clocks = Clocks(scheduler)
+        before = clocks()
+        scheduler.start()
+        done = asyncio.Event()
+        scheduler.add_listener(lambda event: done.set() if event.job_id == "beat" else None)
+        await asyncio.wait_for(done.wait(), 20)
+        await asyncio.sleep(0)
+        after = clocks()
+        scheduler.shutdown(wait=False)
+        return before, after
+
+    before, after = asyncio.run(run())
+    assert set(before) == set(after) == set(SECONDS_BETWEEN)
+    assert before["beat"]["last"] is None
+    assert after["beat"]["last"] is not None
+    assert all(turn["next"] is not None for turn in after.values())

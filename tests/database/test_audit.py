@@ -1,0 +1,133 @@
+"""This file is where everything a person does leaves a line that nobody changes."""
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.database import doors
+from tests.database.acting import as_user, call_as
+
+# Keeps something for the press that follows, or what was found out after one.
+AUDIT = "insert into public.ai_automation_audit"
+NO_ACTION = {"preview_bulk", "note_subscription"}
+MAY_WRITE = """
+    select p.proname as name, p.prosrc as body from pg_proc as p
+    where p.pronamespace = 'public'::regnamespace and p.provolatile = 'v'
+        and p.prorettype <> 'trigger'::regtype
+        and has_function_privilege('authenticated', p.oid, 'execute')
+"""
+
+
+def test_every_function_of_a_person_that_may_write_writes_down_what_it_did(world):
+    found = {row["name"]: row["body"] for row in world.rows(MAY_WRITE)}
+
+    assert set(found) <= set(doors.FOR_OWNERS)
+    silent = {name for name, body in found.items() if AUDIT not in body}
+    assert silent == NO_ACTION
+    assert len(found) > 15
+
+
+def actions(world, person):
+    return world.rows(
+        "select action, affected, detail, rule_id, page_id from public.ai_automation_audit"
+        " where user_id = %s order by id",
+        person["id"],
+    )
+
+
+def test_what_is_changed_through_a_table_is_written_down_without_its_words(world):
+    ana = world.user()
+    page = world.page(ana)
+    contact = world.contact(page)
+    with as_user(world, ana):
+        rule = world.insert("public.ai_automation_rules", page_id=page["id"], name="Mine")
+        world.rows(
+            "update public.ai_automation_rules set prompt = 'secret', wait_minutes = 5"
+            " where id = %s returning id",
+            rule["id"],
+        )
+        world.rows(
+            "update public.ai_automation_rules set prompt = prompt where id = %s returning id",
+            rule["id"],
+        )
+        world.rows(
+            "update public.contacts set tags = '{vip}' where id = %s returning id", contact["id"]
+        )
+
+    found = actions(world, ana)
+
+    assert [row["action"] for row in found] == ["add_rule", "change_rule", "change_contact"]
+    assert found[1]["detail"] == {"changed": ["prompt", "wait_minutes"]}
+    assert (found[2]["detail"], found[2]["affected"]) == ({"changed": ["tags"]}, 1)
+    assert {row["rule_id"] for row in found[:2]} == {rule["id"]}
+
+
+def test_what_a_worker_changes_is_no_action_of_a_person(world):
+    ana = world.user()
+    world.contact(world.page(ana))
+    world.rows("update public.contacts set tags = '{x}' returning id")
+
+    assert actions(world, ana) == []
+
+
+def test_many_at_once_are_one_line_with_the_filter(world):
+    ana = world.user()
+    page = world.page(ana)
+    rule = world.rule(page)
+    for _ in range(3):
+        world.insert(
+            "public.ai_automation_contact_states",
+            user_id=ana["id"],
+            rule_id=rule["id"],
+            contact_id=world.contact(page)["id"],
+            current_stage="failed",
+            error_code="not_accepted",
+        )
+    asked = {"p_rule_id": rule["id"], "p_action": "retry", "p_stage": "failed"}
+    bulk = call_as(world, ana, "preview_bulk", **asked, p_search=" cause:not_accepted ")
+    for _ in range(2):
+        call_as(world, ana, "advance_bulk", p_id=bulk["id"], p_limit=2)
+
+    [line] = actions(world, ana)
+
+    assert (line["action"], line["affected"]) == ("bulk_retry", 3)
+    assert line["detail"]["filter"] == {"stage": "failed", "search": "cause:not_accepted"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "update public.ai_automation_audit set affected = 0",
+        "delete from public.ai_automation_audit",
+    ],
+)
+def test_no_line_is_changed_or_removed_but_with_its_person(world, command):
+    ana = world.user()
+    call_as(
+        world, ana, "set_rule_enabled", p_rule_id=world.rule(world.page(ana))["id"], p_enabled=False
+    )
+
+    for role in ("postgres", "service_role"):
+        world.connection.execute(f"set role {role}")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            world.connection.execute(command)
+        world.connection.execute("reset role")
+    world.rows("delete from auth.users where id = %s returning id", ana["id"])
+    assert actions(world, ana) == []
+
+
+def test_settings_are_kept_one_by_one_and_given_back_by_null(world):
+    ana = world.user()
+    both = {"theme": "dark", "time_zone": "Asia/Tokyo", "user_id": str(world.user()["id"])}
+
+    call_as(world, ana, "save_settings", p_settings=Jsonb(both))
+    now = call_as(world, ana, "save_settings", p_settings=Jsonb({"time_zone": None}))
+
+    assert (now["theme"], now["time_zone"]) == ("dark", None)
+    assert [row["detail"]["changed"] for row in actions(world, ana)] == [
+        ["theme", "time_zone"],
+        ["time_zone"],
+    ]
+    for wrong in ({"time_zone": "Atlantis"}, {"theme": "pink"}, {"daily_limit": -1}):
+        with pytest.raises(psycopg.DatabaseError):
+            call_as(world, ana, "save_settings", p_settings=Jsonb(wrong))
