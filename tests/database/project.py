@@ -170,6 +170,8 @@ def figures_of(world, owned):
         " values (now(), now(), now(), current_date) on conflict do nothing"
     )
     world.insert("public.ai_automation_open_tries", user_id=owned["user_id"], **open_try)
+
+
 def beating(world):
     """What a worker is called is no secret (system_health tells it), what it does may be."""
     told = {"p_worker": "worker-1", "p_version": "v1", "p_doing": MARK}
