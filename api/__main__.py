@@ -48,7 +48,7 @@ async def serve(settings: Settings, spool: Spool) -> None:
     async with httpx.AsyncClient(timeout=10, verify=trust_for(settings.supabase_url)) as http:
         inbox, tally = Inbox(service_client(settings, http), name, VERSION), Tally()
         config = uvicorn.Config(
-            create_receiver(settings, spool, Mover(spool, inbox, tally), tally),
+            create_receiver(settings, spool, inbox, Mover(spool, inbox, tally), tally),
             host=settings.receiver_host,
             port=settings.receiver_port,
             server_header=False,

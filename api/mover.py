@@ -44,6 +44,7 @@ class Mover:
             tasks.create_task(self._again(self.move, self._spool.arrived, LOOK_AGAIN_SECONDS))
             tasks.create_task(self._again(self.work, self._stored, LOOK_AGAIN_SECONDS))
             tasks.create_task(self._again(self.beat, asyncio.Event(), BEAT_SECONDS))
+            tasks.create_task(self._again(self.forget, asyncio.Event(), BEAT_SECONDS))
             tasks.create_task(self._again(self.adopt, asyncio.Event(), ADOPT_SECONDS))
 
     async def move(self) -> None:
@@ -95,6 +96,11 @@ class Mover:
         """Says that this receiver lives; learns how far behind the work is."""
         answer = await self._inbox.beat(self._spool.bytes, self._tally.heard_at, stopping=stopping)
         self._tally.learn(answer)
+
+    async def forget(self) -> None:
+        """Deletes whom it is known to delete, also where no worker runs."""
+        if gone := (await self._inbox.forget())["gone"]:
+            log.info("forgotten", extra={"contacts": gone})
 
     async def adopt(self) -> None:
         """Takes over what receivers that are gone have left."""

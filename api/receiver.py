@@ -13,10 +13,19 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.data_deletion import (
+    LARGEST_FORM,
+    BadRequestError,
+    StatusPage,
+    code_of,
+    event_of,
+    read_signed_request,
+)
 from api.facebook_events import MalformedError, read_body
 from api.mover import Mover
 from api.spool import Spool
 from api.tally import Tally
+from pipeline.inbox import Inbox
 from pipeline.settings import Settings
 
 log = logging.getLogger("stagelight.receiver")
@@ -44,7 +53,8 @@ class RefusedError(Exception):
 class Receiver:
     """The webhook: GET proves that the address is ours, POST takes events in."""
 
-    def __init__(self, settings: Settings, spool: Spool, tally: Tally) -> None:
+    def __init__(self, settings: Settings, spool: Spool, tally: Tally, status: StatusPage) -> None:
+        self._status = status
         self._secret = settings.facebook_app_secret.encode()
         self._verify_token = settings.facebook_verify_token.encode()
         self._spool = spool
@@ -56,6 +66,8 @@ class Receiver:
         return [
             Route("/webhooks/facebook", self.verify, methods=["GET"]),
             Route("/webhooks/facebook", self.receive, methods=["POST"]),
+            Route("/data-deletion", self.delete, methods=["POST"]),
+            *self._status.routes,
             Route("/healthz", self.lives),
             Route("/readyz", self.ready),
             Route("/metrics", self.metrics),
@@ -92,6 +104,21 @@ class Receiver:
         self._tally.accept(told.events, told.unused, told.malformed)
         return JSONResponse({"accepted": len(told.events)})
 
+    async def delete(self, request: Request) -> Response:
+        """Facebook's data deletion callback: where to look, and the code, once it is on disk."""
+        try:
+            form = await read_body_of(request, LARGEST_FORM)
+            told = read_signed_request(form, self._secret)
+            code = code_of(told, self._secret)
+            await asyncio.wait_for(self._spool.add([event_of(told, code)]), DISK_SECONDS)
+        except (RefusedError, BadRequestError) as refusal:
+            return self._refuse(RefusedError(refusal.status, refusal.why))
+        except (OSError, TimeoutError):
+            return self._refuse(RefusedError(503, "disk"))
+        self._tally.accepted["deletion"] += 1
+        address = self._status.address_of(request, code)
+        return JSONResponse({"url": address, "confirmation_code": code})
+
     def _refuse(self, refusal: RefusedError, words: str = "") -> Response:
         self._tally.rejected[refusal.why] += 1
         return JSONResponse({"error": words or refusal.why}, refusal.status)
@@ -117,7 +144,9 @@ class Receiver:
         return PlainTextResponse(f"{lines}\n", media_type="text/plain; version=0.0.4")
 
 
-def create_receiver(settings: Settings, spool: Spool, mover: Mover, tally: Tally) -> ASGIApp:
+def create_receiver(
+    settings: Settings, spool: Spool, inbox: Inbox, mover: Mover, tally: Tally
+) -> ASGIApp:
     """The application; events are moved to the database for as long as it runs."""
 
     @asynccontextmanager
@@ -131,7 +160,7 @@ def create_receiver(settings: Settings, spool: Spool, mover: Mover, tally: Tally
             await asyncio.wait_for(mover.beat(stopping=True), 2)
         spool.close()
 
-    receiver = Receiver(settings, spool, tally)
+    receiver = Receiver(settings, spool, tally, StatusPage(settings, inbox))
     return Door(Starlette(routes=receiver.routes, lifespan=lifespan))
 
 

@@ -29,6 +29,7 @@ RECEIVER = frozenset(
         "facebook_verify_token",
         "receiver_host",
         "receiver_port",
+        "receiver_url",
         "stagelight_home",
     }
 )

@@ -39,6 +39,16 @@ class Inbox:
             p_stopping=stopping,
         )
 
+    async def deletion_status(self, code: str) -> Row | None:
+        """How far a request to be deleted is; None for a code that is not known."""
+        told = {"p_code": code}
+        answer = (await self._client.rpc("deletion_status", told).execute()).data
+        return dict(answer) if isinstance(answer, dict) else None
+
+    async def forget(self) -> Row:
+        """Deletes whom it is known to delete."""
+        return await self._call("finish_deletions")
+
     async def _call(self, function: str, **arguments: Any) -> Row:
         answer = (await self._client.rpc(function, arguments).execute()).data
         if not isinstance(answer, dict):

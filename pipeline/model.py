@@ -127,6 +127,16 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A text for one person that is no follow-up; `metadata` comes back in Facebook's echo."""
+
+    facebook_page_id: str
+    sender_id: str
+    text: str
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """Facebook's answer to a message it accepted; how much of the page's limits is used."""
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from pipeline.model import Draft, Job, Receipt
+from pipeline.model import Draft, Job, Notice, Receipt
 
 
 class WriterError(Exception):
@@ -76,6 +76,14 @@ class Messenger(Protocol):
 
     async def send(self, job: Job, token: str) -> Receipt:
         """Raises MessengerError."""
+        ...
+
+    async def say(self, notice: Notice, token: str) -> Receipt:
+        """Raises MessengerError."""
+        ...
+
+    async def person_on_page(self, app_scoped_id: str, page_id: str, token: str) -> str | None:
+        """The page's own id of a person, or None. Raises MessengerError."""
         ...
 
     async def find_sent(self, job: Job, token: str) -> str | None:

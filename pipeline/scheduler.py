@@ -25,6 +25,8 @@ SECONDS_BETWEEN = {
     "settle": 3.0,
     "preview": 1.0,
     "sync": 2.0,
+    "confirm": 2.0,
+    "forget": 5.0,
     "beat": 5.0,
     "maintain": 60.0,
     "roll_up": 30.0,

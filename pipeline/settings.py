@@ -46,6 +46,7 @@ class Settings:
     dashboard_port: int = 8050
     receiver_host: str = "127.0.0.1"
     receiver_port: int = 8060
+    receiver_url: str = ""
     lease_seconds: int = 30
     app_pg_bin: str = ""
     stagelight_home: Path = Path(".local")
@@ -111,7 +112,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         if text:
             values[setting.name] = _convert(setting.name, text.strip())
     settings = Settings(**values)  # type: ignore[arg-type]
-    for name in ("supabase_url", "facebook_graph_url", "google_base_url"):
+    for name in ("supabase_url", "facebook_graph_url", "google_base_url", "receiver_url"):
         _check_address(name, getattr(settings, name))
     try:
         parse_prices(settings.google_prices)

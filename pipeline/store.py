@@ -81,6 +81,51 @@ class Store:
             "finish_preview", p_id=preview_id, p_worker=self.worker, p_result=cleaned(result)
         )
 
+    async def claim_confirmations(self, limit: int) -> list[Row]:
+        """Answers to STOP and START that are due, each handed out once."""
+        found = await self._call("claim_confirmations", p_worker=self.worker, p_limit=limit)
+        return [dict(row) for row in found]
+
+    async def finish_confirmation(self, confirmation_id: str, status: str, code: str) -> None:
+        """Writes down what became of one."""
+        await self._call(
+            "finish_confirmation",
+            p_id=confirmation_id,
+            p_worker=self.worker,
+            p_status=status,
+            p_error_code=code or None,
+        )
+
+    async def deletions_to_resolve(self) -> list[Row]:
+        """Requests of which it is not known yet who asked."""
+        return [dict(row) for row in await self._call("deletions_to_resolve")]
+
+    async def page_tokens(self) -> list[Row]:
+        """Every page that has a token: Facebook's id of it, and the token, sealed."""
+        found: Any = (
+            await self._client.table("facebook_page_secrets")
+            .select("page_id, encrypted_token")
+            .execute()
+        ).data
+        tokens = {row["page_id"]: row["encrypted_token"] for row in found}
+        pages: Any = (
+            await self._client.table("facebook_pages").select("id, facebook_page_id").execute()
+        ).data
+        return [
+            {"facebook_page_id": row["facebook_page_id"], "encrypted_token": tokens[row["id"]]}
+            for row in pages
+            if row["id"] in tokens
+        ]
+
+    async def resolve_deletion(self, code: str, people: Sequence[Row], *, complete: bool) -> None:
+        """Says who the person of a request is on our pages."""
+        told = {"p_code": code, "p_people": list(people), "p_complete": complete}
+        await self._call("resolve_deletion", **told)
+
+    async def finish_deletions(self) -> int:
+        """Deletes whom it is known to delete; returns how many contacts went."""
+        return int((await self._call("finish_deletions"))["gone"])
+
     async def beat(
         self,
         version: str,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from pipeline.breaker import Guard
+from pipeline.confirmations import Confirmations
+from pipeline.forgetting import Forgetting
 from pipeline.model import Fail, Job, Outcome, Retry, Unreadable
 from pipeline.ports import Messenger, Writer
 from pipeline.previews import Previews
@@ -127,6 +129,8 @@ class Turns:
         self._retention = retention or Retention()
         self._previews = Previews(store, writer)
         self.syncs = syncs
+        self._confirmations = Confirmations(store, messenger, vault)
+        self._forgetting = Forgetting(store, messenger, vault)
         self._stopping = False
         self._checking = asyncio.Lock()
         self._previewing = asyncio.Lock()
@@ -188,6 +192,16 @@ class Turns:
         """Takes up pages whose conversations are due to be read."""
         if self.syncs and (taken := await self.syncs.turn()):
             log.info("sync", extra={"pages": taken})
+
+    async def confirm(self) -> None:
+        """Answers each STOP and START once."""
+        if not self._stopping and (answered := await self._confirmations.turn()):
+            log.info("confirm", extra={"contacts": answered})
+
+    async def forget(self) -> None:
+        """Deletes who asked to be deleted."""
+        if not self._stopping and (gone := await self._forgetting.turn()):
+            log.info("forget", extra={"contacts": gone})
 
     async def beat(self) -> None:
         """Says that this worker lives and what it holds; takes back what a dead one held."""

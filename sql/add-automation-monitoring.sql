@@ -17,7 +17,7 @@ begin
                 from pg_catalog.pg_class as c
                 where
                     c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v') and c.relowner = current_user::regrole
-                    and (c.relname ~ 'automation' or c.relname ~ '^(facebook_|contact)')
+                    and (c.relname ~ 'automation' or c.relname ~ '^(facebook_|contact|opt_)')
                 order by c.relname <> 'ai_automation_contact_states', c.oid
             loop
                 execute format('lock table %s in access exclusive mode', v_table);
@@ -1073,7 +1073,7 @@ create table if not exists public.facebook_events (
     done_at timestamptz,
     constraint facebook_events_pkey primary key (id),
     constraint facebook_events_once unique (event_key),
-    constraint facebook_events_kind_is_known check (kind in ('message', 'echo', 'action', 'delivery', 'read', 'policy')),
+    constraint facebook_events_kind_is_known check (kind in ('message', 'echo', 'action', 'delivery', 'read', 'policy', 'deletion')),
     constraint facebook_events_done_is_not_due check ((done_at is null) = (due_at is not null))
 );
 
@@ -1089,10 +1089,10 @@ comment on table public.facebook_events is
 comment on column public.facebook_events.id is 'In the order of storing.';
 comment on column public.facebook_events.event_key is 'The same for the same event however often Facebook sends it: the message''s id, or a hash.';
 comment on column public.facebook_events.facebook_page_id is 'The page it is about, by Facebook''s id; two owners may have connected it.';
-comment on column public.facebook_events.kind is 'message, echo, action (a button, a reaction: opens the window), delivery, read or policy.';
+comment on column public.facebook_events.kind is 'message, echo, action (a button, a reaction: opens the window), delivery, read, policy, or deletion (of no page).';
 comment on column public.facebook_events.sender_id is 'The person; removed with told.';
 comment on column public.facebook_events.said_at is 'By Facebook''s clock.';
-comment on column public.facebook_events.told is 'What the kind needs: mid, text, metadata; or watermark, mids; or action, reason.';
+comment on column public.facebook_events.told is 'What the kind needs: mid, text, metadata; or watermark, mids; or action, reason; or code.';
 comment on column public.facebook_events.received_at is 'When it was stored here; it may have waited in the receiver''s spool before.';
 comment on column public.facebook_events.due_at is 'From when it is to be worked on; empty once it has been.';
 comment on column public.facebook_events.tries is 'How often working on it went wrong, or had to wait for a worker; the next try is alone.';
@@ -5817,7 +5817,16 @@ begin
                 or (n.wrote_at is not null and c.last_inbound_at is null) or (n.written_to_at is not null and c.last_outbound_at is null)
                 or (c.sender_name = '' and n.sender_name <> '') or (c.time_zone is null and n.time_zone is not null)
             )
-        returning n.was_out, c.opted_out_at is not null as is_out
+        returning c.id, c.user_id, n.was_out, c.opted_out_at is not null as is_out, n.word, n.word_at
+    ),
+
+    -- What is read of an old conversation is not answered.
+    confirmed as (
+        insert into public.opt_confirmations (user_id, contact_id, word, said_at)
+        select k.user_id, k.id, k.word, k.word_at
+        from changed as k
+        where k.was_out <> k.is_out and k.word is not null and k.word_at > now() - interval '5 minutes'
+        on conflict do nothing
     )
 
     select count(*) filter (where k.is_out and not k.was_out), count(*) filter (where k.was_out and not k.is_out)
@@ -6587,6 +6596,8 @@ begin
     loop
         begin
             v_later := '{}';
+            v_page := null;
+            perform public.ask_deletion(e.told ->> 'code', e.sender_id) from unnest(v_batch.events) as e where e.kind = 'deletion';
             for v_page in
                 select p.* from public.facebook_pages as p where p.facebook_page_id = v_batch.facebook_page_id order by p.id
             loop
@@ -6597,7 +6608,7 @@ begin
                 done_at = case when g.waits then null else now() end,
                 due_at = case when g.waits then now() + interval '2 seconds' end,
                 tries = e.tries + g.waits::int,
-                problem = case when v_page.id is null then 'unknown_page' end,
+                problem = case when v_page.id is null and e.kind <> 'deletion' then 'unknown_page' end,
                 sender_id = case when g.waits then e.sender_id end,
                 told = case when g.waits then e.told else '{}' end
             from (
@@ -6958,6 +6969,111 @@ grant execute on function
 public.take_sync_place(uuid), public.claim_syncs(text, integer, integer), public.advance_sync(uuid, uuid, jsonb, integer),
 public.stop_sync(uuid, uuid, jsonb), public.note_page_subscription(uuid, uuid, text), public.hear_contacts(uuid, jsonb)
 to service_role;
+-- One confirmation after STOP, and one after a START that lifted it: written down before Facebook is called, sent once.
+
+create table if not exists public.opt_confirmations (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null,
+    contact_id uuid not null,
+    word text not null,
+    said_at timestamptz not null,
+    status text not null default 'due',
+    due_at timestamptz not null default now(),
+    worker text,
+    tried_at timestamptz,
+    error_code text,
+    created_at timestamptz not null default now(),
+    constraint opt_confirmations_pkey primary key (id),
+    constraint opt_confirmations_once unique (contact_id, said_at, word),
+    constraint opt_confirmations_contact_fkey foreign key (contact_id, user_id)
+    references public.contacts (id, user_id) on delete cascade,
+    constraint opt_confirmations_word_is_known check (word in ('stop', 'start')),
+    constraint opt_confirmations_status_is_known check (status in ('due', 'sending', 'sent', 'failed', 'expired'))
+);
+
+create index if not exists opt_confirmations_due_idx on public.opt_confirmations (due_at) where status = 'due';
+create index if not exists opt_confirmations_owner_idx on public.opt_confirmations (user_id);
+
+comment on table public.opt_confirmations is
+'The one answer to a STOP or START that changed something. Not an automated message: no limit and no automation counts it.';
+comment on column public.opt_confirmations.id is 'Travels with the message as metadata.';
+comment on column public.opt_confirmations.user_id is 'The owner of the page.';
+comment on column public.opt_confirmations.contact_id is 'Who said it.';
+comment on column public.opt_confirmations.word is 'stop or start.';
+comment on column public.opt_confirmations.said_at is 'When they said it; after five minutes it is too late for an answer.';
+comment on column public.opt_confirmations.status is
+'due; sending is written before Facebook is called, and stays when nobody knows what became of it; sent, failed, or expired.';
+comment on column public.opt_confirmations.due_at is 'From when a worker may take it.';
+comment on column public.opt_confirmations.worker is 'Who took it.';
+comment on column public.opt_confirmations.tried_at is 'When.';
+comment on column public.opt_confirmations.error_code is 'Why it failed.';
+comment on column public.opt_confirmations.created_at is 'When it was heard here.';
+comment on index public.opt_confirmations_due_idx is 'Serves claim_confirmations.';
+comment on index public.opt_confirmations_owner_idx is 'Serves row level security and the deletion of a person.';
+
+drop policy if exists "owners see their confirmations" on public.opt_confirmations;
+create policy "owners see their confirmations" on public.opt_confirmations
+for select to authenticated using (user_id = (select auth.uid()));
+
+create or replace function public.claim_confirmations(p_worker text, p_limit integer)
+returns table (id uuid, word text, sender_id text, facebook_page_id text, page_name text, encrypted_token text)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+begin
+    update public.opt_confirmations as k
+    set status = 'expired'
+    where k.status = 'due' and k.said_at < now() - interval '5 minutes';
+
+    v_ids := array(
+        select k.id
+        from public.opt_confirmations as k
+        inner join public.contacts as c on c.id = k.contact_id
+        inner join public.facebook_pages as p on p.id = c.page_id
+        where
+            k.status = 'due' and k.due_at <= now()
+            -- What they said last is what is confirmed, and only inside the window.
+            and k.said_at = c.opt_word_at and (k.word = 'stop') = (c.opted_out_at is not null)
+            and c.last_inbound_at > now() - interval '24 hours'
+            and p.status = 'active' and (p.paused_until is null or p.paused_until <= now())
+        order by k.due_at
+        limit p_limit
+        for no key update of k skip locked
+    );
+    return query
+    update public.opt_confirmations as k
+    set status = 'sending', worker = p_worker, tried_at = now()
+    from public.contacts as c, public.facebook_pages as p
+    left join public.facebook_page_secrets as s on s.page_id = p.id
+    where k.id = any(v_ids) and c.id = k.contact_id and p.id = c.page_id
+    returning k.id, k.word, c.sender_id, p.facebook_page_id, p.name, s.encrypted_token;
+end;
+$$;
+
+comment on function public.claim_confirmations(text, integer) is
+'Hands out confirmations that are due, each once: it is written down as being sent before anybody is called, and never handed out again.';
+
+create or replace function public.finish_confirmation(p_id uuid, p_worker text, p_status text, p_error_code text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.opt_confirmations as k
+    set status = p_status, error_code = left(p_error_code, 100), due_at = now() + interval '5 seconds'
+    where k.id = p_id and k.worker = p_worker and k.status = 'sending';
+    return found;
+end;
+$$;
+
+comment on function public.finish_confirmation(uuid, text, text, text) is
+'What became of a confirmation: sent, failed, or due again where it is certain that nothing reached Facebook.';
+
+revoke execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text)
+from public, anon, authenticated, service_role;
+grant execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text) to service_role;
 -- What the screen of Facebook pages shows.
 
 create or replace function public.page_cards(p_with_counts boolean)
@@ -6993,6 +7109,242 @@ comment on function public.page_cards(boolean) is
 
 revoke execute on function public.page_cards(boolean) from public, anon, authenticated, service_role;
 grant execute on function public.page_cards(boolean) to authenticated;
+-- A person is forgotten: everything of theirs goes, and a tombstone keeps it out. Asked for by Facebook's callback, or by
+-- the owner of a page.
+
+create table if not exists public.contact_deletions (
+    code text not null,
+    asked_for text,
+    contact_ids uuid[] not null default '{}',
+    tries integer not null default 0,
+    found integer not null default 0,
+    requested_at timestamptz not null default now(),
+    resolved_at timestamptz,
+    done_at timestamptz,
+    constraint contact_deletions_pkey primary key (code)
+);
+
+create index if not exists contact_deletions_open_idx on public.contact_deletions (requested_at) where done_at is null;
+
+drop policy if exists "nobody who signs in sees a deletion" on public.contact_deletions;
+create policy "nobody who signs in sees a deletion" on public.contact_deletions
+for select to authenticated using (false);
+
+comment on table public.contact_deletions is
+'A person asked to be deleted, or an owner deleted them. When it is done it says how many contacts went, and nothing of whom.';
+comment on column public.contact_deletions.code is 'What the person can ask with; in the address of the status page.';
+comment on column public.contact_deletions.asked_for is 'The id in Facebook''s call, which is the app''s and not a page''s; removed when it is resolved.';
+comment on column public.contact_deletions.contact_ids is 'Contacts that are opted out already and wait to be deleted, because a message to them is on its way.';
+comment on column public.contact_deletions.tries is 'How often Facebook was asked who it is on our pages.';
+comment on column public.contact_deletions.found is 'How many contacts it was.';
+comment on column public.contact_deletions.requested_at is 'When it was asked.';
+comment on column public.contact_deletions.resolved_at is 'When it was known who it is, on every page.';
+comment on column public.contact_deletions.done_at is 'When nothing was left.';
+comment on index public.contact_deletions_open_idx is 'Serves finish_deletions.';
+
+-- With the states locked no claim is under way; whoever claims later finds the contact opted out, or gone.
+create or replace function public.forget_contact(p_contact_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_contact public.contacts;
+    v_page text;
+begin
+    perform 1 from public.ai_automation_contact_states as s where s.contact_id = p_contact_id order by s.id for update;
+    select c.* into v_contact from public.contacts as c where c.id = p_contact_id for update;
+    if not found then
+        return true;
+    end if;
+    select p.facebook_page_id into v_page from public.facebook_pages as p where p.id = v_contact.page_id;
+    insert into public.contact_tombstones as t (user_id, person_hash, said_stop)
+    values (v_contact.user_id, public.person_hash(v_page, v_contact.sender_id), v_contact.opted_out_at is not null)
+    on conflict (user_id, person_hash) do update
+        set said_stop = t.said_stop or excluded.said_stop, deleted_at = greatest(t.deleted_at, excluded.deleted_at);
+
+    -- Facebook may be taking a message this moment: it is let through, and nothing after it.
+    if exists (
+        select 1
+        from public.ai_automation_contact_states as s
+        where s.contact_id = p_contact_id and s.current_stage = 'sending' and s.lease_token is not null and s.lease_expires_at > now()
+    ) or exists (
+        select 1 from public.opt_confirmations as k
+        where k.contact_id = p_contact_id and k.status = 'sending' and k.tried_at > now() - interval '30 seconds'
+    ) then
+        update public.contacts as c
+        set opted_out_at = now(), opted_out_by = 'contact'
+        where c.id = p_contact_id and c.opted_out_at is null;
+        return false;
+    end if;
+    delete from public.facebook_events as e
+    where e.facebook_page_id = v_page and e.sender_id = v_contact.sender_id and e.done_at is null;
+    delete from public.contacts as c where c.id = p_contact_id;
+    return true;
+end;
+$$;
+
+comment on function public.forget_contact(uuid) is
+'Deletes a contact with everything of theirs and leaves a tombstone; false while a message is being handed to Facebook: they are opted out meanwhile, and it is tried again.';
+
+create or replace function public.ask_deletion(p_code text, p_asked_for text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into public.contact_deletions (code, asked_for) values (p_code, p_asked_for) on conflict do nothing;
+end;
+$$;
+
+comment on function public.ask_deletion(text, text) is 'Takes in a request of Facebook''s data deletion callback; the same code again changes nothing.';
+
+create or replace function public.deletions_to_resolve()
+returns table (code text, asked_for text)
+language sql
+stable
+set search_path = ''
+as $$
+    select d.code, d.asked_for
+    from public.contact_deletions as d
+    where
+        d.resolved_at is null and d.done_at is null
+        -- At once, then ever more rarely, for some days.
+        and d.tries < 20 and now() >= d.requested_at + interval '1 second' * (power(2, d.tries) - 1)
+    order by d.requested_at
+    limit 20;
+$$;
+
+comment on function public.deletions_to_resolve() is 'Requests of which it is not known yet who asked.';
+
+create or replace function public.resolve_deletion(p_code text, p_people jsonb, p_complete boolean)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+begin
+    -- Also of those nobody knows here: a later import must not bring them.
+    insert into public.contact_tombstones (user_id, person_hash)
+    select distinct p.user_id, public.person_hash(p.facebook_page_id, n.sender_id)
+    from jsonb_to_recordset(p_people) as n (facebook_page_id text, sender_id text)
+    inner join public.facebook_pages as p on p.facebook_page_id = n.facebook_page_id
+    on conflict do nothing;
+    v_ids := array(
+        select c.id
+        from jsonb_to_recordset(p_people) as n (facebook_page_id text, sender_id text)
+        inner join public.facebook_pages as p on p.facebook_page_id = n.facebook_page_id
+        inner join public.contacts as c on c.page_id = p.id and c.sender_id = n.sender_id
+    );
+    update public.contact_deletions as d
+    set
+        contact_ids = array(select distinct i.id from unnest(d.contact_ids || v_ids) as i (id)),
+        tries = d.tries + 1,
+        resolved_at = case when p_complete then now() end,
+        asked_for = case when p_complete then null else d.asked_for end
+    where d.code = p_code and d.done_at is null;
+end;
+$$;
+
+comment on function public.resolve_deletion(text, jsonb, boolean) is
+'Who the person of a request is on our pages ([{facebook_page_id, sender_id}]); p_complete when every page has been asked.';
+
+create or replace function public.finish_deletions()
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_request public.contact_deletions;
+    v_id uuid;
+    v_left uuid[];
+    v_gone integer := 0;
+begin
+    for v_request in
+        select d.*
+        from public.contact_deletions as d
+        where d.done_at is null and (d.contact_ids <> '{}' or d.resolved_at is not null)
+        order by d.requested_at
+        limit 100
+        for update skip locked
+    loop
+        v_left := '{}';
+        foreach v_id in array v_request.contact_ids loop
+            if not public.forget_contact(v_id) then
+                v_left := v_left || v_id;
+            end if;
+        end loop;
+        v_gone := v_gone + cardinality(v_request.contact_ids) - cardinality(v_left);
+        update public.contact_deletions as d
+        set
+            contact_ids = v_left,
+            found = d.found + cardinality(d.contact_ids) - cardinality(v_left),
+            done_at = case when d.resolved_at is not null and v_left = '{}' then now() end
+        where d.code = v_request.code;
+    end loop;
+    delete from public.contact_deletions as d where d.done_at < now() - interval '400 days';
+    return jsonb_build_object('gone', v_gone);
+end;
+$$;
+
+comment on function public.finish_deletions() is 'Deletes whom it is known to delete, as soon as no message to them is under way; says how many went.';
+
+create or replace function public.deletion_status(p_code text)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'status', case
+            when d.done_at is not null then 'done'
+            when d.resolved_at is null and d.requested_at < now() - interval '1 hour' then 'unresolved'
+            else 'waiting'
+        end,
+        'requested_at', d.requested_at, 'done_at', d.done_at
+    )
+    from public.contact_deletions as d
+    where d.code = p_code;
+$$;
+
+comment on function public.deletion_status(text) is 'How far a request is: waiting, done, or unresolved; null for a code that is not known.';
+
+create or replace function public.delete_contact(p_contact_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_gone boolean;
+begin
+    perform 1 from public.contacts as c where c.id = p_contact_id and c.user_id = (select auth.uid());
+    if not found then
+        raise exception 'This contact does not exist.' using errcode = 'PT404';
+    end if;
+    v_gone := public.forget_contact(p_contact_id);
+    if not v_gone then
+        insert into public.contact_deletions (code, contact_ids, resolved_at)
+        values ('owner-' || gen_random_uuid(), array[p_contact_id], now());
+    end if;
+    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'delete_contact', 1);
+    return jsonb_build_object('deleted', v_gone);
+end;
+$$;
+
+comment on function public.delete_contact(uuid) is
+'The owner deletes a contact with everything of theirs; they come back only by writing to the page. Not deleted yet while a message to them is under way: then it is done within a minute.';
+
+revoke execute on function
+public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
+public.finish_deletions(), public.deletion_status(text), public.delete_contact(uuid)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
+public.finish_deletions(), public.deletion_status(text)
+to service_role;
+grant execute on function public.delete_contact(uuid) to authenticated;
 -- The list of tries to send: filtered, newest first, by keyset. The hot path pays for no index of its own, so a filter that
 -- fits little is looked for stretch by stretch: each call looks at so many tries and says how far back it came.
 
@@ -8402,7 +8754,8 @@ begin
         'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
         'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit',
         'contact_tombstones', 'contact_tombstone_keys', 'facebook_events', 'facebook_receivers',
-        'ai_automation_figures', 'ai_automation_days', 'ai_automation_open_tries', 'ai_automation_roll_up_marks'
+        'ai_automation_figures', 'ai_automation_days', 'ai_automation_open_tries', 'ai_automation_roll_up_marks',
+        'opt_confirmations', 'contact_deletions'
     ] loop
         execute format('alter table public.%I enable row level security', v_table);
         execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
@@ -8443,6 +8796,7 @@ grant select on public.facebook_page_syncs to authenticated;
 grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per_minute) on public.facebook_pages to authenticated;
 -- Nobody deletes contacts or lifts an opt-out here: a deleted and re-imported contact would have forgotten its STOP.
 grant select on public.contacts to authenticated;
+grant select on public.opt_confirmations to authenticated;
 grant update (sender_name, tags, time_zone) on public.contacts to authenticated;
 -- Deleting goes through delete_rule alone: it has a way back, and lets no contact in flight hang.
 grant select on public.ai_automation_rules to authenticated;

@@ -10,7 +10,7 @@ import httpx
 
 from pipeline.adapters.graph import TIMEOUT_SECONDS, Graph, read_answer
 from pipeline.adapters.usage import usage_percent
-from pipeline.model import Job, Receipt
+from pipeline.model import Job, Notice, Receipt
 from pipeline.ports import OutcomeUnknownError
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.tls import trust_for
@@ -46,12 +46,20 @@ class Facebook:
 
     async def send(self, job: Job, token: str) -> Receipt:
         """Posts `job.message`; the attempt's id goes along as metadata. Raises MessengerError."""
+        said = Notice(
+            job.facebook_page_id, job.sender_id, job.message, f"stagelight:{job.attempt_id}"
+        )
+        return await self.say(said, token)
+
+    async def say(self, notice: Notice, token: str) -> Receipt:
+        """Posts a text that no automation wrote. Raises MessengerError."""
         body = {
-            "recipient": {"id": job.sender_id},
+            "recipient": {"id": notice.sender_id},
             "messaging_type": "RESPONSE",
-            "message": {"text": job.message, "metadata": f"stagelight:{job.attempt_id}"},
+            "message": {"text": notice.text, "metadata": notice.metadata},
         }
-        response = await self._graph.call("POST", f"{_page(job)}/messages", token, {}, body)
+        page = quote(notice.facebook_page_id, safe="")
+        response = await self._graph.call("POST", f"{page}/messages", token, {}, body)
         message_id = read_answer(response, token).get("message_id")
         if not isinstance(message_id, str) or not message_id:
             raise OutcomeUnknownError("Facebook answered without saying what it did.")
@@ -67,6 +75,16 @@ class Facebook:
             found = [row["id"] for thread in threads for row in thread if _is_ours(job, row)]
         except (KeyError, TypeError, ValueError):
             raise OutcomeUnknownError("Facebook's answer about the thread is unreadable.") from None
+        return str(found[0]) if found else None
+
+    async def person_on_page(self, app_scoped_id: str, page_id: str, token: str) -> str | None:
+        """The page's id of the person whom the app knows by another one; None for nobody."""
+        path = f"{quote(app_scoped_id, safe='')}/ids_for_pages"
+        response = await self._graph.call("GET", path, token, {"page": page_id}, None)
+        try:
+            found = [row["id"] for row in read_answer(response, token)["data"]]
+        except (KeyError, TypeError):
+            raise OutcomeUnknownError("Facebook's answer about the person is unreadable.") from None
         return str(found[0]) if found else None
 
 

@@ -17,7 +17,7 @@ begin
                 from pg_catalog.pg_class as c
                 where
                     c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v') and c.relowner = current_user::regrole
-                    and (c.relname ~ 'automation' or c.relname ~ '^(facebook_|contact)')
+                    and (c.relname ~ 'automation' or c.relname ~ '^(facebook_|contact|opt_)')
                 order by c.relname <> 'ai_automation_contact_states', c.oid
             loop
                 execute format('lock table %s in access exclusive mode', v_table);

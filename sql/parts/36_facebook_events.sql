@@ -15,7 +15,7 @@ create table if not exists public.facebook_events (
     done_at timestamptz,
     constraint facebook_events_pkey primary key (id),
     constraint facebook_events_once unique (event_key),
-    constraint facebook_events_kind_is_known check (kind in ('message', 'echo', 'action', 'delivery', 'read', 'policy')),
+    constraint facebook_events_kind_is_known check (kind in ('message', 'echo', 'action', 'delivery', 'read', 'policy', 'deletion')),
     constraint facebook_events_done_is_not_due check ((done_at is null) = (due_at is not null))
 );
 
@@ -31,10 +31,10 @@ comment on table public.facebook_events is
 comment on column public.facebook_events.id is 'In the order of storing.';
 comment on column public.facebook_events.event_key is 'The same for the same event however often Facebook sends it: the message''s id, or a hash.';
 comment on column public.facebook_events.facebook_page_id is 'The page it is about, by Facebook''s id; two owners may have connected it.';
-comment on column public.facebook_events.kind is 'message, echo, action (a button, a reaction: opens the window), delivery, read or policy.';
+comment on column public.facebook_events.kind is 'message, echo, action (a button, a reaction: opens the window), delivery, read, policy, or deletion (of no page).';
 comment on column public.facebook_events.sender_id is 'The person; removed with told.';
 comment on column public.facebook_events.said_at is 'By Facebook''s clock.';
-comment on column public.facebook_events.told is 'What the kind needs: mid, text, metadata; or watermark, mids; or action, reason.';
+comment on column public.facebook_events.told is 'What the kind needs: mid, text, metadata; or watermark, mids; or action, reason; or code.';
 comment on column public.facebook_events.received_at is 'When it was stored here; it may have waited in the receiver''s spool before.';
 comment on column public.facebook_events.due_at is 'From when it is to be worked on; empty once it has been.';
 comment on column public.facebook_events.tries is 'How often working on it went wrong, or had to wait for a worker; the next try is alone.';

@@ -271,7 +271,16 @@ begin
                 or (n.wrote_at is not null and c.last_inbound_at is null) or (n.written_to_at is not null and c.last_outbound_at is null)
                 or (c.sender_name = '' and n.sender_name <> '') or (c.time_zone is null and n.time_zone is not null)
             )
-        returning n.was_out, c.opted_out_at is not null as is_out
+        returning c.id, c.user_id, n.was_out, c.opted_out_at is not null as is_out, n.word, n.word_at
+    ),
+
+    -- What is read of an old conversation is not answered.
+    confirmed as (
+        insert into public.opt_confirmations (user_id, contact_id, word, said_at)
+        select k.user_id, k.id, k.word, k.word_at
+        from changed as k
+        where k.was_out <> k.is_out and k.word is not null and k.word_at > now() - interval '5 minutes'
+        on conflict do nothing
     )
 
     select count(*) filter (where k.is_out and not k.was_out), count(*) filter (where k.was_out and not k.is_out)

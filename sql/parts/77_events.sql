@@ -166,6 +166,8 @@ begin
     loop
         begin
             v_later := '{}';
+            v_page := null;
+            perform public.ask_deletion(e.told ->> 'code', e.sender_id) from unnest(v_batch.events) as e where e.kind = 'deletion';
             for v_page in
                 select p.* from public.facebook_pages as p where p.facebook_page_id = v_batch.facebook_page_id order by p.id
             loop
@@ -176,7 +178,7 @@ begin
                 done_at = case when g.waits then null else now() end,
                 due_at = case when g.waits then now() + interval '2 seconds' end,
                 tries = e.tries + g.waits::int,
-                problem = case when v_page.id is null then 'unknown_page' end,
+                problem = case when v_page.id is null and e.kind <> 'deletion' then 'unknown_page' end,
                 sender_id = case when g.waits then e.sender_id end,
                 told = case when g.waits then e.told else '{}' end
             from (

@@ -12,7 +12,8 @@ begin
         'ai_automation_attempts', 'ai_automation_follow_ups', 'ai_automation_stage_counts', 'ai_automation_stage_minutes',
         'ai_automation_stage_periods', 'ai_automation_daily_usage', 'ai_automation_workers', 'ai_automation_audit',
         'contact_tombstones', 'contact_tombstone_keys', 'facebook_events', 'facebook_receivers',
-        'ai_automation_figures', 'ai_automation_days', 'ai_automation_open_tries', 'ai_automation_roll_up_marks'
+        'ai_automation_figures', 'ai_automation_days', 'ai_automation_open_tries', 'ai_automation_roll_up_marks',
+        'opt_confirmations', 'contact_deletions'
     ] loop
         execute format('alter table public.%I enable row level security', v_table);
         execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
@@ -53,6 +54,7 @@ grant select on public.facebook_page_syncs to authenticated;
 grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per_minute) on public.facebook_pages to authenticated;
 -- Nobody deletes contacts or lifts an opt-out here: a deleted and re-imported contact would have forgotten its STOP.
 grant select on public.contacts to authenticated;
+grant select on public.opt_confirmations to authenticated;
 grant update (sender_name, tags, time_zone) on public.contacts to authenticated;
 -- Deleting goes through delete_rule alone: it has a way back, and lets no contact in flight hang.
 grant select on public.ai_automation_rules to authenticated;

@@ -41,6 +41,7 @@ PERSON: dict[str, tuple[Row, object]] = {
     "run_preview": ({"p_rule_id": "rule"}, dict),
     "deletion_preview": ({"p_rule_id": "rule"}, dict),
     "delete_rule": ({"p_rule_id": NOBODY}, "PT404"),
+    "delete_contact": ({"p_contact_id": NOBODY}, "PT404"),
     "restore_rule": ({"p_rule_id": NOBODY}, "PT404"),
     "page_tags": ({"p_page_id": "page"}, list),
     "preview_rule": (
@@ -103,6 +104,15 @@ WORKER: dict[str, tuple[Row, object]] = {
         dict,
     ),
     "hear_messages": ({"p_page_id": NOBODY, "p_messages": []}, "PT404"),
+    "claim_confirmations": ({"p_worker": "contract", "p_limit": 1}, list),
+    "finish_confirmation": (
+        {"p_id": NOBODY, "p_worker": "contract", "p_status": "sent", "p_error_code": None},
+        bool,
+    ),
+    "deletions_to_resolve": ({}, list),
+    "resolve_deletion": ({"p_code": "contract", "p_people": [], "p_complete": True}, None),
+    "finish_deletions": ({}, dict),
+    "deletion_status": ({"p_code": "contract"}, None),
     "store_events": ({"p_events": []}, dict),
     "work_on_events": ({"p_limit": 1}, dict),
     "receiver_beat": (

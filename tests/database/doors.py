@@ -30,6 +30,7 @@ TABLES = {
     "automation_history": ("select",),
     "automation_live_stats": ("select",),
     "automation_stage_summary": ("select",),
+    "contact_deletions": (),
     "contact_messages": ("select",),
     "contact_tombstone_keys": (),
     "contact_tombstones": (),
@@ -41,6 +42,7 @@ TABLES = {
     "facebook_receivers": (),
     "open_bulk_actions": ("select",),
     "user_settings": ("select",),
+    "opt_confirmations": ("select",),
 }
 # The same for everybody who signed in; says nothing about anybody.
 SHARED_TABLES = {"ai_automation_stage_moves"}
@@ -105,6 +107,7 @@ FOR_OWNERS = {
         "p_page_ids": None,
     },
     "contacts_to_queue": {"p_rule_id": "{rule}", "p_due_only": False},
+    "delete_contact": {"p_contact_id": "{contact}"},
     "delete_rule": {"p_rule_id": "{rule}"},
     "deletion_preview": {"p_rule_id": "{rule}"},
     "dry_run": {"p_rule_id": "{rule}"},
@@ -169,6 +172,7 @@ FOR_OWNERS = {
 }
 FOR_WORKERS = {
     "apply_policy": {"p_page": {}, "p_said_at": "2026-06-01T00:00:00Z", "p_told": {}},
+    "ask_deletion": {"p_code": "thief", "p_asked_for": "1"},
     "beat": {
         "p_worker": "thief",
         "p_version": "",
@@ -182,6 +186,7 @@ FOR_WORKERS = {
         "p_limit": 9,
         "p_lease_seconds": 9,
     },
+    "claim_confirmations": {"p_worker": "thief", "p_limit": 9},
     "claim_previews": {"p_worker": "thief", "p_limit": 9},
     "complete_finished_sequences": {"p_limit": 9},
     "decide_contacts": {"p_claims": []},
@@ -192,10 +197,20 @@ FOR_WORKERS = {
         "p_due_only": False,
     },
     "enqueue_due_contacts": {"p_limit": 9},
+    "deletion_status": {"p_code": "thief"},
+    "deletions_to_resolve": {},
     "end_sequences_of": {"p_contact_ids": ["{contact}"]},
+    "finish_confirmation": {
+        "p_id": "{contact}",
+        "p_worker": "thief",
+        "p_status": "sent",
+        "p_error_code": None,
+    },
+    "finish_deletions": {},
     "finish_preview": {"p_id": "{preview}", "p_worker": "thief", "p_result": {}},
     "first_moment": {"p_local": "2026-06-01T00:00:00", "p_zone": "UTC"},
     "forget_previews": {},
+    "forget_contact": {"p_contact_id": "{contact}"},
     "hear_messages": {"p_page_id": "{page}", "p_messages": []},
     "lock_daily_usage": {"p_state_ids": ["{ready}"]},
     "maintain": {},
@@ -234,6 +249,7 @@ FOR_WORKERS = {
     "recount_stages": {},
     "remove_deleted_rules": {"p_limit": 9},
     "slot_of": {"p_run_at": ["09:00"], "p_zone": "UTC", "p_moment": "2026-06-01T00:00:00Z"},
+    "resolve_deletion": {"p_code": "thief", "p_people": [], "p_complete": True},
     "settle_by_echoes": {"p_page_id": "{page}", "p_told": []},
     "roll_up": {},
     "skip_ineligible": {"p_state_ids": ["{ready}"]},

@@ -138,6 +138,9 @@ def belongings_of(world, person):
     owned = {"user_id": person["id"], "rule_id": rule["id"]}
     gone = {"user_id": person["id"], "person_hash": MARK}
     world.insert("public.contact_tombstones", **gone)
+    word = {"contact_id": sent["id"], "word": "stop", "said_at": ago(hours=1), "status": "sent"}
+    world.insert("public.opt_confirmations", user_id=person["id"], **word)
+    call(world.connection, "ask_deletion", p_code=secrets.token_hex(8), p_asked_for=MARK)
     event = {"facebook_page_id": MARK, "kind": "policy", "said_at": ago(hours=1)}
     world.insert("public.facebook_events", event_key=secrets.token_hex(8), **event)
     receiver = {"p_name": MARK, "p_version": MARK, "p_spool_bytes": 0, "p_heard_at": None}

@@ -14,6 +14,7 @@ WITHOUT_OWNER = {
     *doors.SHARED_TABLES,
     "ai_automation_workers",
     "contact_tombstone_keys",
+    "contact_deletions",
     "facebook_events",
     "facebook_receivers",
     "ai_automation_roll_up_marks",

@@ -44,7 +44,7 @@ class Facebook:
         self.tally = Tally()
         inbox = Inbox(service_client(self.settings, self._database), "receiver-1", "0")
         self.mover = Mover(self.spool, inbox, self.tally)
-        self.app = create_receiver(self.settings, self.spool, self.mover, self.tally)
+        self.app = create_receiver(self.settings, self.spool, inbox, self.mover, self.tally)
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=True)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://receiver")
 

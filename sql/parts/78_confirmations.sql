@@ -1,0 +1,105 @@
+-- One confirmation after STOP, and one after a START that lifted it: written down before Facebook is called, sent once.
+
+create table if not exists public.opt_confirmations (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null,
+    contact_id uuid not null,
+    word text not null,
+    said_at timestamptz not null,
+    status text not null default 'due',
+    due_at timestamptz not null default now(),
+    worker text,
+    tried_at timestamptz,
+    error_code text,
+    created_at timestamptz not null default now(),
+    constraint opt_confirmations_pkey primary key (id),
+    constraint opt_confirmations_once unique (contact_id, said_at, word),
+    constraint opt_confirmations_contact_fkey foreign key (contact_id, user_id)
+    references public.contacts (id, user_id) on delete cascade,
+    constraint opt_confirmations_word_is_known check (word in ('stop', 'start')),
+    constraint opt_confirmations_status_is_known check (status in ('due', 'sending', 'sent', 'failed', 'expired'))
+);
+
+create index if not exists opt_confirmations_due_idx on public.opt_confirmations (due_at) where status = 'due';
+create index if not exists opt_confirmations_owner_idx on public.opt_confirmations (user_id);
+
+comment on table public.opt_confirmations is
+'The one answer to a STOP or START that changed something. Not an automated message: no limit and no automation counts it.';
+comment on column public.opt_confirmations.id is 'Travels with the message as metadata.';
+comment on column public.opt_confirmations.user_id is 'The owner of the page.';
+comment on column public.opt_confirmations.contact_id is 'Who said it.';
+comment on column public.opt_confirmations.word is 'stop or start.';
+comment on column public.opt_confirmations.said_at is 'When they said it; after five minutes it is too late for an answer.';
+comment on column public.opt_confirmations.status is
+'due; sending is written before Facebook is called, and stays when nobody knows what became of it; sent, failed, or expired.';
+comment on column public.opt_confirmations.due_at is 'From when a worker may take it.';
+comment on column public.opt_confirmations.worker is 'Who took it.';
+comment on column public.opt_confirmations.tried_at is 'When.';
+comment on column public.opt_confirmations.error_code is 'Why it failed.';
+comment on column public.opt_confirmations.created_at is 'When it was heard here.';
+comment on index public.opt_confirmations_due_idx is 'Serves claim_confirmations.';
+comment on index public.opt_confirmations_owner_idx is 'Serves row level security and the deletion of a person.';
+
+drop policy if exists "owners see their confirmations" on public.opt_confirmations;
+create policy "owners see their confirmations" on public.opt_confirmations
+for select to authenticated using (user_id = (select auth.uid()));
+
+create or replace function public.claim_confirmations(p_worker text, p_limit integer)
+returns table (id uuid, word text, sender_id text, facebook_page_id text, page_name text, encrypted_token text)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+begin
+    update public.opt_confirmations as k
+    set status = 'expired'
+    where k.status = 'due' and k.said_at < now() - interval '5 minutes';
+
+    v_ids := array(
+        select k.id
+        from public.opt_confirmations as k
+        inner join public.contacts as c on c.id = k.contact_id
+        inner join public.facebook_pages as p on p.id = c.page_id
+        where
+            k.status = 'due' and k.due_at <= now()
+            -- What they said last is what is confirmed, and only inside the window.
+            and k.said_at = c.opt_word_at and (k.word = 'stop') = (c.opted_out_at is not null)
+            and c.last_inbound_at > now() - interval '24 hours'
+            and p.status = 'active' and (p.paused_until is null or p.paused_until <= now())
+        order by k.due_at
+        limit p_limit
+        for no key update of k skip locked
+    );
+    return query
+    update public.opt_confirmations as k
+    set status = 'sending', worker = p_worker, tried_at = now()
+    from public.contacts as c, public.facebook_pages as p
+    left join public.facebook_page_secrets as s on s.page_id = p.id
+    where k.id = any(v_ids) and c.id = k.contact_id and p.id = c.page_id
+    returning k.id, k.word, c.sender_id, p.facebook_page_id, p.name, s.encrypted_token;
+end;
+$$;
+
+comment on function public.claim_confirmations(text, integer) is
+'Hands out confirmations that are due, each once: it is written down as being sent before anybody is called, and never handed out again.';
+
+create or replace function public.finish_confirmation(p_id uuid, p_worker text, p_status text, p_error_code text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.opt_confirmations as k
+    set status = p_status, error_code = left(p_error_code, 100), due_at = now() + interval '5 seconds'
+    where k.id = p_id and k.worker = p_worker and k.status = 'sending';
+    return found;
+end;
+$$;
+
+comment on function public.finish_confirmation(uuid, text, text, text) is
+'What became of a confirmation: sent, failed, or due again where it is certain that nothing reached Facebook.';
+
+revoke execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text)
+from public, anon, authenticated, service_role;
+grant execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text) to service_role;

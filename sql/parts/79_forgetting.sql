@@ -1,0 +1,236 @@
+-- A person is forgotten: everything of theirs goes, and a tombstone keeps it out. Asked for by Facebook's callback, or by
+-- the owner of a page.
+
+create table if not exists public.contact_deletions (
+    code text not null,
+    asked_for text,
+    contact_ids uuid[] not null default '{}',
+    tries integer not null default 0,
+    found integer not null default 0,
+    requested_at timestamptz not null default now(),
+    resolved_at timestamptz,
+    done_at timestamptz,
+    constraint contact_deletions_pkey primary key (code)
+);
+
+create index if not exists contact_deletions_open_idx on public.contact_deletions (requested_at) where done_at is null;
+
+drop policy if exists "nobody who signs in sees a deletion" on public.contact_deletions;
+create policy "nobody who signs in sees a deletion" on public.contact_deletions
+for select to authenticated using (false);
+
+comment on table public.contact_deletions is
+'A person asked to be deleted, or an owner deleted them. When it is done it says how many contacts went, and nothing of whom.';
+comment on column public.contact_deletions.code is 'What the person can ask with; in the address of the status page.';
+comment on column public.contact_deletions.asked_for is 'The id in Facebook''s call, which is the app''s and not a page''s; removed when it is resolved.';
+comment on column public.contact_deletions.contact_ids is 'Contacts that are opted out already and wait to be deleted, because a message to them is on its way.';
+comment on column public.contact_deletions.tries is 'How often Facebook was asked who it is on our pages.';
+comment on column public.contact_deletions.found is 'How many contacts it was.';
+comment on column public.contact_deletions.requested_at is 'When it was asked.';
+comment on column public.contact_deletions.resolved_at is 'When it was known who it is, on every page.';
+comment on column public.contact_deletions.done_at is 'When nothing was left.';
+comment on index public.contact_deletions_open_idx is 'Serves finish_deletions.';
+
+-- With the states locked no claim is under way; whoever claims later finds the contact opted out, or gone.
+create or replace function public.forget_contact(p_contact_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_contact public.contacts;
+    v_page text;
+begin
+    perform 1 from public.ai_automation_contact_states as s where s.contact_id = p_contact_id order by s.id for update;
+    select c.* into v_contact from public.contacts as c where c.id = p_contact_id for update;
+    if not found then
+        return true;
+    end if;
+    select p.facebook_page_id into v_page from public.facebook_pages as p where p.id = v_contact.page_id;
+    insert into public.contact_tombstones as t (user_id, person_hash, said_stop)
+    values (v_contact.user_id, public.person_hash(v_page, v_contact.sender_id), v_contact.opted_out_at is not null)
+    on conflict (user_id, person_hash) do update
+        set said_stop = t.said_stop or excluded.said_stop, deleted_at = greatest(t.deleted_at, excluded.deleted_at);
+
+    -- Facebook may be taking a message this moment: it is let through, and nothing after it.
+    if exists (
+        select 1
+        from public.ai_automation_contact_states as s
+        where s.contact_id = p_contact_id and s.current_stage = 'sending' and s.lease_token is not null and s.lease_expires_at > now()
+    ) or exists (
+        select 1 from public.opt_confirmations as k
+        where k.contact_id = p_contact_id and k.status = 'sending' and k.tried_at > now() - interval '30 seconds'
+    ) then
+        update public.contacts as c
+        set opted_out_at = now(), opted_out_by = 'contact'
+        where c.id = p_contact_id and c.opted_out_at is null;
+        return false;
+    end if;
+    delete from public.facebook_events as e
+    where e.facebook_page_id = v_page and e.sender_id = v_contact.sender_id and e.done_at is null;
+    delete from public.contacts as c where c.id = p_contact_id;
+    return true;
+end;
+$$;
+
+comment on function public.forget_contact(uuid) is
+'Deletes a contact with everything of theirs and leaves a tombstone; false while a message is being handed to Facebook: they are opted out meanwhile, and it is tried again.';
+
+create or replace function public.ask_deletion(p_code text, p_asked_for text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into public.contact_deletions (code, asked_for) values (p_code, p_asked_for) on conflict do nothing;
+end;
+$$;
+
+comment on function public.ask_deletion(text, text) is 'Takes in a request of Facebook''s data deletion callback; the same code again changes nothing.';
+
+create or replace function public.deletions_to_resolve()
+returns table (code text, asked_for text)
+language sql
+stable
+set search_path = ''
+as $$
+    select d.code, d.asked_for
+    from public.contact_deletions as d
+    where
+        d.resolved_at is null and d.done_at is null
+        -- At once, then ever more rarely, for some days.
+        and d.tries < 20 and now() >= d.requested_at + interval '1 second' * (power(2, d.tries) - 1)
+    order by d.requested_at
+    limit 20;
+$$;
+
+comment on function public.deletions_to_resolve() is 'Requests of which it is not known yet who asked.';
+
+create or replace function public.resolve_deletion(p_code text, p_people jsonb, p_complete boolean)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+begin
+    -- Also of those nobody knows here: a later import must not bring them.
+    insert into public.contact_tombstones (user_id, person_hash)
+    select distinct p.user_id, public.person_hash(p.facebook_page_id, n.sender_id)
+    from jsonb_to_recordset(p_people) as n (facebook_page_id text, sender_id text)
+    inner join public.facebook_pages as p on p.facebook_page_id = n.facebook_page_id
+    on conflict do nothing;
+    v_ids := array(
+        select c.id
+        from jsonb_to_recordset(p_people) as n (facebook_page_id text, sender_id text)
+        inner join public.facebook_pages as p on p.facebook_page_id = n.facebook_page_id
+        inner join public.contacts as c on c.page_id = p.id and c.sender_id = n.sender_id
+    );
+    update public.contact_deletions as d
+    set
+        contact_ids = array(select distinct i.id from unnest(d.contact_ids || v_ids) as i (id)),
+        tries = d.tries + 1,
+        resolved_at = case when p_complete then now() end,
+        asked_for = case when p_complete then null else d.asked_for end
+    where d.code = p_code and d.done_at is null;
+end;
+$$;
+
+comment on function public.resolve_deletion(text, jsonb, boolean) is
+'Who the person of a request is on our pages ([{facebook_page_id, sender_id}]); p_complete when every page has been asked.';
+
+create or replace function public.finish_deletions()
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_request public.contact_deletions;
+    v_id uuid;
+    v_left uuid[];
+    v_gone integer := 0;
+begin
+    for v_request in
+        select d.*
+        from public.contact_deletions as d
+        where d.done_at is null and (d.contact_ids <> '{}' or d.resolved_at is not null)
+        order by d.requested_at
+        limit 100
+        for update skip locked
+    loop
+        v_left := '{}';
+        foreach v_id in array v_request.contact_ids loop
+            if not public.forget_contact(v_id) then
+                v_left := v_left || v_id;
+            end if;
+        end loop;
+        v_gone := v_gone + cardinality(v_request.contact_ids) - cardinality(v_left);
+        update public.contact_deletions as d
+        set
+            contact_ids = v_left,
+            found = d.found + cardinality(d.contact_ids) - cardinality(v_left),
+            done_at = case when d.resolved_at is not null and v_left = '{}' then now() end
+        where d.code = v_request.code;
+    end loop;
+    delete from public.contact_deletions as d where d.done_at < now() - interval '400 days';
+    return jsonb_build_object('gone', v_gone);
+end;
+$$;
+
+comment on function public.finish_deletions() is 'Deletes whom it is known to delete, as soon as no message to them is under way; says how many went.';
+
+create or replace function public.deletion_status(p_code text)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'status', case
+            when d.done_at is not null then 'done'
+            when d.resolved_at is null and d.requested_at < now() - interval '1 hour' then 'unresolved'
+            else 'waiting'
+        end,
+        'requested_at', d.requested_at, 'done_at', d.done_at
+    )
+    from public.contact_deletions as d
+    where d.code = p_code;
+$$;
+
+comment on function public.deletion_status(text) is 'How far a request is: waiting, done, or unresolved; null for a code that is not known.';
+
+create or replace function public.delete_contact(p_contact_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_gone boolean;
+begin
+    perform 1 from public.contacts as c where c.id = p_contact_id and c.user_id = (select auth.uid());
+    if not found then
+        raise exception 'This contact does not exist.' using errcode = 'PT404';
+    end if;
+    v_gone := public.forget_contact(p_contact_id);
+    if not v_gone then
+        insert into public.contact_deletions (code, contact_ids, resolved_at)
+        values ('owner-' || gen_random_uuid(), array[p_contact_id], now());
+    end if;
+    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'delete_contact', 1);
+    return jsonb_build_object('deleted', v_gone);
+end;
+$$;
+
+comment on function public.delete_contact(uuid) is
+'The owner deletes a contact with everything of theirs; they come back only by writing to the page. Not deleted yet while a message to them is under way: then it is done within a minute.';
+
+revoke execute on function
+public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
+public.finish_deletions(), public.deletion_status(text), public.delete_contact(uuid)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
+public.finish_deletions(), public.deletion_status(text)
+to service_role;
+grant execute on function public.delete_contact(uuid) to authenticated;
