@@ -52,6 +52,7 @@ def embedded(
             "google_base_url": f"{sandbox_url}/google",
             "facebook_graph_url": f"{sandbox_url}/graph/v26.0",
             "facebook_app_secret": secrets["facebook_app_secret"],
+            "facebook_verify_token": secrets["facebook_verify_token"],
         }
     return replace(
         settings,

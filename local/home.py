@@ -65,6 +65,7 @@ class Home:
             "token_encryption_key": Fernet.generate_key().decode(),
             "session_secret": secrets.token_urlsafe(48),
             "facebook_app_secret": secrets.token_hex(16),
+            "facebook_verify_token": secrets.token_hex(16),
             "demo_email": DEMO_EMAIL,
             "demo_password": _typable_password(),
         }

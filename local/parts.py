@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from local.children import Child
-from local.environment import DASHBOARD, NOTHING, SANDBOX, WORKER, environment
+from local.environment import DASHBOARD, NOTHING, RECEIVER, SANDBOX, WORKER, environment
 from local.files import write_private_json
 from local.home import Home
 from local.postgres import Postgres
@@ -27,9 +27,12 @@ class Addresses:
 
 def dashboard_url(settings: Settings) -> str:
     """The address to type into a browser on this machine."""
-    host = settings.dashboard_host
+    return _address(settings.dashboard_host, settings.dashboard_port)
+
+
+def _address(host: str, port: int) -> str:
     shown = ANYWHERE.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{settings.dashboard_port}"
+    return f"http://{shown}:{port}"
 
 
 def gateway(home: Home, settings: Settings, postgres: Postgres, url: str) -> Child:
@@ -55,14 +58,34 @@ def gateway(home: Home, settings: Settings, postgres: Postgres, url: str) -> Chi
 
 
 def sandbox(home: Home, settings: Settings, url: str) -> Child:
-    """Plays Google AI and Facebook."""
-    port = url.rsplit(":", 1)[1]
+    """Plays Google AI and Facebook; what happens there is posted to the receiver."""
+    port, kept = url.rsplit(":", 1)[1], str(home.path / "sandbox")
+    webhook = f"{receiver_url(settings)}/webhooks/facebook"
     return Child(
         name="sandbox",
-        arguments=("-m", "local.sandbox", "--port", port, "--home", str(home.path / "sandbox")),
+        arguments=(
+            *("-m", "local.sandbox", "--port", port, "--home", kept),
+            *("--webhook-url", webhook),
+        ),
         environment=environment(settings, SANDBOX),
         log=home.logs / "sandbox.log",
         health=f"{url}/health",
+    )
+
+
+def receiver_url(settings: Settings) -> str:
+    """Where Facebook's calls arrive, as this machine sees it."""
+    return _address(settings.receiver_host, settings.receiver_port)
+
+
+def receiver(home: Home, settings: Settings) -> Child:
+    """Takes in what Facebook tells."""
+    return Child(
+        name="receiver",
+        arguments=RECEIVER_COMMAND,
+        environment=environment(settings, RECEIVER),
+        log=home.logs / "receiver.log",
+        health=f"{receiver_url(settings)}/healthz",
     )
 
 

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 from local import parts
@@ -31,7 +32,7 @@ def say(text: str) -> None:
 
 
 class Stack:
-    """PostgreSQL, gateway, sandbox, worker and dashboard, under this process."""
+    """PostgreSQL, gateway, sandbox, receiver, worker and dashboard, under this process."""
 
     def __init__(self, home: Home, settings: Settings, first_port: int = FIRST_PORT) -> None:
         self._home = home
@@ -43,21 +44,27 @@ class Stack:
         self._url = f"http://127.0.0.1:{gateway_port}"
         self._sandbox_url = f"http://127.0.0.1:{sandbox_port}"
         self._settings = embedded(settings, home.secrets(), self._url, self._sandbox_url, home.path)
+        # In earnest a server of the owner's passes Facebook's calls on, to the port it was told.
+        if settings.send_mode == "sandbox":
+            port = self._claims.first_free(first_port + 40)
+            self._settings = replace(self._settings, receiver_port=port)
         self._settings.check_send_mode()
         self._postgres = Postgres(home.path, database_port, find_bin(settings.app_pg_bin))
         self._sandbox = parts.sandbox(home, self._settings, self._sandbox_url)
+        self._receiver = parts.receiver(home, self._settings)
         self._worker = parts.worker(home, self._settings)
         self._dashboard = parts.dashboard(home, self._settings)
         self._started: list[Part] = []
 
     def start(self) -> None:
         """Returns when all of it can be used; raises StartError saying why it cannot."""
-        say("Starting PostgreSQL, gateway, sandbox, worker and dashboard ...")
+        say("Starting PostgreSQL, gateway, sandbox, receiver, worker and dashboard ...")
         self._postgres.prepare()
         self._launch(self._postgres)
         # Their interpreters load while PostgreSQL comes up.
         self._launch(self._sandbox)
         self._launch(self._dashboard)
+        self._launch(self._receiver)
         self._postgres.wait_ready()
         bootstrap(self._postgres)
         migrate(self._postgres.dsn())
@@ -68,6 +75,7 @@ class Stack:
         self._launch(self._worker)
         wait_ready(self._sandbox)
         wait_ready(self._dashboard)
+        wait_ready(self._receiver)
         write_private_json(self._home.connection_file, self._connection())
 
     def keep(self) -> None:
@@ -79,7 +87,7 @@ class Stack:
             time.sleep(TEND_SECONDS)
 
     def stop(self) -> None:
-        """Worker, dashboard, sandbox, gateway, PostgreSQL: each before what it writes to."""
+        """Worker, dashboard, sandbox, receiver, gateway, PostgreSQL: before what each writes to."""
         self._home.connection_file.unlink(missing_ok=True)
         for part in self._in_stop_order():
             part.stop()
@@ -100,6 +108,7 @@ class Stack:
             "database_url": self._postgres.dsn(),
             "dashboard_url": parts.dashboard_url(self._settings),
             "sandbox_url": self._sandbox_url,
+            "receiver_url": parts.receiver_url(self._settings),
             "demo_email": secrets["demo_email"],
             "demo_password": secrets["demo_password"],
         }
@@ -118,7 +127,7 @@ class Stack:
         first_start(self._home, self._settings, self._sandbox_url)
 
     def _in_stop_order(self) -> list[Part]:
-        order = ("worker", "dashboard", "sandbox", "gateway", "PostgreSQL")
+        order = ("worker", "dashboard", "sandbox", "receiver", "gateway", "PostgreSQL")
         return sorted(self._started, key=lambda part: order.index(part.name))
 
 

@@ -29,7 +29,9 @@ class Forgetting:
         pages = await self._store.page_tokens() if requests else []
         for request in requests:
             await self._resolve(request["code"], request["asked_for"], pages)
-        return await self._store.finish_deletions()
+        if gone := await self._store.finish_deletions():
+            log.info("forget", extra={"contacts": gone})
+        return gone
 
     async def _resolve(self, code: str, asked_for: str, pages: list[Row]) -> None:
         people, complete = [], True

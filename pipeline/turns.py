@@ -129,11 +129,10 @@ class Turns:
         self._retention = retention or Retention()
         self._previews = Previews(store, writer)
         self.syncs = syncs
-        self._confirmations = Confirmations(store, messenger, vault)
-        self._forgetting = Forgetting(store, messenger, vault)
+        self.confirm = Confirmations(store, messenger, vault).turn
+        self.forget = Forgetting(store, messenger, vault).turn
         self._stopping = False
-        self._checking = asyncio.Lock()
-        self._previewing = asyncio.Lock()
+        self._checking, self._previewing = asyncio.Lock(), asyncio.Lock()
         self.version = ""
         google = Guard(lambda job: job.model)
         # An unclear send that did arrive costs a look at the thread, not a try.
@@ -192,16 +191,6 @@ class Turns:
         """Takes up pages whose conversations are due to be read."""
         if self.syncs and (taken := await self.syncs.turn()):
             log.info("sync", extra={"pages": taken})
-
-    async def confirm(self) -> None:
-        """Answers each STOP and START once."""
-        if not self._stopping and (answered := await self._confirmations.turn()):
-            log.info("confirm", extra={"contacts": answered})
-
-    async def forget(self) -> None:
-        """Deletes who asked to be deleted."""
-        if not self._stopping and (gone := await self._forgetting.turn()):
-            log.info("forget", extra={"contacts": gone})
 
     async def beat(self) -> None:
         """Says that this worker lives and what it holds; takes back what a dead one held."""

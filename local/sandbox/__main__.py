@@ -11,7 +11,8 @@ from local.sandbox.server import SandboxConfig, create_sandbox
 
 ENVIRONMENT = """\
 Every flag can also be set in the environment; the flag wins:
-  SANDBOX_PORT, SANDBOX_HOME, SANDBOX_AI_DELAY, SANDBOX_GRAPH_DELAY, SANDBOX_WEBHOOK_URL
+  SANDBOX_PORT, SANDBOX_HOME, SANDBOX_AI_DELAY, SANDBOX_GRAPH_DELAY, SANDBOX_READ_DELAY,
+  SANDBOX_WEBHOOK_URL
   SANDBOX_TEST_RECIPIENTS=off   the recipients below are like any other
   FACEBOOK_APP_SECRET           when set, every Graph call must carry the right appsecret_proof
 
@@ -20,6 +21,7 @@ Recipients that always go wrong, by the end of their id:
   613       rate limit once, then received
   002       received, but answered with error 1
   99999190  the page's token has expired: stops the page
+  9         does not tell when they read
 
 Tokens to connect pages with: sandbox-user-token (a person with four pages), sandbox-page-<id>
 (one page), sandbox-agency-token (120 pages). -ending behind one ends it in an hour;
@@ -43,19 +45,21 @@ def read_arguments(arguments: list[str], environ: dict[str, str]) -> tuple[int, 
         "--home", default=get("SANDBOX_HOME", ""), help="folder in which received messages are kept"
     )
     delays = (("--ai-delay", "SANDBOX_AI_DELAY", "0.8,1.6"),
-              ("--graph-delay", "SANDBOX_GRAPH_DELAY", "0.2,0.5"))  # fmt: skip
+              ("--graph-delay", "SANDBOX_GRAPH_DELAY", "0.2,0.5"),
+              ("--read-delay", "SANDBOX_READ_DELAY", "2,8"))  # fmt: skip
     for flag, name, default in delays:
         parser.add_argument(
             flag, type=_delay, default=get(name, default), metavar="A,B", help="seconds, from,to"
         )
     parser.add_argument(
-        "--webhook-url", default=get("SANDBOX_WEBHOOK_URL", ""), help="where replies are posted"
+        "--webhook-url", default=get("SANDBOX_WEBHOOK_URL", ""), help="where events are posted"
     )
     given = parser.parse_args(arguments)
     return given.port, SandboxConfig(
         home=Path(given.home) if given.home else None,
         ai_delay=given.ai_delay,
         graph_delay=given.graph_delay,
+        read_delay=given.read_delay,
         app_secret=get("FACEBOOK_APP_SECRET", ""),
         webhook_url=given.webhook_url,
         further_page=True,

@@ -14,7 +14,7 @@ class Act(NamedTuple):
 # read: one thread; list: the threads of a page; connect: whose a token is, and what it opens.
 CALLS: dict[str, tuple[str, ...]] = {
     "google": ("write",),
-    "facebook": ("send", "read", "list", "connect", "subscribe"),
+    "facebook": ("send", "read", "list", "connect", "subscribe", "webhook"),
 }
 
 GOOGLE: dict[str, Act] = {
@@ -74,8 +74,15 @@ FACEBOOK: dict[str, Act] = {
     "page-restricted": Act("10/1893063, the page may not send for now", "page-restricted"),
     "policy-block": Act("368, blocked for policy violations", "policy-block"),
     "commerce-disabled": Act("2022, commerce messages disabled", "commerce-disabled"),
+    "webhook-delay": Act("an event, and what comes after it, is posted only after `seconds`", "ok"),
+    "webhook-duplicate": Act("an event is posted twice", "ok"),
+    "webhook-out-of-order": Act("an event is posted after later ones, in `seconds`", "ok"),
+    "webhook-dropped": Act("an event is never posted", "ok"),
     "thread-taken": Act("2018300, another app controls the thread", "thread-taken"),
 }
+
+# What happens to events, not to calls; `containing` names an event: message, echo, delivery, read.
+OF_WEBHOOK = frozenset(kind for kind in FACEBOOK if kind.startswith("webhook-"))
 
 ANSWERS: dict[str, dict[str, Act]] = {"google": GOOGLE, "facebook": FACEBOOK}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from local.sandbox.fault_kinds import ANSWERS, CALLS, KINDS
+from local.sandbox.fault_kinds import ANSWERS, CALLS, KINDS, OF_WEBHOOK
 
 MOST_TIMES = 1_000_000
 
@@ -89,9 +89,12 @@ def _parse(request: object) -> Fault:
     kind = request.get("kind")
     if not isinstance(kind, str) or kind not in KINDS[service]:
         raise BadFaultError(f"{kind!r} is not a kind of fault of {service}.")
-    call = request.get("call", CALLS[service][0])
+    usual = "webhook" if kind in OF_WEBHOOK else CALLS[service][0]
+    call = request.get("call", usual)
     if call not in CALLS[service]:
         raise BadFaultError(f'"call" of {service} must be one of {", ".join(CALLS[service])}.')
+    if (call == "webhook") != (kind in OF_WEBHOOK):
+        raise BadFaultError(f"{kind!r} cannot happen in {call}.")
     return Fault(
         service=service,
         kind=kind,

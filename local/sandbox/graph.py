@@ -13,6 +13,7 @@ from local.sandbox.identity import played
 from local.sandbox.listing import BadCursorError, Listing
 from local.sandbox.mailbox import Mailbox, Message
 from local.sandbox.tokens import parameters_of, refuse_token
+from local.sandbox.webhook import Webhook
 
 LONGEST_TEXT = 2000
 DEAD_TAGS = frozenset({"ACCOUNT_UPDATE", "CONFIRMED_EVENT_UPDATE", "POST_PURCHASE_UPDATE"})
@@ -33,6 +34,7 @@ class Graph:
     delay: network.Delay
     app_secret: str = ""
     test_recipients: bool = True
+    webhook: Webhook = field(default_factory=lambda: Webhook("", ""))
     _limited: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -111,7 +113,7 @@ class Graph:
 
     def _receive(self, page_id: str, recipient: str, parameters: dict[str, Any]) -> Message:
         message = parameters["message"]
-        return self.mailbox.add(
+        received = self.mailbox.add(
             by="page",
             page_id=page_id,
             sender_id=recipient,
@@ -119,6 +121,8 @@ class Graph:
             metadata=str(message.get("metadata", "")),
             messaging_type=str(parameters["messaging_type"]),
         )
+        self.webhook.received(received)
+        return received
 
     async def _answer(
         self, request: Request, page_id: str, message: Message | None, fault: Fault | None

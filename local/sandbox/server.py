@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.sandbox.app_users import AppUsers
 from local.sandbox.fault_kinds import KINDS
 from local.sandbox.faults import BadFaultError, Faults
 from local.sandbox.google import Google
@@ -32,6 +33,8 @@ class SandboxConfig:
     graph_delay: Delay = NO_DELAY
     app_secret: str = field(default="", repr=False)
     webhook_url: str = ""
+    # How long people take to read what they get.
+    read_delay: Delay = NO_DELAY
     test_recipients: bool = True
     # Conversations on a page that nobody has connected yet (local/sandbox/people.py).
     further_page: bool = False
@@ -42,11 +45,15 @@ def create_sandbox(config: SandboxConfig | None = None) -> Starlette:
     chosen = config or SandboxConfig()
     mailbox, faults = Mailbox(chosen.home), Faults()
     google = Google(faults, chosen.ai_delay)
-    graph = Graph(mailbox, faults, chosen.graph_delay, chosen.app_secret, chosen.test_recipients)
+    webhook = Webhook(chosen.webhook_url, chosen.app_secret, faults, chosen.read_delay)
+    graph = Graph(
+        mailbox, faults, chosen.graph_delay, chosen.app_secret, chosen.test_recipients, webhook
+    )
     identity = Identity(faults, chosen.graph_delay, chosen.app_secret)
     if chosen.further_page:
         fill(mailbox, FURTHER_PAGE, FURTHER_PEOPLE)
-    tools = Tools(mailbox, faults, Webhook(chosen.webhook_url, chosen.app_secret))
+    tools = Tools(mailbox, faults, webhook)
+    app_users = AppUsers(chosen.app_secret)
     model = "/google/{version}/models/{model}:generateContent"
     return Starlette(
         routes=[
@@ -59,6 +66,7 @@ def create_sandbox(config: SandboxConfig | None = None) -> Starlette:
             Route("/graph/{version}/debug_token", identity.debug_token),
             Route("/graph/{version}/{page}/subscribed_apps", identity.subscribe, methods=["POST"]),
             Route("/graph/{version}/{page}/subscribed_apps", identity.subscriptions),
+            Route("/graph/{version}/{person}/ids_for_pages", app_users.ids_for_pages),
             Route("/graph/{version}/{conversation}", graph.conversation),
             Route("/facebook/messages", tools.messages),
             Route("/facebook/reply", tools.reply, methods=["POST"]),

@@ -136,17 +136,9 @@ def belongings_of(world, person):
     beating(world)
     bulk = call_as(world, person, "preview_bulk", p_rule_id=rule["id"], p_action="retry")
     owned = {"user_id": person["id"], "rule_id": rule["id"]}
-    gone = {"user_id": person["id"], "person_hash": MARK}
-    world.insert("public.contact_tombstones", **gone)
-    word = {"contact_id": sent["id"], "word": "stop", "said_at": ago(hours=1), "status": "sent"}
-    world.insert("public.opt_confirmations", user_id=person["id"], **word)
-    call(world.connection, "ask_deletion", p_code=secrets.token_hex(8), p_asked_for=MARK)
-    event = {"facebook_page_id": MARK, "kind": "policy", "said_at": ago(hours=1)}
-    world.insert("public.facebook_events", event_key=secrets.token_hex(8), **event)
-    receiver = {"p_name": MARK, "p_version": MARK, "p_spool_bytes": 0, "p_heard_at": None}
-    call(world.connection, "receiver_beat", **receiver)
     figures_of(world, owned)
     call_as(world, person, "save_settings", p_settings=Jsonb({"theme": "dark"}))
+    heard_of(world, person, sent)
     return {
         "bulk": bulk["id"],
         "page": str(page["id"]),
@@ -179,6 +171,19 @@ def beating(world):
     """What a worker is called is no secret (system_health tells it), what it does may be."""
     told = {"p_worker": "worker-1", "p_version": "v1", "p_doing": MARK}
     call(world.connection, "beat", **told, p_held=[0], p_lease_seconds=9)
+
+
+def heard_of(world, person, sent):
+    """What Facebook tells, and what is done about it."""
+    gone = {"user_id": person["id"], "person_hash": MARK}
+    world.insert("public.contact_tombstones", **gone)
+    word = {"contact_id": sent["id"], "word": "stop", "said_at": ago(hours=1), "status": "sent"}
+    world.insert("public.opt_confirmations", user_id=person["id"], **word)
+    call(world.connection, "ask_deletion", p_code=secrets.token_hex(8), p_asked_for=MARK)
+    event = {"facebook_page_id": MARK, "kind": "policy", "said_at": ago(hours=1)}
+    world.insert("public.facebook_events", event_key=secrets.token_hex(8), **event)
+    receiver = {"p_name": MARK, "p_version": MARK, "p_spool_bytes": 0, "p_heard_at": None}
+    call(world.connection, "receiver_beat", **receiver)
 
 
 def preview_for(world, contact):

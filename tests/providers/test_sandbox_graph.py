@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.sandbox.fault_kinds import FACEBOOK
+from local.sandbox.fault_kinds import FACEBOOK, OF_WEBHOOK
 from local.sandbox.serve import Sandbox, call, serve_sandbox
 from local.sandbox.server import SandboxConfig
 from tests.providers.jobs import PAGE, PERSON
@@ -145,7 +145,9 @@ def test_another_contacts_thread_is_not_shown(sandbox: Sandbox) -> None:
     assert len(read_threads(sandbox, "id", user_id="")) == 1
 
 
-@pytest.mark.parametrize("kind", sorted(set(FACEBOOK) - {"hang", "hang-after-accept", "slow"}))
+@pytest.mark.parametrize(
+    "kind", sorted(set(FACEBOOK) - OF_WEBHOOK - {"hang", "hang-after-accept", "slow"})
+)
 def test_a_fault_is_received_only_where_its_kind_says_so(sandbox: Sandbox, kind: str) -> None:
     sandbox.fault("facebook", kind)
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 KINDS = {
     "gateway": "local.gateway",
     "sandbox": "local.sandbox",
+    "receiver": "api",
     "worker": "pipeline",
     "dashboard": "app.py",
     "PostgreSQL": "postgres",

@@ -11,6 +11,7 @@ SECRETS = {
     "token_encryption_key": "made",
     "session_secret": "made",
     "facebook_app_secret": "made",
+    "facebook_verify_token": "made",
 }
 URLS = ("http://127.0.0.1:21040", "http://127.0.0.1:21060")
 

@@ -36,7 +36,8 @@ def test_every_part_listens_on_this_machine_only(stack: Stack) -> None:
     found = [place for inode, place in listening("tcp").items() if inode in ours]
     further = [place for inode, place in listening("tcp6").items() if inode in ours]
 
-    addresses = (stack.url, stack.dashboard_url, stack.sandbox_url, stack.database_url)
+    services = (stack.url, stack.dashboard_url, stack.sandbox_url, stack.receiver_url)
+    addresses = (*services, stack.database_url)
     announced = {int(address.rsplit(":", 1)[1].partition("/")[0]) for address in addresses}
     assert {port for _, port in found} == announced
     assert {address for address, _ in found} == {THIS_MACHINE}

@@ -28,17 +28,18 @@ def started(home: Path) -> Iterator[Stack]:
 
 
 def usable(stack: Stack) -> bool:
-    """True when dashboard, gateway and sandbox all answer, and every part is there."""
+    """True when dashboard, gateway, sandbox and receiver all answer, and every part is there."""
     addresses = (
         f"{stack.dashboard_url}/readyz",
         f"{stack.url}/health",
         f"{stack.sandbox_url}/health",
+        f"{stack.receiver_url}/healthz",
     )
     try:
         answers = [httpx.get(address).status_code for address in addresses]
     except httpx.TransportError:
         return False
-    return answers == [200, 200, 200] and set(parts_of(stack.process.pid)) == set(KINDS)
+    return answers == [200] * 4 and set(parts_of(stack.process.pid)) == set(KINDS)
 
 
 @pytest.mark.parametrize("victim", sorted(KINDS))

@@ -13,6 +13,7 @@ CONTRACT = {
     "database_url",
     "dashboard_url",
     "sandbox_url",
+    "receiver_url",
     "demo_email",
     "demo_password",
 }
@@ -23,12 +24,14 @@ def test_everything_that_was_announced_answers(stack: Stack) -> None:
         f"{stack.dashboard_url}/readyz",
         f"{stack.url}/health",
         f"{stack.sandbox_url}/health",
+        f"{stack.receiver_url}/readyz",
     )
 
-    assert [httpx.get(address).status_code for address in addresses] == [200, 200, 200]
+    assert [httpx.get(address).status_code for address in addresses] == [200, 200, 200, 200]
     assert set(parts_of(stack.process.pid)) == {
         "gateway",
         "sandbox",
+        "receiver",
         "worker",
         "dashboard",
         "PostgreSQL",
