@@ -11,7 +11,7 @@ import httpx
 from cryptography.fernet import Fernet
 
 from pipeline.clients import service_client
-from pipeline.model import Draft, Job, Receipt
+from pipeline.model import Draft, Job, Notice, Receipt
 from pipeline.recorder import Recorder
 from pipeline.settings import Settings
 from pipeline.store import Store
@@ -32,6 +32,14 @@ class Instant:
     async def send(self, job: Job, token: str) -> Receipt:
         """Accepted."""
         return Receipt(f"m_{job.attempt_id}")
+
+    async def say(self, notice: Notice, token: str) -> Receipt:
+        """Nobody here says STOP."""
+        return Receipt(notice.metadata)
+
+    async def person_on_page(self, app_scoped_id: str, page_id: str, token: str) -> str | None:
+        """Nobody here asks to be forgotten."""
+        return None
 
     async def find_sent(self, job: Job, token: str) -> str | None:
         """Nothing is ever unclear here."""
