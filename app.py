@@ -139,15 +139,17 @@ def _is_page(path: str) -> bool:
 
 
 async def _is_there(path: str) -> bool:
-    """False for the address of an automation that does not exist, or is somebody else's."""
+    """False for the address of what does not exist, or is somebody else's."""
     page, variables = dash._pages._path_to_page(path.strip("/"))  # type: ignore[no-untyped-call]
-    rule_id = (variables or {}).get("rule_id") if page else None
-    if rule_id is None or path.rstrip("/") == NEW_AUTOMATION:
-        return True
+    named = (variables or {}) if page and path.rstrip("/") != NEW_AUTOMATION else {}
     try:
-        return await signed_in.get().rule_exists(rule_id)
+        if "rule_id" in named:
+            return await signed_in.get().rule_exists(named["rule_id"])
+        if "contact_id" in named:
+            return await signed_in.get().contact_exists(named["contact_id"])
     except FeedError:
-        return True  # the page itself says that the database is away
+        pass  # the page itself says that the database is away
+    return True
 
 
 def serve(settings: Settings) -> None:

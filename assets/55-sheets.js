@@ -137,6 +137,7 @@
     body.removeAttribute("aria-busy");
     body.replaceChildren();
     if (answer.problem) { text(body, "", answer.problem.join(" ")); return none(); }
+    wholeStory(body, answer);
     drawStages(body, answer);
     drawTries(body, answer);
     drawMessages(body, answer);
@@ -144,6 +145,12 @@
   }
 
   function section(body, title) { make("h3", "sheet-part", body).textContent = title; }
+
+  function wholeStory(body, { contact }) {
+    const link = make("a", "sheet-link", make("p", "", body));
+    Object.assign(link, { href: "/contacts/" + contact, textContent: "Everything about this contact" });
+    link.addEventListener("click", (event) => { window.stagelight.go(event, link.href); if (event.defaultPrevented && open) open.dialog.close(); });
+  }
 
   function drawStages(body, answer) {
     section(body, "Stages");

@@ -16,7 +16,7 @@ from supabase_auth.types import AuthResponse
 from pipeline.settings import Settings
 
 # What counts everybody has two minutes in the database (statement_timeout), and the way to it.
-SLOW_CALLS = ("/rpc/request_run", "/rpc/run_preview")
+SLOW_CALLS = ("/rpc/request_run", "/rpc/run_preview", "/rpc/preview_contact_bulk")
 SLOW_CALL_SECONDS = 125.0
 BUSY = "Supabase does not answer at the moment. Try again in a few seconds."
 

@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from pipeline.answers import Asking, Row
-from pipeline.contact_actions import MOST_ROWS, Cursor
+from pipeline.contact_actions import Cursor
 from pipeline.looking import Fits, attempt_filter
 
 # How many tries one call looks at: a fraction of a second each, and of the 8 s that a call has.
 LOOK, LOOK_FOR_WORDS = 1_000_000, 200_000
+# A file is read in parts small enough that a long one needs no more memory than a short one.
+PART = 300
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
@@ -39,7 +41,7 @@ class HistoryReads(Asking):
         """All that fit, page by page; what comes meanwhile is not among them."""
         before: Cursor | None = None
         while True:
-            found = await self.list_attempts(fits, before, MOST_ROWS)
+            found = await self.list_attempts(fits, before, PART)
             yield found["attempts"]
             before = next_attempt(found)
             if before is None:

@@ -7076,6 +7076,265 @@ comment on function public.finish_confirmation(uuid, text, text, text) is
 revoke execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text)
 from public, anon, authenticated, service_role;
 grant execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text) to service_role;
+-- What an owner does to contacts, to one or to all that fit a filter: first the exact number, then exactly those contacts,
+-- batch by batch, until done or stopped.
+
+create table if not exists public.contact_bulk_actions (
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null references auth.users (id) on delete cascade,
+    action text not null,
+    tag text,
+    contact_ids uuid[] not null,
+    total integer not null,
+    done integer not null default 0,
+    changed integer not null default 0,
+    created_at timestamptz not null default now(),
+    ended_at timestamptz,
+    constraint contact_bulk_actions_pkey primary key (id),
+    constraint contact_bulk_actions_action_is_known check (action in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out')),
+    constraint contact_bulk_actions_tag_is_named check ((tag is not null) = (action in ('add_tag', 'remove_tag'))),
+    constraint contact_bulk_actions_counts_are_possible check (changed between 0 and done and done <= total)
+);
+
+create index if not exists contact_bulk_actions_owner_idx on public.contact_bulk_actions (user_id, created_at desc);
+
+comment on table public.contact_bulk_actions is
+'An owner''s wish for many contacts at once: which ones, counted before it began, and how far it has come.';
+comment on column public.contact_bulk_actions.id is 'preview_contact_bulk returns it.';
+comment on column public.contact_bulk_actions.user_id is 'Who pressed; the owner of the contacts.';
+comment on column public.contact_bulk_actions.action is 'add_tag, remove_tag, opt_out or lift_opt_out.';
+comment on column public.contact_bulk_actions.tag is 'Which tag, where the action is about one.';
+comment on column public.contact_bulk_actions.contact_ids is 'The contacts that the preview counted; emptied when it has ended.';
+comment on column public.contact_bulk_actions.total is 'How many the preview counted.';
+comment on column public.contact_bulk_actions.done is 'How many of contact_ids were taken up, in their order.';
+comment on column public.contact_bulk_actions.changed is 'Those of done for which it still changed something.';
+comment on column public.contact_bulk_actions.created_at is 'When they were counted.';
+comment on column public.contact_bulk_actions.ended_at is 'When the last was done, or a person stopped it.';
+comment on index public.contact_bulk_actions_owner_idx is 'Serves row level security, previews that have run out, and the deletion of a person.';
+
+alter table public.contact_bulk_actions enable row level security;
+revoke all on public.contact_bulk_actions from public, anon, authenticated, service_role;
+grant select, insert, update, delete on public.contact_bulk_actions to service_role;
+grant select on public.contact_bulk_actions to authenticated;
+drop policy if exists "owners see what they do to many contacts" on public.contact_bulk_actions;
+create policy "owners see what they do to many contacts" on public.contact_bulk_actions
+for select to authenticated using (user_id = (select auth.uid()));
+
+create or replace function public.checked_contact_action(p_action text, p_tag text)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+    v_tag text := nullif(lower(btrim(p_tag)), '');
+begin
+    if p_action is null or p_action not in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out') then
+        raise exception 'Contacts can be tagged, opted out and back, nothing else.' using errcode = '22023';
+    end if;
+    if p_action not in ('add_tag', 'remove_tag') then
+        return null;
+    end if;
+    if v_tag is null then
+        raise exception 'Say which tag.' using errcode = '22023';
+    end if;
+    if length(v_tag) > 100 then
+        raise exception 'A tag has at most 100 characters.' using errcode = '22023';
+    end if;
+    return v_tag;
+end;
+$$;
+
+comment on function public.checked_contact_action(text, text) is 'The tag as it is stored, null for an action without one; refuses what cannot be done.';
+
+create or replace function public.change_contacts(p_contact_ids uuid[], p_action text, p_tag text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_tag text := public.checked_contact_action(p_action, p_tag);
+    v_changed integer;
+begin
+    if cardinality(p_contact_ids) > 1000 then
+        raise exception 'At most 1000 contacts are changed at once.' using errcode = '22023';
+    end if;
+    with chosen as materialized (
+        select c.id
+        from public.contacts as c
+        where
+            c.id = any(p_contact_ids) and c.user_id = (select auth.uid())
+            -- The same as in preview_contact_bulk; a function of its own would make a million contacts ten seconds.
+            and case p_action
+                when 'add_tag' then not c.tags @> array[v_tag] and cardinality(c.tags) < 100
+                when 'remove_tag' then c.tags @> array[v_tag]
+                when 'opt_out' then c.opted_out_at is null
+                -- What contacts said themselves, only they can take back.
+                else c.opted_out_by = 'owner' and c.opted_out_at is not null
+            end
+        -- In one order, so that two people who press at once wait for each other and for nobody in a circle.
+        order by c.id
+        for update
+    )
+
+    update public.contacts as c
+    set
+        tags = case p_action
+            when 'add_tag' then c.tags || v_tag
+            when 'remove_tag' then array_remove(c.tags, v_tag)
+            else c.tags
+        end,
+        opted_out_at = case p_action when 'opt_out' then now() when 'lift_opt_out' then null else c.opted_out_at end,
+        opted_out_by = case p_action when 'opt_out' then 'owner' when 'lift_opt_out' then null else c.opted_out_by end
+    from chosen as h
+    where c.id = h.id;
+    get diagnostics v_changed = row_count;
+    insert into public.ai_automation_audit (user_id, action, affected)
+    values ((select auth.uid()), 'contacts_' || p_action, v_changed);
+    return jsonb_build_object('changed', v_changed);
+end;
+$$;
+
+comment on function public.change_contacts(uuid[], text, text) is
+'Adds or removes a tag, opts out or lifts an opt-out that the owner set, of at most 1000 of the caller''s contacts; says how many it changed.';
+
+create or replace function public.preview_contact_bulk(
+    p_action text, p_tag text default null, p_filter jsonb default null, p_contact_ids uuid[] default null
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set statement_timeout = '2min'
+as $$
+declare
+    v_user uuid := (select auth.uid());
+    v_tag text := public.checked_contact_action(p_action, p_tag);
+    v_meant uuid[] := p_contact_ids;
+    v_ids uuid[];
+    v_id uuid;
+begin
+    if (p_filter is null) = (p_contact_ids is null) then
+        raise exception 'Say either which contacts or which filter.' using errcode = '22023';
+    end if;
+    if exists (
+        select 1
+        from unnest(p_contact_ids) as m (id)
+        left join public.contacts as c on c.id = m.id and c.user_id = v_user
+        where c.id is null
+    ) then
+        raise exception 'One of these contacts does not exist.' using errcode = 'PT404', hint = 'Load the list again.';
+    end if;
+    delete from public.contact_bulk_actions as b
+    where b.user_id = v_user and b.done = 0 and b.created_at < now() - interval '1 hour';
+    -- One that was left halfway has run out too: what it did stays told, whom it meant is forgotten.
+    update public.contact_bulk_actions as b
+    set ended_at = now(), contact_ids = '{}'
+    where b.user_id = v_user and b.ended_at is null and b.created_at < now() - interval '1 hour';
+    if p_filter is not null then
+        v_meant := array(select f.id from public.find_contacts(v_user, p_filter, '', null, 10000000) as f (id));
+    end if;
+    v_ids := array(
+        select c.id
+        from unnest(v_meant) as m (id)
+        inner join public.contacts as c on c.id = m.id
+        where
+            c.user_id = v_user
+            and case p_action
+                when 'add_tag' then not c.tags @> array[v_tag] and cardinality(c.tags) < 100
+                when 'remove_tag' then c.tags @> array[v_tag]
+                when 'opt_out' then c.opted_out_at is null
+                -- What contacts said themselves, only they can take back.
+                else c.opted_out_by = 'owner' and c.opted_out_at is not null
+            end
+        order by c.id
+    );
+    insert into public.contact_bulk_actions (user_id, action, tag, contact_ids, total)
+    values (v_user, p_action, v_tag, v_ids, cardinality(v_ids))
+    returning id into v_id;
+    return jsonb_build_object('id', v_id, 'action', p_action, 'tag', v_tag, 'total', cardinality(v_ids), 'others', cardinality(v_meant) - cardinality(v_ids));
+end;
+$$;
+
+comment on function public.preview_contact_bulk(text, text, jsonb, uuid[]) is
+'Counts the caller''s contacts that are named, or fit a filter of find_contacts, and that the action would change, and remembers exactly them; nothing is changed yet. Unused for an hour, it is forgotten.';
+
+create or replace function public.advance_contact_bulk(p_id uuid, p_limit integer default 500)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_bulk public.contact_bulk_actions;
+    v_changed integer;
+    v_limit constant integer := least(greatest(coalesce(p_limit, 1), 1), 1000);
+begin
+    select b.* into v_bulk
+    from public.contact_bulk_actions as b
+    where b.id = p_id and b.user_id = (select auth.uid()) and b.created_at > now() - interval '1 hour'
+    for update;
+    if not found then
+        raise exception 'This preview has run out.' using errcode = 'PT404', hint = 'Ask for the number again.';
+    end if;
+    if v_bulk.ended_at is null then
+        v_changed := (
+            public.change_contacts(v_bulk.contact_ids[v_bulk.done + 1 : v_bulk.done + v_limit], v_bulk.action, v_bulk.tag) ->> 'changed'
+        )::integer;
+        update public.contact_bulk_actions as b
+        set
+            done = least(b.done + v_limit, b.total),
+            changed = b.changed + v_changed,
+            ended_at = case when b.done + v_limit >= b.total then now() end,
+            contact_ids = case when b.done + v_limit >= b.total then '{}' else b.contact_ids end
+        where b.id = p_id
+        returning b.* into v_bulk;
+    end if;
+    return jsonb_build_object(
+        'id', v_bulk.id, 'action', v_bulk.action, 'tag', v_bulk.tag, 'total', v_bulk.total, 'done', v_bulk.done,
+        'changed', v_bulk.changed, 'ended', v_bulk.ended_at is not null
+    );
+end;
+$$;
+
+comment on function public.advance_contact_bulk(uuid, integer) is
+'Does the next p_limit contacts of a preview (at most 1000) and says how far it has come; after the last, or once stopped, it changes nothing.';
+
+create or replace function public.stop_contact_bulk(p_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_bulk public.contact_bulk_actions;
+begin
+    update public.contact_bulk_actions as b
+    set ended_at = coalesce(b.ended_at, now()), contact_ids = '{}'
+    where b.id = p_id and b.user_id = (select auth.uid())
+    returning b.* into v_bulk;
+    if not found then
+        raise exception 'This preview has run out.' using errcode = 'PT404';
+    end if;
+    return jsonb_build_object(
+        'id', v_bulk.id, 'action', v_bulk.action, 'tag', v_bulk.tag, 'total', v_bulk.total, 'done', v_bulk.done,
+        'changed', v_bulk.changed, 'ended', true
+    );
+end;
+$$;
+
+comment on function public.stop_contact_bulk(uuid) is 'Ends a bulk action on contacts where it is; what was done stays done.';
+
+revoke execute on function
+public.checked_contact_action(text, text),
+public.change_contacts(uuid[], text, text), public.preview_contact_bulk(text, text, jsonb, uuid[]),
+public.advance_contact_bulk(uuid, integer), public.stop_contact_bulk(uuid)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.change_contacts(uuid[], text, text), public.preview_contact_bulk(text, text, jsonb, uuid[]),
+public.advance_contact_bulk(uuid, integer), public.stop_contact_bulk(uuid)
+to authenticated;
 -- What the screen of Facebook pages shows.
 
 create or replace function public.page_cards(p_with_counts boolean)
@@ -8160,6 +8419,7 @@ as $$
     select jsonb_build_object(
         'now', now(),
         'state_id', s.id,
+        'contact_id', c.id,
         'name', c.sender_name,
         'sender_id', c.sender_id,
         'stage', s.current_stage,
@@ -8693,6 +8953,138 @@ $$;
 
 comment on function public.analytics_by_automation(uuid[], timestamptz, timestamptz) is
 'Sums of a span per automation: what was sent, failed and replied to, and per model what the AI used: [{rule_id, kind, key, total}], without zeros.';
+-- One contact over all automations: who they are, where they stand, and everything that happened, newest first.
+
+create or replace function public.contact_details(p_contact_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'id', c.id, 'name', c.sender_name, 'sender_id', c.sender_id, 'page', g.name, 'page_id', c.page_id, 'tags', c.tags,
+        'time_zone', c.time_zone, 'last_inbound_at', c.last_inbound_at, 'last_outbound_at', c.last_outbound_at,
+        'opted_out_at', c.opted_out_at, 'opted_out_by', c.opted_out_by, 'created_at', c.created_at,
+        'states', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'state_id', s.id, 'rule_id', r.id, 'rule', r.name, 'stage', s.current_stage, 'at', s.stage_entered_at,
+                'follow_up_count', s.follow_up_count, 'max_follow_ups', s.max_follow_ups, 'reason_code', s.reason_code,
+                'error_message', s.error_message
+            ) order by s.stage_entered_at desc)
+            from public.ai_automation_contact_states as s
+            inner join public.ai_automation_rules as r on r.id = s.rule_id
+            where s.contact_id = c.id
+        ), '[]'::jsonb)
+    )
+    from public.contacts as c
+    inner join public.facebook_pages as g on g.id = c.page_id
+    where c.id = p_contact_id;
+$$;
+
+comment on function public.contact_details(uuid) is
+'Who a contact is and where they stand in every automation; null when it is not the caller''s.';
+
+-- Each source gives its newest before the cursor, by its own index; the page is the newest of them together.
+create or replace function public.contact_story(p_contact_id uuid, p_before jsonb default null, p_limit integer default 50)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = 'force_custom_plan'
+as $$
+declare
+    v_at timestamptz := coalesce((p_before ->> 0)::timestamptz, 'infinity');
+    v_key text := coalesce(p_before ->> 1, '~');
+    v_limit constant integer := least(greatest(coalesce(p_limit, 1), 1), 200);
+    -- Through the automations, so that what was deleted is as gone here as there.
+    v_states bigint[] := array(
+        select s.id
+        from public.ai_automation_contact_states as s
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        where s.contact_id = p_contact_id
+    );
+begin
+    return (
+        with told as materialized (
+            (
+                select e.occurred_at as at, 'stage:' || e.id as key, jsonb_build_object(
+                    'stage', e.to_stage, 'from', e.from_stage, 'seconds', e.seconds_in_stage, 'rule', r.name, 'rule_id', r.id,
+                    'reason_code', e.reason_code, 'by', case
+                        when e.actor = e.user_id::text then 'person' when e.actor = 'system' then 'system' else 'worker'
+                    end
+                ) as what
+                from public.ai_automation_stage_events as e
+                inner join public.ai_automation_rules as r on r.id = e.rule_id
+                where
+                    e.state_id = any(v_states) and e.occurred_at <= v_at
+                    and (e.occurred_at, 'stage:' || e.id) < (v_at, v_key)
+                order by e.occurred_at desc, 'stage:' || e.id desc
+                limit v_limit + 1
+            )
+            union all
+            (
+                select a.started_at, 'attempt:' || a.id, jsonb_build_object(
+                    'outcome', a.outcome, 'follow_up', a.follow_up, 'rule', r.name, 'rule_id', r.id, 'text', a.message,
+                    'error_message', a.error_message, 'generation_time_ms', a.generation_time_ms, 'tokens', a.tokens_in + a.tokens_out,
+                    'finished_at', a.finished_at, 'delivered_at', a.delivered_at, 'read_at', a.read_at
+                )
+                from public.ai_automation_attempts as a
+                inner join public.ai_automation_rules as r on r.id = a.rule_id
+                where
+                    a.state_id = any(v_states) and a.started_at <= v_at
+                    and (a.started_at, 'attempt:' || a.id) < (v_at, v_key)
+                order by a.started_at desc, 'attempt:' || a.id desc
+                limit v_limit + 1
+            )
+            union all
+            (
+                select m.said_at, 'message:' || m.id, jsonb_build_object('direction', m.direction, 'text', m.body)
+                from public.contact_messages as m
+                where
+                    m.contact_id = p_contact_id and m.said_at <= v_at
+                    and (m.said_at, 'message:' || m.id) < (v_at, v_key)
+                    -- What an automation sent stands here as the try that sent it.
+                    and not exists (
+                        select 1
+                        from public.ai_automation_attempts as a
+                        where a.state_id = any(v_states) and a.facebook_message_id = m.facebook_message_id
+                    )
+                order by m.said_at desc, 'message:' || m.id desc
+                limit v_limit + 1
+            )
+            union all
+            (
+                select c.opted_out_at, 'opt_out:', jsonb_build_object('by', coalesce(c.opted_out_by, 'contact'))
+                from public.contacts as c
+                where c.id = p_contact_id and (c.opted_out_at, 'opt_out:') < (v_at, v_key)
+            )
+        ),
+
+        page as (
+            select t.* from told as t
+            order by t.at desc, t.key desc
+            limit v_limit
+        )
+
+        select jsonb_build_object(
+            'more', (select count(*) > v_limit from told),
+            'entries', coalesce((
+                select jsonb_agg(
+                    p.what || jsonb_build_object('kind', split_part(p.key, ':', 1), 'key', p.key, 'at', p.at) order by p.at desc, p.key desc
+                )
+                from page as p
+            ), '[]'::jsonb)
+        )
+    );
+end;
+$$;
+
+comment on function public.contact_story(uuid, jsonb, integer) is
+'What happened to one of the caller''s contacts over all automations: stages, tries, messages and the opt-out, newest first, before the [at, key] of the last one seen.';
+
+revoke execute on function public.contact_details(uuid), public.contact_story(uuid, jsonb, integer)
+from public, anon, authenticated, service_role;
+grant execute on function public.contact_details(uuid), public.contact_story(uuid, jsonb, integer) to authenticated;
 -- What a signed-in person may know of the machine: that it works, and on how much of what is theirs. Nothing of anybody else.
 
 create or replace function public.system_health()

@@ -91,7 +91,12 @@ def row(contact: Row) -> Row:
         "id": contact["id"],
         "name": contact["name"] or "No name",
         "cells": [
-            {"text": contact["name"] or "No name", "note": contact["sender_id"], "strong": True},
+            {
+                "text": contact["name"] or "No name",
+                "href": f"/contacts/{contact['id']}",
+                "note": contact["sender_id"],
+                "strong": True,
+            },
             {"text": contact["page"]},
             {"tags": contact["tags"]},
             {"at": heard} if heard else {"text": "never", "mute": True},

@@ -77,7 +77,7 @@ def row(attempt: Row) -> Row:
         "name": name,
         "cells": [
             {"at": epoch(attempt["started_at"])},
-            {"text": name, "strong": True},
+            {"text": name, "href": f"/contacts/{attempt['contact_id']}", "strong": True},
             {"text": attempt["rule"], "note": attempt["page"]},
             outcome(attempt),
             {

@@ -56,12 +56,12 @@ class ListAsk:
 def _cursor(word: Any, order: str, *, back: bool = False) -> Cursor | None:
     told = text(word, 400)
     key, row_id = told[ID_LENGTH:], told[:ID_LENGTH]
-    if not is_uuid(row_id) or (not order.endswith("name") and not _is_moment(key)):
+    if not is_uuid(row_id) or (not order.endswith("name") and not is_moment(key)):
         return None
     return Cursor(key, row_id, back)
 
 
-def _is_moment(key: str) -> bool:
+def is_moment(key: str) -> bool:
     if key == "-infinity":
         return True
     try:

@@ -21,6 +21,7 @@ def timeline(told: Row) -> Row:
     """Newest first; times are seconds since 1970. `message` is the whole text, not a preview."""
     return {
         "id": told["state_id"],
+        "contact": told["contact_id"],
         "name": told["name"] or "No name",
         "stage": told["stage"],
         "message": told["message"] or "",

@@ -9,6 +9,7 @@ as $$
     select jsonb_build_object(
         'now', now(),
         'state_id', s.id,
+        'contact_id', c.id,
         'name', c.sender_name,
         'sender_id', c.sender_id,
         'stage', s.current_stage,

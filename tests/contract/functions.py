@@ -30,6 +30,15 @@ PERSON: dict[str, tuple[Row, object]] = {
     "stop_bulk": ({"p_id": NOBODY}, "PT404"),
     "dry_run": ({"p_rule_id": "rule"}, dict),
     "import_contacts": ({"p_page_id": "page", "p_contacts": [{"sender_id": "9001"}]}, dict),
+    "contact_details": ({"p_contact_id": NOBODY}, None),
+    "contact_story": ({"p_contact_id": NOBODY, "p_before": None, "p_limit": 50}, dict),
+    "change_contacts": ({"p_contact_ids": [], "p_action": "opt_out", "p_tag": None}, dict),
+    "preview_contact_bulk": (
+        {"p_action": "add_tag", "p_tag": "x", "p_filter": {}, "p_contact_ids": None},
+        dict,
+    ),
+    "advance_contact_bulk": ({"p_id": NOBODY, "p_limit": 500}, "PT404"),
+    "stop_contact_bulk": ({"p_id": NOBODY}, "PT404"),
     "list_attempts": (
         {"p_filter": {"q": "a"}, "p_before": None, "p_limit": 50, "p_look": 1000},
         dict,

@@ -30,6 +30,7 @@ TABLES = {
     "automation_history": ("select",),
     "automation_live_stats": ("select",),
     "automation_stage_summary": ("select",),
+    "contact_bulk_actions": ("select",),
     "contact_deletions": (),
     "contact_messages": ("select",),
     "contact_tombstone_keys": (),

@@ -2,6 +2,12 @@
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 FOR_OWNERS = {
+    "advance_contact_bulk": {"p_id": "{contact_bulk}"},
+    "change_contacts": {"p_contact_ids": ["{contact}"], "p_action": "opt_out"},
+    "contact_details": {"p_contact_id": "{contact}"},
+    "contact_story": {"p_contact_id": "{contact}"},
+    "preview_contact_bulk": {"p_action": "opt_out", "p_contact_ids": ["{contact}"]},
+    "stop_contact_bulk": {"p_id": "{contact_bulk}"},
     "contact_words": {
         "p_user_id": NOBODY,
         "p_name": "Zoë",
@@ -11,6 +17,7 @@ FOR_OWNERS = {
     "list_contacts": {"p_filter": {"page": "{page}"}, "p_order": "name", "p_limit": 9},
 }
 FOR_NOBODY = {
+    "checked_contact_action": {"p_action": "opt_out", "p_tag": None},
     "attempts_floor": {
         "p_user_id": NOBODY,
         "p_from": "2026-01-01",

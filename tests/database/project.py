@@ -141,6 +141,7 @@ def belongings_of(world, person):
     heard_of(world, person, sent)
     return {
         "bulk": bulk["id"],
+        "contact_bulk": contact_bulk_of(world, person, sent)["id"],
         "page": str(page["id"]),
         "preview": str(preview_for(world, sent)["id"]),
         "rule": str(rule["id"]),
@@ -149,6 +150,11 @@ def belongings_of(world, person):
         "ready": state_of(world, ready),
         "queued": state_of(world, queued),
     }
+
+
+def contact_bulk_of(world, person, contact):
+    wish = {"p_action": "opt_out", "p_contact_ids": [contact["id"]]}
+    return call_as(world, person, "preview_contact_bulk", **wish)
 
 
 def figures_of(world, owned):

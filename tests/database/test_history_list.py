@@ -172,7 +172,7 @@ def download(supabase):
 
 
 def test_the_file_has_every_row_that_fits_and_no_cell_is_a_formula(world, download):
-    here = town(world, tries=1205)
+    here = town(world, tries=650)
 
     answer = download(here.owner, f"/history.csv?rule={here.rules[1]['id']}&zone=Nowhere")
 
@@ -187,7 +187,7 @@ def test_the_file_has_every_row_that_fits_and_no_cell_is_a_formula(world, downlo
 
 
 def test_a_file_that_cannot_be_finished_breaks_off_where_the_downloader_sees_it(world, download):
-    here = town(world, tries=1205)
+    here = town(world, tries=650)
     world.connection.execute(
         "alter function public.list_attempts(jsonb, jsonb, integer, integer) rename to first_page;"
         "create function public.list_attempts("

@@ -16,7 +16,10 @@ from tests.running import free_port
 
 @pytest.mark.parametrize(
     ("function", "seconds"),
-    [("request_run", 125), ("run_preview", 125), ("monitor_snapshot", 8), ("delete_rule", 8)],
+    [
+        *(("request_run", 125), ("run_preview", 125), ("preview_contact_bulk", 125)),
+        *(("monitor_snapshot", 8), ("delete_rule", 8)),
+    ],
 )
 def test_only_what_counts_everybody_is_waited_for_longer_than_eight_seconds(function, seconds):
     async def asked():
