@@ -1,5 +1,6 @@
 """This file is where it is drawn who a contact is, and what their owner can change."""
 
+import time
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -9,7 +10,7 @@ from dash.development.base_component import Component
 from pages._components.attributes import attrs
 from pages._components.contact_list import WINDOW_SECONDS
 from pages._components.moments import when
-from pages._components.words import epoch, reason
+from pages._components.words import duration, epoch, reason
 from pipeline.stages import LOOKS, Stage
 
 Row = dict[str, Any]
@@ -18,13 +19,11 @@ Row = dict[str, Any]
 def who(contact: Row) -> list[Component]:
     """Facts, tags, opting out, and where they stand in each automation."""
     heard = epoch(contact["last_inbound_at"])
-    until = {"data-until": str(heard + WINDOW_SECONDS)} if heard else {}
-    window = html.Span("" if heard else "never open", className="list-window", **attrs(until))
     facts = [
         ("Page", html.Span(contact["page"], dir="auto")),
         ("Sender id", contact["sender_id"]),
         ("Last wrote", when(contact["last_inbound_at"]) if heard else "never"),
-        ("Messaging window", window),
+        ("Messaging window", _window(heard, time.time())),
         ("Page last wrote", _moment(contact["last_outbound_at"])),
         ("Time zone", contact["time_zone"] or "not known"),
         ("Known since", when(contact["created_at"])),
@@ -41,6 +40,16 @@ def who(contact: Row) -> list[Component]:
         html.Section([html.H2("Opting out"), *_opting_out(contact)], className="panel"),
         html.Section([html.H2("Automations"), *_states(contact["states"])], className="panel"),
     ]
+
+
+def _window(heard: float | None, now: float) -> Component:
+    """What is left of it; assets/82-lists.js goes on counting."""
+    if not heard:
+        return html.Span("never open")
+    left = heard + WINDOW_SECONDS - now
+    told = f"{duration(left // 1)} left" if left > 0 else "closed"
+    until = attrs({"data-until": str(heard + WINDOW_SECONDS)})
+    return html.Span(told, className="list-window" + ("" if left > 0 else " mute"), **until)
 
 
 def _moment(moment: str | None) -> Any:

@@ -121,8 +121,7 @@ def test_the_timeline_is_told_in_words():
     told = timeline(
         {
             "now": AT,
-            "state_id": 7,
-            "contact_id": "c1",
+            **{"state_id": 7, "contact_id": "c1"},
             "name": "",
             "stage": "skipped",
             "message": None,
