@@ -7076,14 +7076,15 @@ comment on function public.finish_confirmation(uuid, text, text, text) is
 revoke execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text)
 from public, anon, authenticated, service_role;
 grant execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text) to service_role;
--- What an owner does to contacts, to one or to all that fit a filter: first the exact number, then exactly those contacts,
--- batch by batch, until done or stopped.
+-- What an owner does to all contacts that fit a filter: first the exact number, then exactly those contacts, batch by
+-- batch, until done or stopped.
 
 create table if not exists public.contact_bulk_actions (
     id uuid not null default gen_random_uuid(),
     user_id uuid not null references auth.users (id) on delete cascade,
     action text not null,
     tag text,
+    filter jsonb,
     contact_ids uuid[] not null,
     total integer not null,
     done integer not null default 0,
@@ -7091,7 +7092,7 @@ create table if not exists public.contact_bulk_actions (
     created_at timestamptz not null default now(),
     ended_at timestamptz,
     constraint contact_bulk_actions_pkey primary key (id),
-    constraint contact_bulk_actions_action_is_known check (action in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out')),
+    constraint contact_bulk_actions_action_is_known check (action in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out', 'delete')),
     constraint contact_bulk_actions_tag_is_named check ((tag is not null) = (action in ('add_tag', 'remove_tag'))),
     constraint contact_bulk_actions_counts_are_possible check (changed between 0 and done and done <= total)
 );
@@ -7102,8 +7103,9 @@ comment on table public.contact_bulk_actions is
 'An owner''s wish for many contacts at once: which ones, counted before it began, and how far it has come.';
 comment on column public.contact_bulk_actions.id is 'preview_contact_bulk returns it.';
 comment on column public.contact_bulk_actions.user_id is 'Who pressed; the owner of the contacts.';
-comment on column public.contact_bulk_actions.action is 'add_tag, remove_tag, opt_out or lift_opt_out.';
+comment on column public.contact_bulk_actions.action is 'add_tag, remove_tag, opt_out, lift_opt_out or delete.';
 comment on column public.contact_bulk_actions.tag is 'Which tag, where the action is about one.';
+comment on column public.contact_bulk_actions.filter is 'The filter they were chosen by; empty where they were named. Stands in the audit too.';
 comment on column public.contact_bulk_actions.contact_ids is 'The contacts that the preview counted; emptied when it has ended.';
 comment on column public.contact_bulk_actions.total is 'How many the preview counted.';
 comment on column public.contact_bulk_actions.done is 'How many of contact_ids were taken up, in their order.';
@@ -7119,85 +7121,6 @@ grant select on public.contact_bulk_actions to authenticated;
 drop policy if exists "owners see what they do to many contacts" on public.contact_bulk_actions;
 create policy "owners see what they do to many contacts" on public.contact_bulk_actions
 for select to authenticated using (user_id = (select auth.uid()));
-
-create or replace function public.checked_contact_action(p_action text, p_tag text)
-returns text
-language plpgsql
-immutable
-set search_path = ''
-as $$
-declare
-    v_tag text := nullif(lower(btrim(p_tag)), '');
-begin
-    if p_action is null or p_action not in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out') then
-        raise exception 'Contacts can be tagged, opted out and back, nothing else.' using errcode = '22023';
-    end if;
-    if p_action not in ('add_tag', 'remove_tag') then
-        return null;
-    end if;
-    if v_tag is null then
-        raise exception 'Say which tag.' using errcode = '22023';
-    end if;
-    if length(v_tag) > 100 then
-        raise exception 'A tag has at most 100 characters.' using errcode = '22023';
-    end if;
-    return v_tag;
-end;
-$$;
-
-comment on function public.checked_contact_action(text, text) is 'The tag as it is stored, null for an action without one; refuses what cannot be done.';
-
-create or replace function public.change_contacts(p_contact_ids uuid[], p_action text, p_tag text default null)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-    v_tag text := public.checked_contact_action(p_action, p_tag);
-    v_changed integer;
-begin
-    if cardinality(p_contact_ids) > 1000 then
-        raise exception 'At most 1000 contacts are changed at once.' using errcode = '22023';
-    end if;
-    with chosen as materialized (
-        select c.id
-        from public.contacts as c
-        where
-            c.id = any(p_contact_ids) and c.user_id = (select auth.uid())
-            -- The same as in preview_contact_bulk; a function of its own would make a million contacts ten seconds.
-            and case p_action
-                when 'add_tag' then not c.tags @> array[v_tag] and cardinality(c.tags) < 100
-                when 'remove_tag' then c.tags @> array[v_tag]
-                when 'opt_out' then c.opted_out_at is null
-                -- What contacts said themselves, only they can take back.
-                else c.opted_out_by = 'owner' and c.opted_out_at is not null
-            end
-        -- In one order, so that two people who press at once wait for each other and for nobody in a circle.
-        order by c.id
-        for update
-    )
-
-    update public.contacts as c
-    set
-        tags = case p_action
-            when 'add_tag' then c.tags || v_tag
-            when 'remove_tag' then array_remove(c.tags, v_tag)
-            else c.tags
-        end,
-        opted_out_at = case p_action when 'opt_out' then now() when 'lift_opt_out' then null else c.opted_out_at end,
-        opted_out_by = case p_action when 'opt_out' then 'owner' when 'lift_opt_out' then null else c.opted_out_by end
-    from chosen as h
-    where c.id = h.id;
-    get diagnostics v_changed = row_count;
-    insert into public.ai_automation_audit (user_id, action, affected)
-    values ((select auth.uid()), 'contacts_' || p_action, v_changed);
-    return jsonb_build_object('changed', v_changed);
-end;
-$$;
-
-comment on function public.change_contacts(uuid[], text, text) is
-'Adds or removes a tag, opts out or lifts an opt-out that the owner set, of at most 1000 of the caller''s contacts; says how many it changed.';
 
 create or replace function public.preview_contact_bulk(
     p_action text, p_tag text default null, p_filter jsonb default null, p_contact_ids uuid[] default null
@@ -7246,12 +7169,13 @@ begin
                 when 'remove_tag' then c.tags @> array[v_tag]
                 when 'opt_out' then c.opted_out_at is null
                 -- What contacts said themselves, only they can take back.
-                else c.opted_out_by = 'owner' and c.opted_out_at is not null
+                when 'lift_opt_out' then c.opted_out_by = 'owner' and c.opted_out_at is not null
+                else true
             end
         order by c.id
     );
-    insert into public.contact_bulk_actions (user_id, action, tag, contact_ids, total)
-    values (v_user, p_action, v_tag, v_ids, cardinality(v_ids))
+    insert into public.contact_bulk_actions (user_id, action, tag, filter, contact_ids, total)
+    values (v_user, p_action, v_tag, p_filter, v_ids, cardinality(v_ids))
     returning id into v_id;
     return jsonb_build_object('id', v_id, 'action', p_action, 'tag', v_tag, 'total', cardinality(v_ids), 'others', cardinality(v_meant) - cardinality(v_ids));
 end;
@@ -7279,9 +7203,18 @@ begin
         raise exception 'This preview has run out.' using errcode = 'PT404', hint = 'Ask for the number again.';
     end if;
     if v_bulk.ended_at is null then
+        if v_bulk.done = 0 then
+            insert into public.ai_automation_audit (user_id, action, affected, detail)
+            values (
+                v_bulk.user_id, 'contacts_' || v_bulk.action, v_bulk.total,
+                jsonb_build_object('filter', v_bulk.filter, 'bulk_id', v_bulk.id)
+            );
+        end if;
+        perform set_config('stagelight.bulk', 'yes', true);
         v_changed := (
             public.change_contacts(v_bulk.contact_ids[v_bulk.done + 1 : v_bulk.done + v_limit], v_bulk.action, v_bulk.tag) ->> 'changed'
         )::integer;
+        perform set_config('stagelight.bulk', '', true);
         update public.contact_bulk_actions as b
         set
             done = least(b.done + v_limit, b.total),
@@ -7317,6 +7250,10 @@ begin
     if not found then
         raise exception 'This preview has run out.' using errcode = 'PT404';
     end if;
+    if v_bulk.done between 1 and v_bulk.total - 1 then
+        insert into public.ai_automation_audit (user_id, action, affected, detail)
+        values (v_bulk.user_id, 'stop_contact_bulk', v_bulk.changed, jsonb_build_object('of', v_bulk.total));
+    end if;
     return jsonb_build_object(
         'id', v_bulk.id, 'action', v_bulk.action, 'tag', v_bulk.tag, 'total', v_bulk.total, 'done', v_bulk.done,
         'changed', v_bulk.changed, 'ended', true
@@ -7327,14 +7264,135 @@ $$;
 comment on function public.stop_contact_bulk(uuid) is 'Ends a bulk action on contacts where it is; what was done stays done.';
 
 revoke execute on function
-public.checked_contact_action(text, text),
-public.change_contacts(uuid[], text, text), public.preview_contact_bulk(text, text, jsonb, uuid[]),
+public.preview_contact_bulk(text, text, jsonb, uuid[]),
 public.advance_contact_bulk(uuid, integer), public.stop_contact_bulk(uuid)
 from public, anon, authenticated, service_role;
 grant execute on function
-public.change_contacts(uuid[], text, text), public.preview_contact_bulk(text, text, jsonb, uuid[]),
+public.preview_contact_bulk(text, text, jsonb, uuid[]),
 public.advance_contact_bulk(uuid, integer), public.stop_contact_bulk(uuid)
 to authenticated;
+-- What an owner does to contacts: tags, opting out and back, deleting.
+
+create or replace function public.checked_contact_action(p_action text, p_tag text)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+    v_tag text := nullif(lower(btrim(p_tag)), '');
+begin
+    if p_action is null or p_action not in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out', 'delete') then
+        raise exception 'Contacts can be tagged, opted out and back, and deleted, nothing else.' using errcode = '22023';
+    end if;
+    if p_action not in ('add_tag', 'remove_tag') then
+        return null;
+    end if;
+    if v_tag is null then
+        raise exception 'Say which tag.' using errcode = '22023';
+    end if;
+    if length(v_tag) > 100 then
+        raise exception 'A tag has at most 100 characters.' using errcode = '22023';
+    end if;
+    return v_tag;
+end;
+$$;
+
+comment on function public.checked_contact_action(text, text) is 'The tag as it is stored, null for an action without one; refuses what cannot be done.';
+
+create or replace function public.delete_contacts(p_contact_ids uuid[])
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_deleted integer;
+    v_waiting uuid[];
+begin
+    select count(*), array_agg(f.id) filter (where not f.gone) into v_deleted, v_waiting
+    from (
+        select c.id, public.forget_contact(c.id) as gone
+        from (
+            select k.id from public.contacts as k
+            where k.id = any(p_contact_ids) and k.user_id = (select auth.uid())
+            order by k.id
+        ) as c
+    ) as f;
+    -- To whom a message is under way: opted out already, and gone within a minute.
+    if v_waiting is not null then
+        insert into public.contact_deletions (code, contact_ids, resolved_at)
+        values ('owner-' || gen_random_uuid(), v_waiting, now());
+    end if;
+    return v_deleted;
+end;
+$$;
+
+comment on function public.delete_contacts(uuid[]) is 'delete_contact for many of the caller''s, without its line in the audit; says how many.';
+
+create or replace function public.change_contacts(p_contact_ids uuid[], p_action text, p_tag text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_tag text := public.checked_contact_action(p_action, p_tag);
+    v_changed integer;
+begin
+    if cardinality(p_contact_ids) > 1000 then
+        raise exception 'At most 1000 contacts are changed at once.' using errcode = '22023';
+    end if;
+    if p_action = 'delete' then
+        v_changed := public.delete_contacts(p_contact_ids);
+    else
+        with chosen as materialized (
+            select c.id
+            from public.contacts as c
+            where
+                c.id = any(p_contact_ids) and c.user_id = (select auth.uid())
+                -- The same as in preview_contact_bulk; a function of its own would make a million contacts ten seconds.
+                and case p_action
+                    when 'add_tag' then not c.tags @> array[v_tag] and cardinality(c.tags) < 100
+                    when 'remove_tag' then c.tags @> array[v_tag]
+                    when 'opt_out' then c.opted_out_at is null
+                    -- What contacts said themselves, only they can take back.
+                    when 'lift_opt_out' then c.opted_out_by = 'owner' and c.opted_out_at is not null
+                    else true
+                end
+            -- In one order, so that two people who press at once wait for each other and for nobody in a circle.
+            order by c.id
+            for update
+        )
+
+        update public.contacts as c
+        set
+            tags = case p_action
+                when 'add_tag' then c.tags || v_tag
+                when 'remove_tag' then array_remove(c.tags, v_tag)
+                else c.tags
+            end,
+            opted_out_at = case p_action when 'opt_out' then now() when 'lift_opt_out' then null else c.opted_out_at end,
+            opted_out_by = case p_action when 'opt_out' then 'owner' when 'lift_opt_out' then null else c.opted_out_by end
+        from chosen as h
+        where c.id = h.id;
+        get diagnostics v_changed = row_count;
+    end if;
+    -- A bulk action has its own line, for all its batches.
+    if coalesce(current_setting('stagelight.bulk', true), '') <> 'yes' then
+        insert into public.ai_automation_audit (user_id, action, affected)
+        values ((select auth.uid()), 'contacts_' || p_action, v_changed);
+    end if;
+    return jsonb_build_object('changed', v_changed);
+end;
+$$;
+
+comment on function public.change_contacts(uuid[], text, text) is
+'Adds or removes a tag, opts out, lifts an opt-out that the owner set, or deletes (see delete_contact), of at most 1000 of the caller''s contacts; says how many it changed.';
+
+revoke execute on function
+public.checked_contact_action(text, text), public.delete_contacts(uuid[]), public.change_contacts(uuid[], text, text)
+from public, anon, authenticated, service_role;
+grant execute on function public.change_contacts(uuid[], text, text) to authenticated;
 -- What the screen of Facebook pages shows.
 
 create or replace function public.page_cards(p_with_counts boolean)

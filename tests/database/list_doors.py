@@ -17,6 +17,7 @@ FOR_OWNERS = {
     "list_contacts": {"p_filter": {"page": "{page}"}, "p_order": "name", "p_limit": 9},
 }
 FOR_NOBODY = {
+    "delete_contacts": {"p_contact_ids": [NOBODY]},
     "checked_contact_action": {"p_action": "opt_out", "p_tag": None},
     "attempts_floor": {
         "p_user_id": NOBODY,

@@ -9,7 +9,7 @@ from tests.database.acting import as_user, call_as
 
 # Keeps something for the press that follows, or what was found out after one.
 AUDIT = "insert into public.ai_automation_audit"
-NO_ACTION = {"preview_bulk", "note_subscription"}
+NO_ACTION = {"preview_bulk", "preview_contact_bulk", "note_subscription"}
 MAY_WRITE = """
     select p.proname as name, p.prosrc as body from pg_proc as p
     where p.pronamespace = 'public'::regnamespace and p.provolatile = 'v'

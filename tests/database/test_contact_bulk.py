@@ -72,7 +72,7 @@ def test_exactly_the_counted_ones_are_changed_in_batches_and_it_is_written_down(
     )
     assert [(row["action"], row["n"]) for row in written] == [
         ("contacts_add_tag", 10),
-        ("contacts_remove_tag", 3),
+        ("contacts_remove_tag", 4),
     ]
     assert town.rows("select tags from public.contacts where id = %s", town.theirs["id"])[0] == {
         "tags": []
@@ -96,6 +96,21 @@ def test_an_owner_lifts_what_the_owner_set_and_nothing_that_the_contact_said(tow
 
     left = {name for name, row in of(town, owner).items() if row["opted_out_at"]}
     assert left == {"Person 0", "Person 1"}
+
+
+def test_the_deleted_are_gone_and_do_not_come_back_by_import(town):
+    owner, people = town.owner, of(town, town.owner)
+    some = [people[f"Person {number}"]["id"] for number in range(4)]
+
+    gone = preview(town, owner, "delete", ids=some)
+    assert finish(town, owner, gone)["changed"] == 4
+
+    assert set(of(town, owner)) == {f"Person {number}" for number in range(4, 10)}
+    back = [{"sender_id": people["Person 0"]["sender_id"]}]
+    page_id = people["Person 0"]["page_id"]
+    told = call_as(town, owner, "import_contacts", p_page_id=page_id, p_contacts=Jsonb(back))
+    assert told["imported"] == 0
+    assert len(told["rejected"]) == 1
 
 
 def test_it_can_be_stopped_runs_out_and_is_nobody_elses(town):
