@@ -63,8 +63,9 @@ begin
         inner join public.facebook_pages as p on p.id = c.page_id
         where
             k.status = 'due' and k.due_at <= now()
-            -- What they said last is what is confirmed, and only inside the window.
-            and k.said_at = c.opt_word_at and (k.word = 'stop') = (c.opted_out_at is not null)
+            -- What changed last is what is confirmed, and only inside the window.
+            and (k.word = 'stop') = (c.opted_out_at is not null)
+            and not exists (select 1 from public.opt_confirmations as l where l.contact_id = k.contact_id and l.said_at > k.said_at)
             and c.last_inbound_at > now() - interval '24 hours'
             and p.status = 'active' and (p.paused_until is null or p.paused_until <= now())
         order by k.due_at

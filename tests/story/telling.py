@@ -32,7 +32,9 @@ KEY = Fernet.generate_key().decode()
 class Worker:
     """A worker whose turns run when the test says so, on an event loop of its own."""
 
-    def __init__(self, supabase: Any, sandbox: Sandbox, name: str = "worker-1") -> None:
+    def __init__(
+        self, supabase: Any, sandbox: Sandbox, name: str = "worker-1", app_secret: str = ""
+    ) -> None:
         self.settings = Settings(
             supabase_url=supabase.url,
             supabase_publishable_key=supabase.publishable_key,
@@ -41,6 +43,7 @@ class Worker:
             google_base_url=sandbox.google_url,
             facebook_graph_url=sandbox.graph_url,
             token_encryption_key=KEY,
+            facebook_app_secret=app_secret,
         )
         self._runner = asyncio.Runner()
         self._http = httpx.AsyncClient(timeout=10)
@@ -128,7 +131,7 @@ class Worker:
 class Story:
     """One owner with a page and an automation; contacts are added by the test."""
 
-    def __init__(self, world: World, supabase: Any, sandbox: Sandbox) -> None:
+    def __init__(self, world: World, supabase: Any, sandbox: Sandbox, app_secret: str = "") -> None:
         self.world = world
         self.supabase = supabase
         self.facebook = sandbox
@@ -139,7 +142,7 @@ class Story:
             sends_per_minute=600,
         )
         self.rule = world.rule(self.page, wait_minutes=60)
-        self.worker = Worker(supabase, sandbox)
+        self.worker = Worker(supabase, sandbox, app_secret=app_secret)
         self._http = httpx.Client()
         self.turn = self.worker.turn
 
