@@ -49,6 +49,7 @@ class Stack:
             port = self._claims.first_free(first_port + 40)
             self._settings = replace(self._settings, receiver_port=port)
         self._settings.check_send_mode()
+        self._settings.require("facebook_app_secret", "facebook_verify_token")
         self._postgres = Postgres(home.path, database_port, find_bin(settings.app_pg_bin))
         self._sandbox = parts.sandbox(home, self._settings, self._sandbox_url)
         self._receiver = parts.receiver(home, self._settings)

@@ -20,6 +20,7 @@ from pipeline.adapters.facebook import Facebook, create_http
 from pipeline.adapters.google_ai import GoogleAi
 from pipeline.adapters.graph import Graph
 from pipeline.clients import service_client
+from pipeline.ears import Ears
 from pipeline.logs import log_to_stderr
 from pipeline.recorder import Recorder
 from pipeline.rotation import rotate_keys
@@ -74,6 +75,8 @@ async def work(settings: Settings, vault: Vault) -> int:
         syncs = Syncs(SyncStore(service_client(settings, database), name), conversations, vault)
         turns = Turns(store, recorder, google, facebook, vault, retention=keep, syncs=syncs)
         turns.version = VERSION
+        if settings.send_mode == "live":
+            turns.sending.may_claim = Ears(store).open
         writing_down = asyncio.create_task(recorder.run())
         scheduler = schedule(turns, lease_seconds=settings.lease_seconds)
         turns.clocks = Clocks(scheduler)

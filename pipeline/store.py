@@ -96,6 +96,14 @@ class Store:
             p_error_code=code or None,
         )
 
+    async def receivers_alive(self) -> int:
+        """How many receivers of the webhook were heard of within a minute."""
+        return int((await self._call("receiver_health"))["alive"])
+
+    async def hold_sending(self, why: str) -> None:
+        """Says why this worker sends nothing; without words, that it may again."""
+        await self._call("hold_sending", p_worker=self.worker, p_why=why)
+
     async def deletions_to_resolve(self) -> list[Row]:
         """Requests of which it is not known yet who asked."""
         return [dict(row) for row in await self._call("deletions_to_resolve")]

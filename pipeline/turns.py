@@ -8,6 +8,7 @@ from functools import partial
 
 from pipeline.breaker import Guard
 from pipeline.confirmations import Confirmations
+from pipeline.endings import given_up, surprise
 from pipeline.forgetting import Forgetting
 from pipeline.model import Fail, Job, Outcome, Retry, Unreadable
 from pipeline.ports import Messenger, Writer
@@ -16,7 +17,7 @@ from pipeline.recorder import Recorder
 from pipeline.rows import row_of
 from pipeline.stages import Stage
 from pipeline.steps.check import check
-from pipeline.steps.send import UNKNOWN_HINT, send
+from pipeline.steps.send import send
 from pipeline.steps.settle import settle
 from pipeline.steps.write import write
 from pipeline.store import Store
@@ -64,6 +65,7 @@ class Lane:
         self._room = room
         self._work = work
         self.tasks: dict[asyncio.Task[None], Held] = {}
+        self.may_claim: Callable[[], Awaitable[bool]] | None = None
         self._claiming = asyncio.Lock()
         self._stopping = False
 
@@ -71,6 +73,8 @@ class Lane:
         """Fills the lane until nothing more is due; returns how many were taken."""
         taken = 0
         while not self._stopping and (free := self._free()) > 0:
+            if self.may_claim and not await self.may_claim():
+                break
             claimed = await self._claim(store, free)
             taken += claimed
             if claimed < free:
@@ -278,22 +282,3 @@ def listening(step: Step, guard: Guard) -> Step:
         return guard.hear(job, await step(job))
 
     return taken
-
-
-def given_up(held: Held) -> Outcome:
-    """What is recorded of a contact in hand when the worker must end."""
-    words = "The worker was told to stop."
-    if held.stage is Stage.SENDING:
-        return Fail("outcome_unknown", words, UNKNOWN_HINT, unknown=True)
-    return Retry("worker_stopped", words, 0.0, counts=False)
-
-
-def surprise(held: Held) -> Fail:
-    """A mistake of ours; while sending, the message may be out, so it is not repeated."""
-    return Fail(
-        "unexpected",
-        "Something unexpected happened here; it is in the worker's log.",
-        "Look at the conversation before you retry: the message may have been sent."
-        if held.stage is Stage.SENDING
-        else "Retry; if it happens again, report it.",
-    )

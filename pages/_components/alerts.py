@@ -23,7 +23,7 @@ PAGE_PROBLEMS = {
 def alerts(snapshot: Row) -> list[Row]:
     """What failed or stands still, worst first. `tone` is bad, warn or info; `show` is a stage."""
     found = [
-        *(worker_away(snapshot), page_problem(snapshot), quota(snapshot)),
+        *(worker_away(snapshot), sending_held(snapshot), page_problem(snapshot), quota(snapshot)),
         *(failures(snapshot), reviews(snapshot), off(snapshot)),
     ]
     return [alert for alert in found if alert]
@@ -39,6 +39,14 @@ def worker_away(snapshot: Row) -> Row | None:
         "text": "Contacts wait where they are. Nothing is lost; it goes on when a worker is back.",
         "since": epoch(snapshot["workers"]["last_beat_at"]),
     }
+
+
+def sending_held(snapshot: Row) -> Row | None:
+    """A worker that writes to real people waits for a receiver (pipeline/ears.py)."""
+    why = snapshot["workers"].get("sending_held")
+    if not snapshot["workers"]["alive"] or not why:
+        return None
+    return {"tone": "bad", "title": "Nothing is being sent", "text": str(why)}
 
 
 def page_problem(snapshot: Row) -> Row | None:

@@ -238,6 +238,24 @@ $$;
 comment on function public.receiver_beat(text, text, bigint, timestamptz, boolean) is
 'A receiver says that it lives; it learns how many events wait in the database, and for how long the oldest has.';
 
+-- Who writes to people in earnest must hear their STOP: without a receiver a worker sends nothing, and says why.
+alter table public.ai_automation_workers add column if not exists sending_held text;
+comment on column public.ai_automation_workers.sending_held is 'Why it sends nothing at the moment, in words; empty while it may.';
+
+create or replace function public.hold_sending(p_worker text, p_why text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into public.ai_automation_workers as w (name, sending_held)
+    values (p_worker, nullif(p_why, ''))
+    on conflict (name) do update set sending_held = excluded.sending_held;
+end;
+$$;
+
+comment on function public.hold_sending(text, text) is 'A worker says why it sends nothing, or, without words, that it may again.';
+
 create or replace function public.receiver_health()
 returns jsonb
 language sql
@@ -261,12 +279,12 @@ revoke execute on function
 public.store_events(jsonb), public.mark_seen(uuid, text, text, timestamptz, jsonb),
 public.apply_policy(public.facebook_pages, timestamptz, jsonb),
 public.work_on_page_events(public.facebook_pages, public.facebook_events[]), public.work_on_events(integer),
-public.receiver_beat(text, text, bigint, timestamptz, boolean), public.receiver_health()
+public.receiver_beat(text, text, bigint, timestamptz, boolean), public.receiver_health(), public.hold_sending(text, text)
 from public, anon, authenticated, service_role;
 grant execute on function
 public.store_events(jsonb), public.mark_seen(uuid, text, text, timestamptz, jsonb),
 public.apply_policy(public.facebook_pages, timestamptz, jsonb),
 public.work_on_page_events(public.facebook_pages, public.facebook_events[]), public.work_on_events(integer),
-public.receiver_beat(text, text, bigint, timestamptz, boolean)
+public.receiver_beat(text, text, bigint, timestamptz, boolean), public.hold_sending(text, text)
 to service_role;
 grant execute on function public.receiver_health() to authenticated, service_role;

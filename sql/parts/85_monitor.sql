@@ -10,12 +10,13 @@ set search_path = ''
 as $$
     select jsonb_build_object(
         'alive', count(*) filter (where w.stopped_at is null and w.beat_at > now() - interval '15 seconds'),
-        'last_beat_at', max(w.beat_at)
+        'last_beat_at', max(w.beat_at),
+        'sending_held', max(w.sending_held) filter (where w.stopped_at is null and w.beat_at > now() - interval '15 seconds')
     )
     from public.ai_automation_workers as w;
 $$;
 
-comment on function public.worker_health() is 'How many workers are alive (heard of within 15 s), and when the last one was heard of; no names.';
+comment on function public.worker_health() is 'How many workers are alive (heard of within 15 s), when the last one was heard of, and why one sends nothing, if so; no names.';
 
 create or replace function public.monitor_reasons(p_rule_id uuid, p_stages public.automation_stage[])
 returns table (reason text, contacts bigint)

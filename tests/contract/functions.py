@@ -122,6 +122,7 @@ WORKER: dict[str, tuple[Row, object]] = {
     "resolve_deletion": ({"p_code": "contract", "p_people": [], "p_complete": True}, None),
     "finish_deletions": ({}, dict),
     "deletion_status": ({"p_code": "contract"}, None),
+    "hold_sending": ({"p_worker": "contract", "p_why": ""}, None),
     "store_events": ({"p_events": []}, dict),
     "work_on_events": ({"p_limit": 1}, dict),
     "receiver_beat": (

@@ -212,6 +212,7 @@ FOR_WORKERS = {
     "first_moment": {"p_local": "2026-06-01T00:00:00", "p_zone": "UTC"},
     "forget_previews": {},
     "forget_contact": {"p_contact_id": "{contact}"},
+    "hold_sending": {"p_worker": "thief", "p_why": "no"},
     "hear_messages": {"p_page_id": "{page}", "p_messages": []},
     "lock_daily_usage": {"p_state_ids": ["{ready}"]},
     "maintain": {},

@@ -169,6 +169,7 @@ def test_messages_that_wait_for_a_person_are_said_and_can_be_shown(snapshot, wai
     ("part", "change", "title"),
     [
         ("workers", {"alive": 0}, "No worker is running"),
+        ("workers", {"sending_held": "No receiver."}, "Nothing is being sent"),
         ("rule", {"page_status": "token_invalid"}, "Facebook refuses the page's access"),
         ("rule", {"page_status": "restricted"}, "Facebook has restricted the page"),
         ("rule", {"paused_until": "2026-11-22T14:01:00+00:00"}, "Facebook asked us to slow down"),

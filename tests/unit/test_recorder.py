@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 
 from pipeline.__main__ import watch
 from pipeline.clients import service_client
+from pipeline.endings import surprise
 from pipeline.model import Fail
 from pipeline.recorder import is_passing
 from pipeline.rows import held_of, may_be_out, row_of
@@ -17,7 +18,6 @@ from pipeline.settings import Settings
 from pipeline.stages import Stage
 from pipeline.steps.settle import NOT_FOUND
 from pipeline.store import Store, UnreadableAnswerError
-from pipeline.turns import surprise
 from tests.providers.jobs import JOB
 from tests.running import free_port, serving
 

@@ -1,9 +1,11 @@
-"""This file is where it is shown which workers may not start."""
+"""This file is where it is shown which workers may not start, and which may not send."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from pipeline.ears import DEAF, Ears
 from pipeline.settings import Settings, SettingsError
 
 LIVE = Settings(
@@ -14,14 +16,49 @@ LIVE = Settings(
 )
 
 
-def test_live_mode_is_closed_while_no_stop_can_arrive() -> None:
-    with pytest.raises(SettingsError, match="STOP or reply reaches Stagelight only through"):
-        LIVE.check_send_mode()
+class Receivers:
+    """Stands in for the store: how many receivers are alive, and what the worker said."""
+
+    def __init__(self, *alive: int) -> None:
+        self._alive = list(alive)
+        self.said: list[str] = []
+
+    async def receivers_alive(self) -> int:
+        return self._alive.pop(0)
+
+    async def hold_sending(self, why: str) -> None:
+        self.said.append(why)
 
 
-def test_what_live_mode_lacks_is_named_first() -> None:
-    with pytest.raises(SettingsError, match="GOOGLE_API_KEY"):
-        replace(LIVE, google_api_key="").check_send_mode()
+def test_live_mode_opens_with_everything_it_needs() -> None:
+    LIVE.check_send_mode()
+
+
+@pytest.mark.parametrize("name", ["google_api_key", "token_encryption_key", "facebook_app_secret"])
+def test_what_live_mode_lacks_is_named(name: str) -> None:
+    with pytest.raises(SettingsError, match=name.upper()):
+        replace(LIVE, **{name: ""}).check_send_mode()  # type: ignore[arg-type]
+
+
+def test_a_live_worker_sends_only_while_a_receiver_is_heard_of_and_says_so() -> None:
+    receivers, times = Receivers(0, 0, 1, 0), iter([0, 0, 5, 5, 10, 10, 12, 15, 15])
+    ears = Ears(receivers, lambda: next(times))  # type: ignore[arg-type]
+
+    async def asked() -> list[bool]:
+        return [await ears.open() for _ in range(5)]
+
+    assert asyncio.run(asked()) == [False, False, True, True, False]
+    assert receivers.said == [DEAF, "", DEAF]
+
+
+def test_an_answer_that_does_not_come_is_no_yes() -> None:
+    receivers, times = Receivers(1), iter([0, 0, 5, 6])
+    ears = Ears(receivers, lambda: next(times))  # type: ignore[arg-type]
+
+    assert asyncio.run(ears.open()) is True
+    for _ in range(2):
+        with pytest.raises(IndexError):
+            asyncio.run(ears.open())
 
 
 def test_the_sandbox_is_on_this_machine() -> None:

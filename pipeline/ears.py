@@ -1,0 +1,42 @@
+"""This file is where a worker that writes to real people makes sure that their STOP can arrive."""
+
+import logging
+from collections.abc import Callable
+
+from pipeline.lease import read_clock
+from pipeline.store import Store
+
+log = logging.getLogger("stagelight.ears")
+
+ASK_EVERY_SECONDS = 5.0
+DEAF = (
+    "No webhook receiver is running, so nobody's STOP or reply could reach us. Start one with "
+    "`make receiver`; messages that are written wait for it."
+)
+
+
+class Ears:
+    """Open while a receiver was heard of within a minute, by the database's clock."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = read_clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._asked_at = float("-inf")
+        self._said = ""
+        self._open = False
+
+    async def open(self) -> bool:
+        """Whether anything may be sent now; with the database away, what it raises."""
+        if self._clock() - self._asked_at >= ASK_EVERY_SECONDS:
+            # First closed: an answer that does not come is not a yes.
+            self._open = False
+            self._open = await self._store.receivers_alive() > 0
+            self._asked_at = self._clock()
+            await self._tell("" if self._open else DEAF)
+        return self._open
+
+    async def _tell(self, why: str) -> None:
+        if why != self._said:
+            await self._store.hold_sending(why)
+            self._said = why
+            log.warning("sending held" if why else "sending goes on")
