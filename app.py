@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from api import description
 from api.channel import Channels
+from api.connecting import Connecting, why_not
 from api.exports import ROUTES as EXPORTS
 from api.guard import Guard, Site
 from api.health import Health
@@ -29,13 +30,20 @@ from api.plain_json import PlainJson
 from api.sessions import Sessions
 from pages._components.errors import show_error
 from pages._components.shell import INDEX, STYLES, shell
+from pipeline.adapters.facebook import create_http
+from pipeline.adapters.graph import Graph
+from pipeline.adapters.page_directory import PageDirectory
 from pipeline.clients import wait_longer
+from pipeline.connecting import Connector
 from pipeline.feed import FeedError, signed_in
 from pipeline.settings import Settings, SettingsError, read_settings
+from pipeline.vault import Vault
 
 ROOT = Path(__file__).parent
 SHORTEST_SECRET = 32
 NEW_AUTOMATION = "/automations/new"
+# A person waits for it, and several calls are made.
+SECONDS_FOR_FACEBOOK = 8.0
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=50)
 
 
@@ -82,18 +90,20 @@ def create_server(settings: Settings, stopping: Callable[[], bool] = bool) -> AS
     http = httpx.AsyncClient(
         timeout=httpx.Timeout(8, pool=4), limits=LIMITS, event_hooks={"request": [wait_longer]}
     )
+    graph = create_http(settings)
     sessions = Sessions(settings.stagelight_home, settings.session_secret)
     fastapi: FastAPI = app.server
     fastapi.routes[:0] = [
         *Login(settings, http, sessions).routes,
         *Health(settings, http).routes,
         *description.ROUTES,
+        *connecting(settings, graph).routes,
         *Monitor(Channels(stopping)).routes,
         *EXPORTS,
     ]
     fastapi.add_middleware(PlainJson)
     fastapi.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
-    fastapi.router.lifespan_context = _lifespan(fastapi, http, sessions)
+    fastapi.router.lifespan_context = _lifespan(fastapi, (http, graph), sessions)
     hashes = cache(lambda: list(app.csp_hashes()))
     site = Site(lambda: app.callback_map, hashes, _is_page, _is_there)
     return Guard(fastapi, settings, http, sessions, site)
@@ -117,7 +127,16 @@ def check_settings(settings: Settings) -> None:
         )
 
 
-def _lifespan(fastapi: FastAPI, http: httpx.AsyncClient, sessions: Sessions) -> Any:
+def connecting(settings: Settings, graph: httpx.AsyncClient) -> Connecting:
+    """Where pages are connected, as far as the settings allow."""
+    problem = why_not(settings)
+    if problem:
+        return Connecting(None, problem)
+    directory = PageDirectory(Graph(settings, graph, SECONDS_FOR_FACEBOOK))
+    return Connecting(Connector(directory, Vault(settings.token_encryption_key)), None)
+
+
+def _lifespan(fastapi: FastAPI, clients: Sequence[httpx.AsyncClient], sessions: Sessions) -> Any:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # Dash registers its page router with the first request; until then callbacks are unknown.
@@ -125,7 +144,8 @@ def _lifespan(fastapi: FastAPI, http: httpx.AsyncClient, sessions: Sessions) -> 
         async with httpx.AsyncClient(transport=transport, base_url="http://warm-up") as warm_up:
             (await warm_up.get("/")).raise_for_status()
         yield
-        await http.aclose()
+        for client in clients:
+            await client.aclose()
         sessions.close()
 
     return lifespan

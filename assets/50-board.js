@@ -58,6 +58,7 @@
     strip.dataset.key = key;
     make("strong", "", strip).textContent = alert.title;
     if (alert.text) { const text = make("span", "notice-text", strip); text.textContent = alert.text; text.dir = "auto"; }
+    if (alert.link) Object.assign(make("a", "notice-link", strip), { href: alert.link.href, textContent: alert.link.word + " →" });
     if (alert.since || alert.until || alert.on) make("span", "notice-time mute", strip);
     if (alert.show) button("Look at them", "show-stage", strip).dataset.stage = alert.show;
     if (!alert.causes) return strip;

@@ -89,9 +89,11 @@
     const key = JSON.stringify(problems);
     if (box.dataset.key === key) return;
     box.dataset.key = key;
-    box.replaceChildren(...problems.map(({ tone, title, text }) => el("div", { className: "notice " + tone },
-      el("strong", {}, title), el("span", { className: "notice-text", dir: "auto" }, text), el("span", { className: "notice-time mute" }))));
+    box.replaceChildren(...problems.map(({ tone, title, text, link }) => el("div", { className: "notice " + tone },
+      el("strong", {}, title), el("span", { className: "notice-text", dir: "auto" }, text), ...leading(link), el("span", { className: "notice-time mute" }))));
   }
+
+  function leading(link) { return link ? [el("a", { className: "notice-link", href: link.href }, link.word + " →")] : []; }
 
   // Puts exactly these cards there, in this order; a card that stays is not touched.
   function list(place, rules) {
@@ -123,7 +125,7 @@
   }
 
   document.addEventListener("click", (event) => {
-    const anchor = event.target.closest && event.target.closest(".rule a[href], a.total[href]");
+    const anchor = event.target.closest && event.target.closest(".rule a[href], a.total[href], a.notice-link");
     if (anchor) go(event, anchor.getAttribute("href"));
   });
 

@@ -18,6 +18,10 @@ DASHBOARD = frozenset(
         "dashboard_port",
         "send_mode",
         "stagelight_home",
+        # To check a page's token with Facebook, and to seal it (docs/decisions/0028).
+        "token_encryption_key",
+        "facebook_app_secret",
+        "facebook_graph_url",
     }
 )
 RECEIVER = frozenset(

@@ -164,7 +164,10 @@ def _choice(page_id: str, words: str, *, chosen: bool) -> Component:
 
 
 def _no_page() -> list[Component]:
-    return [html.P("Connect a Facebook page first; contacts belong to a page.", className="mute")]
+    return [
+        html.P("Connect a Facebook page first; contacts belong to a page.", className="mute"),
+        dcc.Link("Connect a page", href="/pages", className="btn btn-primary"),
+    ]
 
 
 clientside_callback(

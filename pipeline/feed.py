@@ -12,6 +12,7 @@ from supabase import AsyncClient
 from pipeline.answers import FeedError, answer, is_uuid
 from pipeline.contact_actions import ContactActions
 from pipeline.history_reads import HistoryReads
+from pipeline.page_actions import PageActions
 from pipeline.rule_actions import RuleActions
 
 Row = dict[str, Any]
@@ -24,10 +25,18 @@ RULE_COLUMNS = (
     "stop_on_reply,page_id"
 )
 MAY_RUN = "The run may have been started; look at the monitor before you press again."
-NO_PAGE = {"page_name": "", "page_status": "", "page_reason": "", "paused_until": None}
+PAGE_COLUMNS = {
+    "page_name": "name",
+    "page_status": "status",
+    "page_reason": "status_reason",
+    "paused_until": "paused_until",
+    "page_paused_at": "paused_at",
+    "page_disconnected_at": "disconnected_at",
+}
+NO_PAGE = dict.fromkeys(PAGE_COLUMNS)
 
 
-class Feed(RuleActions, ContactActions, HistoryReads):
+class Feed(RuleActions, ContactActions, HistoryReads, PageActions):
     """What one signed-in person sees and does. Every method may raise FeedError."""
 
     def __init__(self, client: AsyncClient, email: str = "", person: str = "") -> None:
@@ -46,12 +55,7 @@ class Feed(RuleActions, ContactActions, HistoryReads):
         )
         numbers = {row["rule_id"]: row for row in stats}
         about = {
-            page["id"]: {
-                "page_name": page["name"],
-                "page_status": page["status"],
-                "page_reason": page["status_reason"],
-                "paused_until": page["paused_until"],
-            }
+            page["id"]: {ours: page[column] for ours, column in PAGE_COLUMNS.items()}
             for page in pages
         }
         waits = {rule_id: {"ai_quota_until": ends_at} for rule_id, ends_at in quotas.items()}
@@ -68,7 +72,8 @@ class Feed(RuleActions, ContactActions, HistoryReads):
     async def pages(self) -> list[Row]:
         """The connected Facebook pages."""
         return await self._read(
-            "facebook_pages", "id,name,facebook_page_id,status,status_reason,paused_until"
+            "facebook_pages",
+            "id,name,facebook_page_id,status,status_reason,paused_until,paused_at,disconnected_at",
         )
 
     async def contacts_by_page(self) -> dict[str, int]:

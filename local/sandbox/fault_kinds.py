@@ -11,10 +11,11 @@ class Act(NamedTuple):
     stored: bool = False
 
 
-# read: one thread; list: the threads of a page; connect: whose a token is, and what it opens.
+# read: one thread; list: the threads of a page; connect: whose a token is, and what it opens;
+# inspect: what is granted to it.
 CALLS: dict[str, tuple[str, ...]] = {
     "google": ("write",),
-    "facebook": ("send", "read", "list", "connect", "subscribe", "webhook"),
+    "facebook": ("send", "read", "list", "connect", "inspect", "subscribe", "webhook"),
 }
 
 GOOGLE: dict[str, Act] = {

@@ -69,11 +69,12 @@ class Identity:
         return JSONResponse({"data": rows})
 
     async def debug_token(self, request: Request) -> Response:
-        """GET /debug_token?input_token=...: with a token of the app, or with the token itself."""
-        _, refusal = await self._who(request)
+        """GET /debug_token?input_token=..., or POST with method=get."""
+        _, refusal = await self._who(request, "inspect")
         if refusal.status_code != 200:
             return refusal
-        return JSONResponse(debugged(holder_of(request.query_params.get("input_token", ""))))
+        parameters = await parameters_of(request)
+        return JSONResponse(debugged(holder_of(str(parameters.get("input_token", "")))))
 
     async def subscribe(self, request: Request) -> Response:
         """POST /{page}/subscribed_apps?subscribed_fields=..."""

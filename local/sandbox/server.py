@@ -63,7 +63,7 @@ def create_sandbox(config: SandboxConfig | None = None) -> Starlette:
             Route("/graph/{version}/me", identity.me),
             Route("/graph/{version}/me/accounts", identity.my_accounts),
             Route("/graph/{version}/me/permissions", identity.my_permissions),
-            Route("/graph/{version}/debug_token", identity.debug_token),
+            Route("/graph/{version}/debug_token", identity.debug_token, methods=["GET", "POST"]),
             Route("/graph/{version}/{page}/subscribed_apps", identity.subscribe, methods=["POST"]),
             Route("/graph/{version}/{page}/subscribed_apps", identity.subscriptions),
             Route("/graph/{version}/{person}/ids_for_pages", app_users.ids_for_pages),

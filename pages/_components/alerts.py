@@ -8,6 +8,7 @@ from pipeline.stages import Stage
 
 Row = dict[str, Any]
 SHOWN_CAUSES = 4
+TO_PAGES = {"word": "Open Pages", "href": "/pages"}
 PAGE_PROBLEMS = {
     "token_invalid": (
         "Facebook refuses the page's access",
@@ -56,6 +57,9 @@ def page_problem(snapshot: Row) -> Row | None:
 
 def about_page(rule: Row, now: float) -> Row | None:
     """Cause and action, if the page of a rule cannot send; the same on the monitor and the list."""
+    held = _held(rule)
+    if held:
+        return held | {"link": TO_PAGES}
     problem = PAGE_PROBLEMS.get(str(rule.get("page_status")))
     until = epoch(rule.get("paused_until"))
     waits: Row = {"until": until} if until and until > now else {}
@@ -63,7 +67,13 @@ def about_page(rule: Row, now: float) -> Row | None:
         cause = str(rule.get("page_reason") or "") or problem[0]
         text = problem[1].format(page=rule["page_name"])
         waits |= {"word": "next try by itself"} if waits else {}
-        return {"tone": "bad", "title": cause.rstrip("."), "text": text, **waits}
+        return {
+            "tone": "bad",
+            "title": cause.rstrip("."),
+            "text": text,
+            "link": TO_PAGES,
+            **waits,
+        }
     if waits:
         return {
             "tone": "warn",
@@ -71,6 +81,17 @@ def about_page(rule: Row, now: float) -> Row | None:
             "text": f"“{rule['page_name']}” sends again by itself.",
             **waits,
         }
+    return None
+
+
+def _held(rule: Row) -> Row | None:
+    """A person paused the page or disconnected it: nothing starts before a person acts."""
+    if rule.get("page_disconnected_at"):
+        text = f"Nothing is written or sent until “{rule['page_name']}” is connected again."
+        return {"tone": "bad", "title": "The page is disconnected", "text": text}
+    if rule.get("page_paused_at"):
+        text = f"Nothing is written or sent until somebody resumes “{rule['page_name']}”."
+        return {"tone": "warn", "title": "The page is paused", "text": text}
     return None
 
 

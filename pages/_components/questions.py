@@ -24,6 +24,11 @@ class Question:
 
 def about_running(found: Row) -> Question:
     """How many contacts would be queued; the number is the one that is then queued."""
+    if found.get("page_held"):
+        text = (
+            f"Its page is {found['page_held']}. Nothing starts before that is changed, under Pages."
+        )
+        return Question("run", f"Run “{found['name']}” now?", [html.P(text)], "")
     queue, would_send, in_flight = found["queue"], found["would_send"], found["in_flight"]
     if not found["enabled"]:
         text = "This automation is off. Switch it on first; a dry run works meanwhile."

@@ -87,6 +87,9 @@ def _what(values: Values, saved: Values, pages: list[Values]) -> list[Component]
         id="rule-page_id", options=choices, value=values["page_id"], disabled=bool(saved)
     )
     about = "It cannot change later: contacts belong to a page." if not saved else ""
+    if not pages:
+        first = dcc.Link("Connect a page first", href="/pages", id="rule-no-page")
+        page = html.Div([page, first], className="no-page")
     return [
         text("name", "Name", values, most=NAME_MOST, hint="Only you see it."),
         field("page_id", "Facebook page", page, about),

@@ -157,6 +157,11 @@ as $$
     select jsonb_build_object(
         'name', r.name,
         'enabled', r.enabled,
+        'page_held', (
+            select case when p.disconnected_at is not null then 'disconnected' when p.paused_at is not null then 'paused' end
+            from public.facebook_pages as p
+            where p.id = r.page_id
+        ),
         'queue', q.contacts,
         'would_send', q.would_send,
         'in_flight', (

@@ -88,7 +88,7 @@ def test_the_monitor_has_no_grave_finding(
     assert findings(page) == []
 
 
-@pytest.mark.parametrize("path", ["/", "/contacts"])
+@pytest.mark.parametrize("path", ["/", "/contacts", "/pages"])
 def test_no_other_page_has_a_grave_finding(seen: Visit, path: str) -> None:
     page = seen.open(path)
     expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from tests.builders import World
 from tests.pages.conftest import Visit, waiting_in
 
-PAGES = ["/", "/automations/new", "/contacts", "/nowhere", "monitor"]
+PAGES = ["/", "/automations/new", "/contacts", "/pages", "/nowhere", "monitor"]
 
 
 def show(visit: Visit, path: str) -> None:

@@ -43,4 +43,6 @@ def test_a_process_reads_back_what_it_was_told_and_nothing_else() -> None:
     assert worker.supabase_secret_key == "sb_secret_x"
     assert worker.session_secret == ""
     assert dashboard.supabase_publishable_key == "sb_publishable_x"
-    assert dashboard.supabase_secret_key == dashboard.token_encryption_key == ""
+    # It seals tokens; without the secret key it is never handed a sealed one (decision 0028).
+    assert dashboard.token_encryption_key == worker.token_encryption_key
+    assert dashboard.supabase_secret_key == dashboard.google_api_key == ""
