@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
-from api import description
+from api import description, own
 from api.channel import Channels
 from api.connecting import Connecting, why_not
 from api.exports import ROUTES as EXPORTS
@@ -98,6 +98,7 @@ def create_server(settings: Settings, stopping: Callable[[], bool] = bool) -> AS
         *Health(settings, http).routes,
         *description.ROUTES,
         *connecting(settings, graph).routes,
+        *own.ROUTES,
         *Monitor(Channels(stopping)).routes,
         *EXPORTS,
     ]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from api.refusals import too_much, unauthorized, unavailable
 from api.sessions import Sessions
 from pipeline.clients import SignInError, Tokens, refresh, subject, user_client
 from pipeline.feed import Feed, signed_in
+from pipeline.own import Machine
 from pipeline.settings import LOOPBACK, Settings
 
 COOKIE = "__Host-sid"
@@ -167,7 +169,9 @@ class Guard:
                 return
             receive = replay(body or b"", request.receive)
         client = user_client(self._settings, self._http, who.access_token)
-        token = signed_in.set(Feed(client, who.email, who.person))
+        feed = Feed(client, who.email, who.person)
+        feed.machine = partial(Machine.of, self._settings)
+        token = signed_in.set(feed)
         request.state.sign_in = who
         try:
             request.state.there = await self._site.is_there(request.url.path)

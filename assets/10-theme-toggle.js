@@ -7,13 +7,32 @@
     try { return localStorage.getItem("theme") || "system"; } catch { return root.dataset.theme || "system"; }
   }
 
-  function choose(theme) {
+  function taken(theme) {
     root.dataset.theme = theme;
     try {
       if (theme === "system") localStorage.removeItem("theme");
       else localStorage.setItem("theme", theme);
     } catch { /* kept for this page only */ }
     show();
+  }
+
+  function choose(theme) {
+    taken(theme);
+    // Kept for every browser of this person; on the sign-in page there is none.
+    if (!document.getElementById("content")) return;
+    try { localStorage.setItem("themeWish", theme); } catch { /* then it is kept if it arrives */ }
+    keep(theme);
+  }
+
+  function keep(theme) { window.dash_clientside.set_props("own-wish", { data: { theme } }); }
+
+  // Called once at the beginning, and when the server has kept a wish.
+  function kept(saved) {
+    let wish = null;
+    try { wish = localStorage.getItem("themeWish"); } catch { /* nothing was kept */ }
+    if (!saved) { if (wish) keep(wish); }
+    else if (wish === saved.theme) localStorage.removeItem("themeWish");
+    return window.dash_clientside.no_update;
   }
 
   function show() {
@@ -24,6 +43,7 @@
     }
   }
 
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { theme: { kept, taken } });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-theme-toggle], [data-theme-choice]");
     if (button) choose(button.dataset.themeChoice || (root.dataset.bsTheme === "dark" ? "light" : "dark"));

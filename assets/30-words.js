@@ -31,26 +31,30 @@
     return "in " + pad(Math.floor(whole / 60)) + ":" + pad(whole % 60);
   }
 
-  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-  const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
-
-  function moment(epoch, now) {
-    const then = new Date(epoch * 1000);
-    const today = new Date(now * 1000).toDateString() === then.toDateString();
-    return today ? clock.format(then) : day.format(then) + ", " + clock.format(then);
+  // The zone a person has chosen for every browser (/own.js), else this browser's.
+  let zone = "", clock, second, day;
+  function tellIn(wanted) {
+    const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    const format = (options, timeZone) => new Intl.DateTimeFormat(undefined, { ...options, timeZone });
+    try { format({}, wanted || undefined); } catch { wanted = ""; } // a zone that this browser does not know
+    const timeZone = wanted || undefined;
+    zone = wanted || Intl.DateTimeFormat().resolvedOptions().timeZone || "your zone";
+    clock = format(time, timeZone);
+    second = format({ ...time, second: "2-digit" }, timeZone);
+    day = format({ weekday: "short", day: "numeric", month: "short" }, timeZone);
   }
+  tellIn((window.stagelightOwn || {}).zone);
 
-  const second = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-  function exact(epoch, now) {
-    const then = new Date(epoch * 1000);
-    const today = new Date(now * 1000).toDateString() === then.toDateString();
-    return today ? second.format(then) : day.format(then) + ", " + second.format(then);
+  function told(times, epoch, now) {
+    const then = new Date(epoch * 1000), today = day.format(new Date(now * 1000)) === day.format(then) && Math.abs(now - epoch) < 172800;
+    return today ? times.format(then) : day.format(then) + ", " + times.format(then);
   }
+  const moment = (epoch, now) => told(clock, epoch, now);
+  const exact = (epoch, now) => told(second, epoch, now);
 
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "your zone";
   const number = new Intl.NumberFormat("en");
 
   window.stagelight = Object.assign(window.stagelight || {}, {
-    words: { duration, brief, until, moment, exact, zone, number: (n) => number.format(n) },
+    words: { duration, brief, until, moment, exact, tellIn, get zone() { return zone; }, number: (n) => number.format(n) },
   });
 })();

@@ -18,6 +18,7 @@ from pages._components.rule_fields import FIELD_OF, NEW, Reading, read, shown
 from pages._components.rule_form import rule_form
 from pages._components.week import week
 from pipeline.feed import FeedError, signed_in
+from pipeline.own import chosen_defaults
 from pipeline.rule_actions import SETTINGS
 
 dash.register_page(  # type: ignore[no-untyped-call]
@@ -63,11 +64,12 @@ async def layout(rule_id: str = "", **_: str) -> Component:
     try:
         saved = {} if rule_id == "new" else await feed.rule(rule_id)
         pages = await feed.pages()
+        new = saved or await fresh()
     except FeedError as error:
         return unreachable(error.message, error.hint)
     if saved is None:
         return missing_automation()
-    rule = saved or {**NEW, "page_id": pages[0]["id"] if pages else ""}
+    rule = saved or {**new, "page_id": pages[0]["id"] if pages else ""}
     return rule_form(shown(rule), saved, pages, feed.person)
 
 
@@ -95,9 +97,9 @@ def controls(kind: Any) -> list[Any]:
     return [kind(f"rule-{name}", prop) for name, prop in CONTROLS.items()]
 
 
-def is_changed(reading: Reading, saved: dict[str, Any]) -> bool:
+def is_changed(reading: Reading, saved: dict[str, Any], new: dict[str, Any]) -> bool:
     """Whether what is typed differs from what is saved, or from an untouched new form."""
-    before = read(shown({**(saved or NEW), "page_id": ""})).settings
+    before = read(shown({**(saved or new), "page_id": ""})).settings
     # A new one has no name yet, and begins on any page and in the reader's own zone.
     untold = {"page_id"} if saved else {"page_id", "name", "time_zone"}
     return bool(set(reading.errors) - untold) or any(
@@ -105,6 +107,14 @@ def is_changed(reading: Reading, saved: dict[str, Any]) -> bool:
         for name, value in reading.settings.items()
         if name not in untold or (name == "name" and value)
     )
+
+
+async def fresh() -> dict[str, Any]:
+    """What a new automation begins with for this person."""
+    try:
+        return {**NEW, **chosen_defaults(await signed_in.get().settings())}
+    except FeedError:
+        return NEW
 
 
 # What is typed is judged when the typing pauses, but saved as it stands at the press.
@@ -144,7 +154,7 @@ async def judge(typed: Any, saved: Any, who: Any) -> Any:
     draft = {
         "errors": reading.errors,
         "warnings": reading.warnings,
-        "changed": is_changed(reading, saved),
+        "changed": is_changed(reading, saved, {} if saved else await fresh()),
         "run_24_7": settings["run_24_7"],
         "uncountable": wanted is None,
         "unpictured": bool(CLOCKS & set(reading.errors)),

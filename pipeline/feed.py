@@ -12,6 +12,7 @@ from supabase import AsyncClient
 from pipeline.answers import FeedError, answer, is_uuid
 from pipeline.contact_actions import ContactActions
 from pipeline.history_reads import HistoryReads
+from pipeline.own import Own
 from pipeline.page_actions import PageActions
 from pipeline.rule_actions import RuleActions
 
@@ -36,7 +37,7 @@ PAGE_COLUMNS = {
 NO_PAGE = dict.fromkeys(PAGE_COLUMNS)
 
 
-class Feed(RuleActions, ContactActions, HistoryReads, PageActions):
+class Feed(RuleActions, ContactActions, HistoryReads, PageActions, Own):
     """What one signed-in person sees and does. Every method may raise FeedError."""
 
     def __init__(self, client: AsyncClient, email: str = "", person: str = "") -> None:

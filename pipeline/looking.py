@@ -60,6 +60,14 @@ CONTACT_FILTERS: Filters = {
     "opted": OPTED.__contains__,
     "window": WINDOWS.__contains__,
 }
+AUDIT_KINDS = ("automations", "contacts", "messages", "pages", "settings")
+AUDIT_FILTERS: Filters = {
+    "kind": AUDIT_KINDS.__contains__,
+    "rule": is_uuid,
+    "from": is_day,
+    "until": is_day,
+    "zone": is_zone,
+}
 HISTORY_FILTERS: Filters = {
     "q": bool,
     "rule": is_uuid,
@@ -83,16 +91,24 @@ def attempt_filter(fits: Fits) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: fits[name] for name in ("q", "rule", "outcome", "page") if name in fits
     }
-    zone = ZoneInfo(fits.get("zone", "UTC"))
     if "from" in fits:
-        found["from"] = _begins(fits["from"], zone).isoformat()
+        found["from"] = begins(fits).isoformat()
     if "until" in fits:
-        day_after = date.fromisoformat(fits["until"]) + timedelta(days=1)
-        end = _begins(day_after.isoformat(), zone) - timedelta(microseconds=1)
-        found["until"] = end.isoformat()
+        found["until"] = (ends(fits) - timedelta(microseconds=1)).isoformat()
     if "error" in fits:
         found["codes"] = list(ERROR_CLASSES[fits["error"]])
     return found
+
+
+def begins(fits: Fits) -> datetime:
+    """The first moment of the day `from`, in the reader's zone."""
+    return _begins(fits["from"], ZoneInfo(fits.get("zone", "UTC")))
+
+
+def ends(fits: Fits) -> datetime:
+    """The first moment after the day `until`."""
+    day_after = date.fromisoformat(fits["until"]) + timedelta(days=1)
+    return _begins(day_after.isoformat(), ZoneInfo(fits.get("zone", "UTC")))
 
 
 def _begins(day: str, zone: ZoneInfo) -> datetime:

@@ -61,7 +61,7 @@ def schedule(
 
 
 class Clocks:
-    """When each turn last ended and when it comes next, in seconds since 1970."""
+    """How many seconds ago each turn ended, and in how many it comes next: no clock is compared."""
 
     def __init__(self, scheduler: AsyncIOScheduler) -> None:
         self._scheduler = scheduler
@@ -70,10 +70,13 @@ class Clocks:
 
     def __call__(self) -> dict[str, dict[str, float | None]]:
         """By turn: last, next; None for what has not been yet, or does not come again."""
+        now = time.time()
         return {
             job.id: {
-                "last": self._ended.get(job.id),
-                "next": job.next_run_time.timestamp() if job.next_run_time else None,
+                "last": round(now - self._ended[job.id], 1) if job.id in self._ended else None,
+                "next": round(job.next_run_time.timestamp() - now, 1)
+                if job.next_run_time
+                else None,
             }
             for job in self._scheduler.get_jobs()
         }

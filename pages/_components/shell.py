@@ -16,6 +16,7 @@ INDEX = """<!doctype html>
 {%metas%}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{%title%}</title>
+<script src="/own.js"></script>
 <script src="/assets/first/theme.js"></script>
 <link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
 {%css%}
@@ -52,6 +53,9 @@ def shell(send_mode: str) -> Callable[[], Component]:
                 dcc.Store(id="toast"),
                 dcc.Store(id="undo"),
                 dcc.Store(id="undone"),
+                dcc.Store(id="own-wish"),
+                dcc.Store(id="own-kept"),
+                html.Div(id="own-mark", hidden=True),
                 html.Div(id="nav-mark", hidden=True),
                 html.Div(id="toast-mark", hidden=True),
                 _navigation(send_mode, feed.email if feed else ""),
@@ -146,6 +150,11 @@ clientside_callback(
     ClientsideFunction("shell", "markPlace"),
     Output("nav-mark", "children"),
     Input("address", "pathname"),
+)
+clientside_callback(
+    ClientsideFunction("theme", "kept"),
+    Output("own-mark", "children"),
+    Input("own-kept", "data"),
 )
 clientside_callback(
     ClientsideFunction("shell", "showToast"),

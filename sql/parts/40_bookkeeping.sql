@@ -95,7 +95,7 @@ create policy "nobody who signs in sees a worker" on public.ai_automation_worker
 for select to authenticated using (false);
 
 comment on table public.ai_automation_workers is 'A worker process and when it was last heard of.';
-comment on column public.ai_automation_workers.turns is 'Each turn of its scheduler: when it last ran and when it runs next, in seconds since 1970 by the worker''s clock.';
+comment on column public.ai_automation_workers.turns is 'Each turn of its scheduler: how many seconds before beat_at it last ended, and how many after it it comes next.';
 
 create table if not exists public.ai_automation_audit (
     id bigint generated always as identity,

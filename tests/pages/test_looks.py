@@ -1,10 +1,12 @@
 """This file is where every page is looked at: small and large, light and dark, by keyboard."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.builders import World
 from tests.pages.conftest import Visit, waiting_in
+from tests.pages.keeper import keeping
+from tests.running import Stack
 
 PAGES = ["/", "/automations/new", "/contacts", "/pages", "/nowhere", "monitor"]
 
@@ -52,19 +54,23 @@ def test_every_page_has_a_name_a_language_and_one_main_heading(demo: Visit, path
     assert "Stagelight" in page.title()
 
 
-def test_the_night_follows_the_machine_and_the_choice_is_remembered(phone: Visit) -> None:
-    page = phone.open("/")
-    theme = page.locator("html")
-    expect(theme).to_have_attribute("data-bs-theme", "dark")
-    dark = background(phone)
+def test_the_night_follows_the_machine_and_the_choice_is_remembered(
+    browser: Browser, stack: Stack, people: World
+) -> None:
+    small = {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark"}
+    with keeping(browser, stack, people, **small) as keeper:
+        page = keeper.visit.open("/")
+        theme = page.locator("html")
+        expect(theme).to_have_attribute("data-bs-theme", "dark")
+        dark = background(keeper.visit)
 
-    page.locator("details.account summary").click()
-    page.click("#theme-light")
+        page.locator("details.account summary").click()
+        page.click("#theme-light")
 
-    expect(theme).to_have_attribute("data-bs-theme", "light")
-    assert background(phone) != dark
-    page.reload()
-    expect(theme).to_have_attribute("data-bs-theme", "light")
+        expect(theme).to_have_attribute("data-bs-theme", "light")
+        assert background(keeper.visit) != dark
+        page.reload()
+        expect(theme).to_have_attribute("data-bs-theme", "light")
 
 
 def test_the_first_tab_stop_skips_to_the_content(demo: Visit) -> None:

@@ -1,0 +1,160 @@
+"""This file is where a person's actions become lines of the audit: words, not codes."""
+
+from typing import Any
+
+from dash.development.base_component import Component
+
+from pages._components.list_ask import Cursor, ListAsk
+from pages._components.list_frame import ANY, Column, choice, day, list_frame
+from pages._components.words import count, epoch, reason
+from pipeline.stages import LOOKS, Stage
+
+Row = dict[str, Any]
+PER_PAGE = 50
+# Newest first, and by nothing else.
+ORDER = "-when"
+KINDS = {
+    "automations": {
+        "add_rule": "Added an automation",
+        "change_rule": "Changed an automation",
+        "switch_on": "Switched an automation on",
+        "switch_off": "Switched an automation off",
+        "delete_rule": "Deleted an automation",
+        "restore_rule": "Took a deletion back",
+        "request_run": "Started a run",
+        "request_preview": "Asked for a test message",
+    },
+    "contacts": {
+        "import_contacts": "Imported contacts",
+        "change_contact": "Changed a contact",
+        "cancel_contacts": "Stopped contacts",
+        "retry_contacts": "Queued contacts again",
+        "bulk_cancel": "Stopped everybody who fits",
+        "bulk_retry": "Queued everybody who fits again",
+        "stop_bulk": "Stopped an action on many",
+        "opt_out_contacts": "Marked contacts as opted out",
+        "opt_in_contacts": "Lifted opt-outs",
+        "opt_out": "Marked contacts as opted out",
+        "opt_in": "Lifted opt-outs",
+        "opted_out": "Marked contacts as opted out",
+        "opted_in": "Lifted opt-outs",
+        "tag_contacts": "Tagged contacts",
+        "untag_contacts": "Took tags from contacts",
+    },
+    "messages": {
+        "approve_message": "Approved a message",
+        "reject_message": "Rejected a message",
+    },
+    "pages": {
+        "add_page": "Added a page",
+        "change_page": "Changed a page",
+        "connect_page": "Connected a page",
+        "reconnect_page": "Connected a page again",
+        "renew_page_token": "Gave a page a new token",
+        "pause_page": "Paused a page",
+        "resume_page": "Let a page send again",
+        "try_page": "Had a page tried at once",
+        "set_page_rate": "Set how fast a page sends",
+        "disconnect_page": "Disconnected a page",
+        "sync_page": "Had conversations read",
+        "page_paused": "A page was stopped",
+        "page_resumed": "A page may send again",
+        "page_warned": "Facebook warned about a page",
+    },
+    "settings": {"save_settings": "Changed own settings"},
+}
+WORDS = {code: words for kind in KINDS.values() for code, words in kind.items()}
+# Nobody pressed for these.
+BY_ITSELF = frozenset({"page_paused", "page_resumed", "page_warned"})
+# What the number beside an action counts, where it is not contacts.
+COUNTS = {"set_page_rate": "message a minute"}
+COUNTED = {"set_page_rate": "messages a minute"}
+COLUMNS = tuple(Column(word) for word in ("When", "Who", "What", "Where", "How many", "Exactly"))
+
+
+def audit_list(ask: ListAsk, answer: Row, rules: list[Row]) -> Component:
+    """Filters, table, pager; the rows are drawn by assets/82-lists.js."""
+    said = ask.fits.get
+    names = {rule["id"]: str(rule["name"]) for rule in rules}
+    kinds = {ANY: "Everything", **{kind: kind.capitalize() for kind in KINDS}}
+    filters = [
+        choice("audit", "kind", "What", kinds, said("kind", "")),
+        choice("audit", "rule", "Automation", {ANY: "Any automation", **names}, said("rule", "")),
+        day("audit", "from", "From", said("from", "")),
+        day("audit", "until", "Until", said("until", "")),
+    ]
+    return list_frame("audit", "What was done", filters, COLUMNS, answer)
+
+
+def told(found: list[Row], ask: ListAsk, names: dict[str, str]) -> Row:
+    """One page; `found` has one row more where there are older ones."""
+    rows = found[:PER_PAGE]
+    more = len(found) > PER_PAGE
+    return {
+        "at": ask.at,
+        "filtered": bool(ask.fits),
+        "order": ORDER,
+        "rows": [line(row, names) for row in rows],
+        "prev": "first" if ask.cursor else "",
+        "next": cursor_of(rows[-1]).word if more else "",
+    }
+
+
+def cursor_of(row: Row) -> Cursor:
+    """The place after this row; the list's cursors name rows by the shape of a UUID."""
+    digits = f"{row['id']:032d}"
+    parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+    return Cursor(str(row["occurred_at"]), "-".join(parts))
+
+
+def number_of(cursor: Cursor) -> int:
+    """The row's number in such a cursor."""
+    digits = cursor.id.replace("-", "")
+    return min(int(digits), 2**63 - 1) if digits.isdecimal() else 0
+
+
+def line(row: Row, names: dict[str, str]) -> Row:
+    """One action as the cells of its line."""
+    action, where = row["action"], row["rule_id"] or row["page_id"]
+    return {
+        "id": row["id"],
+        "name": WORDS.get(action, action),
+        "cells": [
+            {"at": epoch(row["occurred_at"])},
+            {"text": "Stagelight" if action in BY_ITSELF else "You"},
+            {"text": WORDS.get(action, action.replace("_", " ").capitalize()), "strong": True},
+            {"text": names.get(where, "Deleted since") if where else ""},
+            {"text": how_many(action, row["affected"])},
+            {"text": exactly(row["detail"]), "mute": True},
+        ],
+    }
+
+
+def how_many(action: str, affected: int) -> str:
+    """3 contacts; nothing where there is nothing to count."""
+    if not affected:
+        return ""
+    one = COUNTS.get(action, "contact")
+    return count(affected, one, COUNTED.get(action, ""))
+
+
+def exactly(detail: Row) -> str:
+    """Which settings were changed, or whom a filter meant."""
+    parts = []
+    if detail.get("changed"):
+        parts.append(", ".join(str(name).replace("_", " ") for name in detail["changed"]))
+    parts += [_filter(detail["filter"])] if "filter" in detail else []
+    if "of" in detail:
+        parts.append(f"of {detail['of']:,}")
+    return " · ".join(part for part in parts if part)
+
+
+def _filter(asked: Row) -> str:
+    told = []
+    if asked.get("stage") in list(Stage):
+        told.append(f"stage {LOOKS[Stage(asked['stage'])].word}")
+    if asked.get("search"):
+        told.append(f"search “{asked['search']}”")
+    if asked.get("reason"):
+        told.append(f"cause {reason(asked['reason'])}")
+    return "Filter: " + (", ".join(told) or "none")
