@@ -57,7 +57,7 @@ def read_settings(typed: Sequence[Any]) -> tuple[Row, dict[str, str]]:
     given = dict(zip(CONTROLS, typed, strict=True))
     given["wait"] = [given["wait"], given.pop("wait_unit")]
     found: Row = {
-        "theme": given["theme"] if given["theme"] in THEMES else "system",
+        "theme": given["theme"] if given["theme"] in list(THEMES) else "system",
         "run_24_7": bool(given["run_24_7"]),
     }
     errors: dict[str, str] = {}
