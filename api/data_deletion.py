@@ -1,5 +1,6 @@
 """This file is where Facebook passes on that a person wants their data deleted."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -20,6 +21,7 @@ from pipeline.settings import Settings
 from pipeline.store import UnreadableAnswerError
 
 LARGEST_FORM = 64 * 1024
+ASK_SECONDS = 0.8
 CODE_LENGTH = 24
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -113,8 +115,9 @@ class StatusPage:
         if len(code) != CODE_LENGTH or not code.isalnum():
             return HTMLResponse(PAGE.format(words="This code is not known."), 404)
         try:
-            found = await self._inbox.deletion_status(code)
-        except (APIError, httpx.HTTPError, UnreadableAnswerError):
+            async with asyncio.timeout(ASK_SECONDS):
+                found = await self._inbox.deletion_status(code)
+        except (APIError, httpx.HTTPError, UnreadableAnswerError, TimeoutError):
             return HTMLResponse(PAGE.format(words=ON_ITS_WAY))
         if found is None:
             return HTMLResponse(PAGE.format(words="This code is not known, or not yet."), 404)

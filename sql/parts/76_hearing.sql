@@ -51,6 +51,7 @@ declare
     v_stored integer;
     v_opted_out integer;
     v_opted_in integer;
+    v_ended integer;
 begin
     select p.* into v_page from public.facebook_pages as p where p.id = p_page_id;
     if not found then
@@ -182,17 +183,32 @@ begin
     into v_opted_out, v_opted_in
     from changed as k;
 
+    v_ended := public.end_sequences_of(v_ids);
+    -- Who is in a worker's hands this moment is ended when the step is over: whoever told this is to tell it again.
+    select v_in_hand || coalesce(jsonb_agg(m.mid), '[]') into v_in_hand
+    from jsonb_to_recordset(v_told) as m (sender_id text, direction text, mid text, said_at timestamptz)
+    inner join public.contacts as c on c.page_id = v_page.id and c.sender_id = m.sender_id
+    where
+        m.direction = 'in' and m.mid is not null
+        and exists (
+            select 1
+            from public.ai_automation_contact_states as s
+            where
+                s.contact_id = c.id and s.current_stage in ('checking', 'generating', 'sending')
+                and m.said_at > coalesce(case when s.current_stage = 'sending' then s.attempt_started_at end, s.queued_at)
+        );
+
     return jsonb_build_object(
         'stored', v_stored, 'contacts', v_new_contacts, 'kept_out', v_kept_out,
         'refused', jsonb_array_length(p_messages) - jsonb_array_length(v_told) - v_kept_out,
         'settled', v_settled, 'in_hand', v_in_hand, 'opted_out', v_opted_out, 'opted_in', v_opted_in,
-        'ended', public.end_sequences_of(v_ids)
+        'ended', v_ended
     );
 end;
 $$;
 
 comment on function public.hear_messages(uuid, jsonb) is
-'Up to 1000 messages of one page, in any order and as often as one likes ([{sender_id, sender_name, time_zone, direction in|out, mid, text, said_at, metadata}]; without mid it is an action that is no message). Times only move forward, a known mid is stored once, the newest STOP or START decides, replies end sequences, and metadata that names a try settles it; in_hand lists the mids of tries whose worker still waits for the answer: tell those again. Who was deleted stays out until they write again.';
+'Up to 1000 messages of one page, in any order and as often as one likes ([{sender_id, sender_name, time_zone, direction in|out, mid, text, said_at, metadata}]; without mid it is an action that is no message). Times only move forward, a known mid is stored once, the newest STOP or START decides, replies end sequences, and metadata that names a try settles it; in_hand lists the mids of tries whose worker still waits for the answer, and of replies to whom a worker is at work: tell those again. Who was deleted stays out until they write again.';
 
 revoke execute on function
 public.person_hash(text, text), public.opt_word(text), public.messages_told(jsonb), public.hear_messages(uuid, jsonb)

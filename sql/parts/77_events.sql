@@ -117,7 +117,7 @@ begin
     if v_heard is not null then
         v_heard := public.hear_messages(p_page.id, v_heard);
         v_later := array(
-            select e.event_key from unnest(p_events) as e where e.kind = 'echo' and (v_heard -> 'in_hand') ? (e.told ->> 'mid')
+            select e.event_key from unnest(p_events) as e where e.kind in ('echo', 'message') and (v_heard -> 'in_hand') ? (e.told ->> 'mid')
         );
     end if;
     foreach v_event in array p_events loop
@@ -176,7 +176,7 @@ begin
             update public.facebook_events as e
             set
                 done_at = case when g.waits then null else now() end,
-                due_at = case when g.waits then now() + interval '2 seconds' end,
+                due_at = case when g.waits then now() + interval '1 second' * least(2 + e.tries, 30) end,
                 tries = e.tries + g.waits::int,
                 problem = case when v_page.id is null and e.kind <> 'deletion' then 'unknown_page' end,
                 sender_id = case when g.waits then e.sender_id end,

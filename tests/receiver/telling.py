@@ -1,6 +1,7 @@
 """This file is where tests speak as Facebook: a receiver in this process, calls signed or not."""
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import itertools
@@ -22,6 +23,7 @@ from pipeline.settings import Settings
 
 SECRET = "secret-of-the-app"
 PATH = "/webhooks/facebook"
+ASKED = {"algorithm": "HMAC-SHA256", "user_id": "10771", "issued_at": 1790000000}
 numbers = itertools.count(1)
 
 
@@ -123,3 +125,17 @@ def message(page: Any, person: str, text: str = "Hello", **more: Any) -> dict[st
     at = more.pop("at", None)
     words = {"mid": f"m_{next(numbers)}", "text": text, **more}
     return item(page, person, at, message=words)
+
+
+def signed_request(
+    told: object = ASKED, secret: str = SECRET, proof: str | None = None
+) -> dict[str, str]:
+    """The form that Facebook posts for a person who wants to be forgotten."""
+    payload = urlsafe(json.dumps(told).encode())
+    made = hmac.new(secret.encode(), payload.encode(), hashlib.sha256).digest()
+    return {"signed_request": f"{urlsafe(made) if proof is None else proof}.{payload}"}
+
+
+def urlsafe(raw: bytes) -> str:
+    """Base64 as it stands in addresses."""
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -1,9 +1,5 @@
 """This file is where people are forgotten: asked for through Facebook, or by the owner."""
 
-import base64
-import hashlib
-import hmac
-import json
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,24 +8,13 @@ from psycopg.types.json import Jsonb
 from tests.builders import ago
 from tests.database import books
 from tests.database.acting import Worker, call, call_as, run_now
-from tests.receiver.telling import SECRET, message
+from tests.receiver.telling import ASKED, message, signed_request
 
 # Every table in which something of a person may stand; their names and words are looked for in all.
 TABLES = (
     "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
     " or relname in ('ai_automation_stage_events', 'ai_automation_attempts')"
 )
-ASKED = {"algorithm": "HMAC-SHA256", "user_id": "10771", "issued_at": 1790000000}
-
-
-def signed_request(told=ASKED, secret=SECRET, proof=None):
-    payload = urlsafe(json.dumps(told).encode())
-    made = hmac.new(secret.encode(), payload.encode(), hashlib.sha256).digest()
-    return {"signed_request": f"{urlsafe(made) if proof is None else proof}.{payload}"}
-
-
-def urlsafe(raw):
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def traces(world, *words):

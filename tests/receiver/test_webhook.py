@@ -175,6 +175,21 @@ def test_an_echo_settles_a_try_whose_worker_is_gone(facebook, world, page):
     assert worker.claim("sending") == []
 
 
+def test_a_reply_while_the_message_goes_out_ends_the_sequence_when_it_is_out(facebook, world, page):
+    worker = in_flight(world, page)
+    [job] = worker.claim("ready_to_send")
+
+    facebook.tell(message(page, "77", "I am here already"))
+    state = "select current_stage::text as stage from public.ai_automation_contact_states"
+    assert world.rows(state) == [{"stage": "sending"}]
+    worker.record([job], "sent", attempt_outcome="sent", facebook_message_id="m_x")
+    world.rows(DUE_NOW)
+    facebook.settle()
+
+    assert world.rows(state) == [{"stage": "completed"}]
+    assert world.rows("select id from public.facebook_events where done_at is null") == []
+
+
 def test_policy_enforcement_stops_the_page_with_one_alert_and_frees_it(facebook, world, page):
     def enforced(action, at):
         told = {"action": action, "reason": "Promotions outside the window"}

@@ -1,9 +1,5 @@
 """This file is where Facebook tells what happens: the sandbox, the receiver, the worker at work."""
 
-import base64
-import hashlib
-import hmac
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +18,7 @@ from pipeline.inbox import Inbox
 from pipeline.settings import Settings
 from pipeline.stages import Stage
 from tests.builders import World, ago
+from tests.receiver.telling import signed_request
 from tests.running import free_port, serving, until
 from tests.story.telling import Story, Worker
 
@@ -188,7 +185,9 @@ def test_a_person_who_deletes_their_data_at_facebook_is_forgotten(story: Telling
     # Facebook's callback names the person by the app's id, which is no page's.
     told = {"algorithm": "HMAC-SHA256", "user_id": f"10{contact['sender_id']}", "issued_at": 1}
 
-    answer = httpx.post(f"{story.receiver_url}/data-deletion", data=signed_request(told)).json()
+    answer = httpx.post(
+        f"{story.receiver_url}/data-deletion", data=signed_request(told, SECRET)
+    ).json()
 
     def forgotten() -> bool:
         story.turn("forget")
@@ -197,14 +196,3 @@ def test_a_person_who_deletes_their_data_at_facebook_is_forgotten(story: Telling
     until(forgotten)
     assert story.history() == []
     until(lambda: "nothing about you is kept" in httpx.get(answer["url"]).text)
-
-
-def signed_request(told: dict[str, Any]) -> dict[str, str]:
-    """As Facebook posts it."""
-    payload = urlsafe(json.dumps(told).encode())
-    proof = hmac.new(SECRET.encode(), payload.encode(), hashlib.sha256).digest()
-    return {"signed_request": f"{urlsafe(proof)}.{payload}"}
-
-
-def urlsafe(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
