@@ -19,6 +19,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from api import description, own
+from api.bundle import Bundle
 from api.channel import Channels
 from api.connecting import Connecting, why_not
 from api.exports import ROUTES as EXPORTS
@@ -70,7 +71,7 @@ def create_app(settings: Settings) -> Dash:
         use_pages=True,
         pages_folder=str(ROOT / "pages"),
         assets_folder=str(ROOT / "assets"),
-        assets_path_ignore=["vendor", "first"],
+        assets_path_ignore=["vendor", "first", "late"],
         external_stylesheets=STYLES,
         index_string=INDEX,
         title="Stagelight",
@@ -101,6 +102,7 @@ def create_server(settings: Settings, stopping: Callable[[], bool] = bool) -> AS
         *own.ROUTES,
         *Monitor(Channels(stopping)).routes,
         *EXPORTS,
+        *Bundle(ROOT / "assets", "vendor/plotly").routes,
     ]
     fastapi.add_middleware(PlainJson)
     fastapi.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)

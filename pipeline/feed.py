@@ -11,6 +11,7 @@ from supabase import AsyncClient
 
 from pipeline.answers import FeedError, answer, is_uuid
 from pipeline.contact_actions import ContactActions
+from pipeline.figures_reads import FiguresReads
 from pipeline.history_reads import HistoryReads
 from pipeline.own import Own
 from pipeline.page_actions import PageActions
@@ -37,7 +38,7 @@ PAGE_COLUMNS = {
 NO_PAGE = dict.fromkeys(PAGE_COLUMNS)
 
 
-class Feed(RuleActions, ContactActions, HistoryReads, PageActions, Own):
+class Feed(RuleActions, ContactActions, HistoryReads, PageActions, FiguresReads, Own):
     """What one signed-in person sees and does. Every method may raise FeedError."""
 
     def __init__(self, client: AsyncClient, email: str = "", person: str = "") -> None:

@@ -108,7 +108,8 @@ def _account(email: str) -> Component:
     return html.Details(
         [
             html.Summary(
-                html.Span(email[:1].upper() or "?", className="avatar"),
+                # A digit would be text that the name has to begin with; a letter is a picture.
+                html.Span(email[:1].upper() if email[:1].isalpha() else "•", className="avatar"),
                 title=email,
                 **attrs({"aria-label": f"Account {email}"}),
             ),

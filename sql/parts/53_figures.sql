@@ -32,7 +32,7 @@ comment on column public.ai_automation_figures.kind is
 comment on column public.ai_automation_figures.day is 'The day (UTC).';
 comment on column public.ai_automation_figures.key is 'The stage, the error code or the model.';
 comment on column public.ai_automation_figures.number is
-'Of stayed and ai_time the duration bucket, as in ai_automation_stage_minutes; of sent and replied the follow-up; else 0.';
+'Of stayed and ai_time the duration bucket, as in ai_automation_stage_minutes; of sent, replied and failed the follow-up, where failed 0 is a message that could not be written; else 0.';
 comment on column public.ai_automation_figures.upto is
 'Element i: how many from midnight UTC to the end of the i-th part of the day. Quarters of an hour; of durations older than 8 days, hours.';
 comment on index public.ai_automation_figures_age_idx is 'Serves maintain: days that are old enough to be made coarser or removed.';

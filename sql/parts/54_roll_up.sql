@@ -203,9 +203,9 @@ begin
         cross join lateral (
             values
             ('sent', '', s.follow_up, (s.outcome = 'sent')::integer),
-            ('failed', coalesce(s.error_code, ''), 0, (s.outcome = 'failed')::integer),
+            ('failed', coalesce(s.error_code, ''), s.follow_up, (s.outcome = 'failed')::integer),
             ('retried', coalesce(s.error_code, ''), 0, (s.outcome = 'retry')::integer),
-            ('failed', 'outcome_unknown', 0, (s.outcome in ('unknown', 'abandoned'))::integer - s.was_counted::integer)
+            ('failed', 'outcome_unknown', s.follow_up, (s.outcome in ('unknown', 'abandoned'))::integer - s.was_counted::integer)
         ) as m (kind, key, number, amount)
         where m.amount <> 0
         group by 1, 2, 3, 4, 5, 6

@@ -142,7 +142,7 @@ class Past:
             code = "outcome_unknown" if row["outcome"] in OPEN else row["error_code"] or ""
             kind = {"sent": "sent", "retry": "retried", "sending": ""}.get(row["outcome"], "failed")
             if kind:
-                add(*about, kind, code, row["follow_up"] * (kind == "sent"), 1)
+                add(*about, kind, code, row["follow_up"] * (kind != "retried"), 1)
             if row["outcome"] == "sent" and self.was_replied_to(row):
                 add(*about, "replied", "", row["follow_up"], 1)
             if row["first"]:
