@@ -135,7 +135,7 @@ def _ours(postgres: Postgres, workers: int, contacts: int) -> Result:
         world.rule(page, daily_limit=100_000, max_follow_ups=1)
     world.rows(QUEUE, contacts // PAGES)
     world.close()
-    with _gateway(postgres, database) as (url, key):
+    with gateway_of(postgres, database) as (url, key):
         commands = [
             [sys.executable, "-m", "bench._our_worker", url, key, f"worker-{number}"]
             for number in range(workers)
@@ -145,7 +145,8 @@ def _ours(postgres: Postgres, workers: int, contacts: int) -> Result:
 
 
 @contextmanager
-def _gateway(postgres: Postgres, database: str) -> Iterator[tuple[str, str]]:
+def gateway_of(postgres: Postgres, database: str) -> Iterator[tuple[str, str]]:
+    """A gateway process before the database: its address and secret key."""
     key = "sb_secret_" + secrets.token_urlsafe(16)
     url = f"http://127.0.0.1:{first_free(20600)}"
     config = postgres.log.parent / f"{database}.json"

@@ -7080,6 +7080,7 @@ begin
             and not exists (select 1 from public.opt_confirmations as l where l.contact_id = k.contact_id and l.said_at > k.said_at)
             and c.last_inbound_at > now() - interval '24 hours'
             and p.status = 'active' and (p.paused_until is null or p.paused_until <= now())
+            and p.paused_at is null and p.disconnected_at is null
         order by k.due_at
         limit p_limit
         for no key update of k skip locked

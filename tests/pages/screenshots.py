@@ -106,6 +106,9 @@ def shots(rule: str, monitor: str) -> Iterator[Shot]:
     yield Shot("form-hours", "/automations/new", hours_are_seen)
     yield Shot("form-errors", rule, refused)
     yield Shot("contacts", "/contacts", heading_is_there)
+    yield Shot("pages", "/pages", page_is_there)
+    yield Shot("pages-choosing", "/pages", choosing)
+    yield Shot("pages", "/pages", page_is_there, dark=True, phone=True)
     yield Shot("not-found", "/nowhere", heading_is_there)
     for name, path, act in (
         ("automations", "/", list_is_there),
