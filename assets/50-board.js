@@ -141,7 +141,8 @@
   // How long something has lasted or will last; what ends at a time of day names it.
   function waiting(alert, now) {
     if (alert.on) return `until ${words.moment(alert.on, now)} (${words.until(alert.on - now)})`;
-    return alert.until ? (alert.word ? alert.word + " " : "") + words.until(alert.until - now) : "for " + words.duration(now - alert.since);
+    const since = alert.since ? "for " + words.duration(now - alert.since) : "";
+    return [since, alert.until ? (alert.word ? alert.word + " " : "") + words.until(alert.until - now) : ""].filter(Boolean).join(" · ");
   }
 
   // Once a second: only what counts by itself.

@@ -57,7 +57,6 @@
     ruleCards.strips(part.problems, page.problems);
     put(part.contacts, page.contacts === null ? "…" : words.number(page.contacts));
     const known = page.usage !== null;
-    put(part.usage, known ? `${page.usage} %` : "not told yet");
     part.usageBar.hidden = !known;
     part.usageMeter.style.width = (page.usage || 0) + "%";
     part.usageBar.setAttribute("aria-valuenow", String(page.usage || 0));
@@ -112,7 +111,8 @@
   }
 
   function tick(now) {
-    for (const { page, problems, sync, left } of made.values()) {
+    for (const { page, problems, sync, left, usage } of made.values()) {
+      put(usage, page.usage === null ? "not told yet" : `${page.usage} % · ${words.duration(Math.max(0, now - page.usage_at))} ago`);
       ruleCards.count(problems, page.problems, now);
       put(sync, told(page.sync, now));
       put(left, page.sync.later > now ? " · goes on " + words.until(page.sync.later - now) : page.sync.left ? ` · about ${words.duration(page.sync.left)} left` : "");

@@ -92,6 +92,17 @@ def heading_is_there(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
+def page_is_there(page: Page) -> None:
+    expect(page.locator("[data-page] .page-figures strong").first).to_contain_text("1")
+
+
+def choosing(page: Page) -> None:
+    page.click("#pages-connect")
+    page.fill("#connect-token", "sandbox-user-token")
+    page.click("dialog button[type=submit]")
+    expect(page.get_by_role("radio").first).to_be_visible()
+
+
 def shots(rule: str, monitor: str) -> Iterator[Shot]:
     """Every picture of the demo account; `rule` and `monitor` are addresses."""
     for dark in (False, True):
