@@ -3387,11 +3387,12 @@ $$;
 comment on function public.pick_fairly(public.automation_stage, integer) is
 'Locks due contacts of a stage: the same number for every owner who has so many, shared between their pages, the oldest of each first.';
 -- Who was in a worker's hands when it died is written to apart from the others: of many in hand one may have ended the
--- worker, and only who ends three, the last one alone, is put aside.
+-- worker, and only who ends three, the last two alone, is put aside. Least suspected first, so that a storm in which workers
+-- are killed by somebody else is over before anybody's last turn.
 
 -- No row is in it but of contacts that a worker was lost with: an ordinary move does not write it.
 create index if not exists ai_automation_contact_states_suspect_idx
-on public.ai_automation_contact_states (current_stage, times_lost desc, due_at, id)
+on public.ai_automation_contact_states (current_stage, times_lost, due_at, id)
 where times_lost > 0 and current_stage in ('eligible', 'generating');
 
 comment on index public.ai_automation_contact_states_suspect_idx is
@@ -3403,7 +3404,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_most integer;
+    v_least integer;
 begin
     if exists (
         select 1 from public.ai_automation_contact_states as s
@@ -3412,15 +3413,15 @@ begin
         return;
     end if;
 
-    select s.times_lost into v_most
+    select s.times_lost into v_least
     from public.ai_automation_contact_states as s
     inner join public.facebook_pages as p on p.id = s.page_id
     where
         s.current_stage = 'eligible' and s.times_lost > 0 and s.due_at <= now()
         and (p.paused_until is null or p.paused_until <= now())
-    order by s.times_lost desc
+    order by s.times_lost
     limit 1;
-    if v_most is null then
+    if v_least is null then
         return query select f.state_id from public.pick_fairly('eligible', p_limit) as f (state_id);
         return;
     end if;
@@ -3437,10 +3438,10 @@ begin
     from public.ai_automation_contact_states as s
     inner join public.facebook_pages as p on p.id = s.page_id
     where
-        s.current_stage = 'eligible' and s.times_lost = v_most and s.due_at <= now()
+        s.current_stage = 'eligible' and s.times_lost = v_least and s.due_at <= now()
         and (p.paused_until is null or p.paused_until <= now())
     order by s.due_at, s.id
-    limit case when v_most = 1 then greatest(p_limit / 4, 1) else 1 end
+    limit case when v_least = 1 then greatest(p_limit / 4, 1) else 1 end
     for no key update of s skip locked;
 end;
 $$;
@@ -4278,7 +4279,7 @@ begin
         end::public.automation_stage,
         -- Who is only checked is in a worker's hands with two hundred others, and nothing is done to them one by one.
         times_lost = s.times_lost + (s.current_stage = 'generating')::int,
-        due_at = now(),
+        due_at = now() + case when s.current_stage = 'generating' and s.times_lost = 1 then interval '20 seconds' else interval '0' end,
         status_message = 'Taken back from a worker that stopped answering',
         error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
         error_message = case

@@ -86,6 +86,7 @@ def test_what_was_not_cleaned_stops_its_own_contact_only_and_not_for_ever(supaba
             " where current_stage = 'generating' returning 1"
         )
         call(world.connection, "reclaim_expired_leases")
+        world.rows("update public.ai_automation_contact_states set due_at = now() returning 1")
         Worker(world.connection).claim("eligible")
     stages = [(row["current_stage"], row["error_code"]) for row in world.rows(STATES)]
     assert stages == [("ready_to_send", None), ("failed", "worker_lost"), ("ready_to_send", None)]

@@ -89,7 +89,8 @@ class TimeSteps(Automation):
             self.model.move(contact, "failed" if is_given_up else back_to)
             contact.place = contact.place and not is_given_up
             contact.lost += is_written_to
-            contact.is_due = True
+            # The last turn comes after a while; a storm of deaths is over then.
+            contact.is_due = not (is_written_to and contact.lost == 2)
 
     def time_passes(self) -> None:
         self.set(

@@ -78,13 +78,13 @@ class WorkerSteps(Automation):
         in_hand = [
             c for c in self.model.at("generating") if c.holder == turn.which and not c.lease_is_over
         ]
-        most = max((contact.lost for contact in waiting), default=0)
-        if any(contact.lost for contact in in_hand) or (most and in_hand):
+        least = min((contact.lost for contact in waiting if contact.lost), default=0)
+        if any(contact.lost for contact in in_hand) or (least and in_hand):
             return [], turn.limit
-        if not most:
+        if not least:
             return waiting, turn.limit
-        suspects = [contact for contact in waiting if contact.lost == most]
-        return suspects, max(turn.limit // 4, 1) if most == 1 else 1
+        suspects = [contact for contact in waiting if contact.lost == least]
+        return suspects, max(turn.limit // 4, 1) if least == 1 else 1
 
     def a_worker_sends(self, turn: Turn) -> None:
         model = self.model
