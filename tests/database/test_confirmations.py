@@ -1,0 +1,74 @@
+"""This file is where a STOP and a START get one answer each, from whoever may give it."""
+
+from psycopg.types.json import Jsonb
+
+from tests.builders import ago
+from tests.database.acting import call, change
+
+
+def say(world, page, word, **since):
+    said = {"sender_id": "77", "direction": "in", "mid": f"m_{word}_{since}", "text": word}
+    told = Jsonb([{**said, "said_at": ago(**since).isoformat()}])
+    call(world.connection, "hear_messages", p_page_id=page["id"], p_messages=told)
+
+
+def claimed(world):
+    rows = call(world.connection, "claim_confirmations", p_worker="worker-1", p_limit=9)
+    return [(row["word"], row["page_name"]) for row in rows]
+
+
+def statuses(world):
+    rows = world.rows("select status from public.opt_confirmations order by said_at, id")
+    return [row["status"] for row in rows]
+
+
+def test_one_answer_however_often_it_is_said_and_by_one_of_two_owners(world):
+    first = world.page(world.user(), name="Corner Bakery")
+    twin = world.page(
+        world.user(), name="Corner Bakery", facebook_page_id=first["facebook_page_id"]
+    )
+    for page in (first, twin):
+        for seconds in (9, 8, 7):
+            say(world, page, "stop", minutes=1, seconds=seconds)
+    world.rows(
+        "update public.opt_confirmations set said_at = (select min(said_at)"
+        " from public.opt_confirmations) returning 1"
+    )
+
+    assert claimed(world) == [("stop", "Corner Bakery")]
+    assert claimed(world) == []
+
+
+def test_what_changed_last_is_confirmed_and_what_is_old_or_outside_the_window_is_not(world):
+    page = world.page(world.user())
+    say(world, page, "stop", days=1)
+    assert statuses(world) == [], "an old conversation was read"
+    say(world, page, "start", minutes=3)
+    say(world, page, "stop", minutes=2)
+    say(world, page, "start", minutes=1)
+
+    change(world, "facebook_pages", page, paused_until=ago(hours=-1))
+    assert claimed(world) == [], "the page rests"
+    change(world, "facebook_pages", page, paused_until=None)
+    assert claimed(world) == [("start", "Corner Bakery")]
+    assert statuses(world) == ["due", "due", "sending"]
+
+    world.rows(
+        "update public.opt_confirmations set said_at = said_at - interval '10 minutes' returning 1"
+    )
+    assert claimed(world) == []
+    assert statuses(world) == ["expired", "expired", "sending"]
+
+
+def test_only_what_certainly_did_not_arrive_is_due_again(world):
+    page = world.page(world.user())
+    say(world, page, "stop", seconds=5)
+    [row] = call(world.connection, "claim_confirmations", p_worker="worker-1", p_limit=9)
+    told = {"p_id": row["id"], "p_status": "due", "p_error_code": "facebook_unreachable"}
+
+    [other] = call(world.connection, "finish_confirmation", p_worker="worker-2", **told)
+    assert other["finish_confirmation"] is False
+    call(world.connection, "finish_confirmation", p_worker="worker-1", **told)
+    assert claimed(world) == [], "in a few seconds"
+    world.rows("update public.opt_confirmations set due_at = now() returning 1")
+    assert claimed(world) == [("stop", "Corner Bakery")]
