@@ -51,7 +51,7 @@ def rule_list(answer: dict[str, Any]) -> Component:
 def nothing_yet() -> Component:
     """What an automation is, and the two steps to the first one."""
     steps = [
-        ("Whom", "Contacts of a Facebook page, chosen by tags. They come from a CSV file."),
+        ("Whom", "Contacts of a Facebook page: who wrote to it, or who came from a CSV file."),
         ("When", "Days, hours, a wait after the last message, a daily limit."),
         ("What", "A prompt: Google AI writes each message from it and the conversation."),
     ]
@@ -64,6 +64,7 @@ def nothing_yet() -> Component:
             html.Div(
                 [
                     dcc.Link("Make the first one", href="/automations/new", className=PRIMARY),
+                    dcc.Link("Connect a page", href="/pages", className="btn btn-soft"),
                     dcc.Link("Import contacts", href="/contacts", className="btn btn-soft"),
                 ],
                 className="empty-actions",
