@@ -42,6 +42,14 @@
     const at = { here, form, token, id, choices, general, send, back, page };
     form.addEventListener("submit", (event) => { event.preventDefault(); ask(at); });
     here.dialog.addEventListener("close", () => { token.input.value = ""; });
+    // The pages that were offered are those of the token before.
+    token.input.addEventListener("input", () => {
+      if (choices.hidden) return;
+      choices.hidden = true;
+      choices.replaceChildren();
+      if (id) id.box.hidden = false;
+      send.textContent = "Check and connect";
+    });
     token.input.focus();
   }
 
