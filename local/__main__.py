@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local import parts
-from local.backup import backup, restore
+from local.backup import backup, refuse_half, restore
 from local.children import ROOT
 from local.environment import DASHBOARD, RECEIVER, WORKER, embedded, environment
 from local.errors import StartError
@@ -36,6 +36,7 @@ def run(home: Home, settings: Settings, first_port: int) -> int:
     if not home.open():
         say(already_running(home))
         return 0
+    refuse_half(home)
     signals = StopSignals()
     home.connection_file.unlink(missing_ok=True)
     stack = Stack(home, settings, first_port)

@@ -17,11 +17,12 @@ from psycopg.conninfo import conninfo_to_dict
 from local.binaries import find_bin
 from local.bootstrap import bootstrap
 from local.errors import StartError
-from local.home import Home
+from local.home import RESTORING, Home
 from local.ports import first_free
 from local.postgres import Postgres
 
 FIRST_PORT = 21080
+REMOVE_SECONDS = 20
 DUMP = "database.dump"
 # Without them a restored database has tokens that nobody can open, and a password nobody knows.
 KEYS = ("secrets.json", "jwt.json")
@@ -65,11 +66,22 @@ def restore(home: Home, app_pg_bin: str, file: Path) -> dt.datetime:
         home.close()
 
 
+def refuse_half(home: Home) -> None:
+    """Raises StartError where a restore was killed: half a database would look like a whole one."""
+    if home.half_restored:
+        raise StartError(
+            f"A restore into {home.path} was interrupted, so what is there is not whole. Do it "
+            "again: make restore file=... (it begins anew), or delete it: make reset."
+        )
+
+
 def _refuse_strangers(home: Home) -> None:
     """Comes before `open`, after which the directory would count as Stagelight's."""
     found = {entry.name for entry in home.path.iterdir()} if home.path.is_dir() else set()
     if found >= {"postgres", "stack.lock"}:
         return
+    if RESTORING in found:
+        found -= {RESTORING, *MADE}
     if others := sorted(found - OURS):
         raise StartError(
             f"{home.path} is not empty: {', '.join(others[:5])}. Move that elsewhere, or set "
@@ -78,12 +90,15 @@ def _refuse_strangers(home: Home) -> None:
 
 
 def _restore(home: Home, app_pg_bin: str, file: Path) -> dt.datetime:
+    if home.half_restored:
+        _take_back(home)
     if (home.path / "postgres").exists():
         raise StartError(
             f"There is data in {home.path} already. Keep it with `make backup`, or delete it with "
             "`make reset`, then restore; nothing was changed."
         )
     bin_dir = find_bin(app_pg_bin)
+    home.begin_restore()
     try:
         with tempfile.TemporaryDirectory() as directory:
             dump = _unpack(home, file, Path(directory))
@@ -97,6 +112,7 @@ def _restore(home: Home, app_pg_bin: str, file: Path) -> dt.datetime:
         _take_back(home)
         raise
     home.mark_seeded()
+    home.end_restore()
     return taken
 
 
@@ -114,9 +130,18 @@ def _take_back(home: Home) -> None:
     """Removes what a restore makes; the backup itself may lie in the same directory."""
     for path in (home.path / name for name in MADE):
         if path.is_dir():
-            shutil.rmtree(path)
+            _remove(path)
         else:
             path.unlink(missing_ok=True)
+    home.end_restore()
+
+
+def _remove(directory: Path) -> None:
+    """The server of a restore that was killed may still be ending, and write meanwhile."""
+    deadline = time.monotonic() + REMOVE_SECONDS
+    while directory.exists():
+        shutil.rmtree(directory, ignore_errors=time.monotonic() < deadline)
+        time.sleep(0.05)
 
 
 @contextmanager
@@ -124,6 +149,7 @@ def _running(home: Home, bin_dir: Path) -> Iterator[str]:
     """The superuser's address of the home's database, which is started if it does not run."""
     if home.open():
         try:
+            refuse_half(home)
             if not (home.path / "postgres").exists():
                 raise StartError(f"There is no data in {home.path}; nothing was written.")
             with _started(home, bin_dir) as postgres:

@@ -1,6 +1,7 @@
 """This file is where the state directory is kept: who owns it, its secrets, what tools may read."""
 
 import fcntl
+import os
 import secrets
 import shutil
 import string
@@ -12,7 +13,10 @@ from cryptography.fernet import Fernet
 from local.errors import StartError
 from local.files import read_json, write_private_json
 
+# What a dashboard and a receiver for SUPABASE_URL keep here; they do not take the directory.
+WITHOUT_A_STACK = frozenset({"sessions.db", "sessions.db-shm", "sessions.db-wal", "receiver"})
 NEEDED_BYTES = 300 * 1024 * 1024
+RESTORING = "restore.unfinished"
 DEMO_EMAIL = "demo@example.com"
 
 
@@ -28,15 +32,20 @@ class Home:
         self._secrets_file = self.path / "secrets.json"
         self._seeded_file = self.path / "seeded"
         self._lock_file = self.path / "stack.lock"
+        self._restoring_file = self.path / RESTORING
         self._lock: IO[str] | None = None
 
     def open(self) -> bool:
-        """Takes the directory, making it on first use; False when another process has it."""
+        """Takes the directory, making it on first use; False when another process has it.
+
+        Raises StartError for one with other people's files, which a reset would take along.
+        """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._refuse_strangers()
             self.path.chmod(0o700)
-            self.logs.mkdir(mode=0o700, exist_ok=True)
             self._lock = self._lock_file.open("a+")
+            self.logs.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StartError(
                 f"Cannot write to {self.path}: {error.strerror}. Give this user the right to, or "
@@ -98,7 +107,34 @@ class Home:
 
     def looks_like_ours(self) -> bool:
         """True when a stack has lived here, or nothing is: emptying it deletes nobody's files."""
-        return self._lock_file.exists() or not any(self.path.iterdir())
+        return self._lock_file.exists() or not self._others()
+
+    @property
+    def half_restored(self) -> bool:
+        """True when a restore was killed: what is here is a part of a backup."""
+        return self._restoring_file.exists()
+
+    def begin_restore(self) -> None:
+        """Says on the disk, before anything else is there, that it is not whole yet."""
+        with self._restoring_file.open("w") as mark:
+            mark.write("A restore has begun and not ended.\n")
+            mark.flush()
+            os.fsync(mark.fileno())
+
+    def end_restore(self) -> None:
+        """It is whole, or gone."""
+        self._restoring_file.unlink(missing_ok=True)
+
+    def _others(self) -> list[str]:
+        return sorted({entry.name for entry in self.path.iterdir()} - WITHOUT_A_STACK)
+
+    def _refuse_strangers(self) -> None:
+        if not self.looks_like_ours():
+            raise StartError(
+                f"{self.path} is not empty, and Stagelight did not make it: "
+                f"{', '.join(self._others()[:5])}. Set STAGELIGHT_HOME to an empty directory; "
+                "nothing was changed."
+            )
 
     def _check_space(self) -> None:
         free = shutil.disk_usage(self.path).free

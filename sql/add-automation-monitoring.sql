@@ -2147,12 +2147,12 @@ create table if not exists public.ai_automation_days (
 );
 
 comment on table public.ai_automation_days is
-'The sums of whole UTC days of those figures that are listed per automation; kept for as long as the automation.';
+'What the AI used on whole UTC days, which is listed per automation; kept for as long as the automation.';
 comment on column public.ai_automation_days.user_id is 'The owner of the automation.';
 comment on column public.ai_automation_days.rule_id is 'The automation.';
 comment on column public.ai_automation_days.day is 'The day (UTC).';
-comment on column public.ai_automation_days.kind is 'As in ai_automation_figures: sent, failed, replied, and what the AI used.';
-comment on column public.ai_automation_days.key is 'The model, of what the AI used; else empty.';
+comment on column public.ai_automation_days.kind is 'As in ai_automation_figures: messages, tokens, cost.';
+comment on column public.ai_automation_days.key is 'The model.';
 comment on column public.ai_automation_days.total is 'How many on that day.';
 
 create table if not exists public.ai_automation_open_tries (
@@ -2286,12 +2286,14 @@ begin
     insert into public.ai_automation_days as d (user_id, rule_id, day, kind, key, total)
     select
         t.user_id, t.rule_id, (t.happened_at at time zone 'UTC')::date as day, t.kind,
-        case when t.kind in ('sent', 'failed', 'replied') then '' else t.key end as listed_key, sum(t.amount)
+        t.key, sum(t.amount)
     from unnest(p_figures) as t
-    where t.rule_id = any(v_rule_ids) and t.kind not in ('entered', 'left', 'stayed', 'retried', 'ai_time')
-    group by t.user_id, t.rule_id, day, t.kind, listed_key
+    where
+        t.rule_id = any(v_rule_ids)
+        and t.kind in ('messages', 'tokens_in', 'tokens_out', 'cost', 'unpriced', 'unpriced_in', 'unpriced_out')
+    group by t.user_id, t.rule_id, day, t.kind, t.key
     having sum(t.amount) <> 0
-    order by t.user_id, day, t.rule_id, t.kind, listed_key
+    order by t.user_id, day, t.rule_id, t.kind, t.key
     on conflict (user_id, day, rule_id, kind, key) do update set total = d.total + excluded.total;
 end;
 $$;
@@ -8903,27 +8905,38 @@ as $$
     with piece as materialized (
         select
             b.bin, (d.day at time zone 'UTC')::date as day,
-            extract(epoch from greatest(p_edges[b.bin], d.day) - d.day) as from_second,
-            extract(epoch from least(p_edges[b.bin + 1], d.day + interval '24 hours') - d.day) as until_second
+            extract(epoch from greatest(p_edges[b.bin], d.day) - d.day)::integer as from_second,
+            extract(epoch from least(p_edges[b.bin + 1], d.day + interval '24 hours') - d.day)::integer as until_second
         from generate_series(1, cardinality(p_edges) - 1) as b (bin)
         cross join lateral generate_series(
             date_trunc('day', p_edges[b.bin], 'UTC'), p_edges[b.bin + 1] - interval '1 microsecond', interval '24 hours'
         ) as d (day)
+    ),
+
+    -- Scope by scope and kind by kind, each a stretch of the key.
+    found as materialized (
+        select f.kind, f.key, f.number, f.day, f.upto, cardinality(f.upto) as parts
+        from unnest(coalesce(p_rule_ids, array[(select auth.uid())])) as s (scope_id)
+        cross join unnest(p_kinds) as k (kind)
+        cross join lateral (
+            select o.kind, o.key, o.number, o.day, o.upto
+            from public.ai_automation_figures as o
+            where
+                o.user_id = (select auth.uid()) and o.scope_id = s.scope_id and o.kind = k.kind
+                and o.day >= (p_edges[1] at time zone 'UTC')::date
+                and o.day <= (p_edges[cardinality(p_edges)] at time zone 'UTC')::date
+            -- Keeps the stretch together: a planner that does not know how few there are would go through all days.
+            offset 0
+        ) as f
     )
 
     select
         f.kind, f.key, f.number, p.bin,
         sum(
-            coalesce(f.upto[div(p.until_second * cardinality(f.upto), 86400)::integer], 0)
-            - coalesce(f.upto[div(p.from_second * cardinality(f.upto), 86400)::integer], 0)
+            coalesce(f.upto[p.until_second * f.parts / 86400], 0) - coalesce(f.upto[p.from_second * f.parts / 86400], 0)
         )::bigint
-    from piece as p
-    inner join public.ai_automation_figures as f on f.day = p.day
-    where
-        f.user_id = (select auth.uid()) and f.kind = any(p_kinds)
-        and f.scope_id = any(coalesce(p_rule_ids, array[(select auth.uid())]))
-        and f.day >= (p_edges[1] at time zone 'UTC')::date
-        and f.day <= (p_edges[cardinality(p_edges)] at time zone 'UTC')::date
+    from found as f
+    inner join piece as p on p.day = f.day
     group by f.kind, f.key, f.number, p.bin;
 $$;
 
@@ -9040,16 +9053,22 @@ as $$
         where p_rule_ids is null or d.rule_id = any(p_rule_ids)
         union all
         select
-            f.scope_id, f.kind, case when f.kind in ('sent', 'failed', 'replied') then '' else f.key end,
-            coalesce(f.upto[div(extract(epoch from e.ends_at - t.midnight) * cardinality(f.upto), 86400)::integer], 0)
-            - coalesce(f.upto[div(extract(epoch from e.starts_at - t.midnight) * cardinality(f.upto), 86400)::integer], 0)
+            r.id, f.kind, f.key,
+            coalesce(f.upto[extract(epoch from e.ends_at - f.midnight)::integer * cardinality(f.upto) / 86400], 0)
+            - coalesce(f.upto[extract(epoch from e.starts_at - f.midnight)::integer * cardinality(f.upto) / 86400], 0)
         from edge as e
-        cross join lateral (values (date_trunc('day', e.starts_at, 'UTC'))) as t (midnight)
-        inner join public.ai_automation_figures as f
-            on
-                f.user_id = (select auth.uid()) and f.day = (t.midnight at time zone 'UTC')::date
-                and f.kind in ('sent', 'failed', 'replied', 'messages', 'tokens_in', 'tokens_out', 'cost', 'unpriced', 'unpriced_in', 'unpriced_out')
-        where e.starts_at < e.ends_at and f.scope_id <> f.user_id and (p_rule_ids is null or f.scope_id = any(p_rule_ids))
+        cross join public.ai_automation_rules as r
+        cross join unnest(array['messages', 'tokens_in', 'tokens_out', 'cost', 'unpriced', 'unpriced_in', 'unpriced_out']) as k (kind)
+        cross join lateral (
+            select o.kind, o.key, o.upto, t.midnight
+            from (values (date_trunc('day', e.starts_at, 'UTC'))) as t (midnight)
+            inner join public.ai_automation_figures as o
+                on
+                    o.user_id = (select auth.uid()) and o.scope_id = r.id and o.kind = k.kind
+                    and o.day = (t.midnight at time zone 'UTC')::date
+            offset 0
+        ) as f
+        where e.starts_at < e.ends_at and r.user_id = (select auth.uid()) and (p_rule_ids is null or r.id = any(p_rule_ids))
     )
 
     select coalesce(jsonb_agg(jsonb_build_object('rule_id', g.rule_id, 'kind', g.kind, 'key', g.key, 'total', g.total)), '[]'::jsonb)
@@ -9062,7 +9081,7 @@ as $$
 $$;
 
 comment on function public.analytics_by_automation(uuid[], timestamptz, timestamptz) is
-'Sums of a span per automation: what was sent, failed and replied to, and per model what the AI used: [{rule_id, kind, key, total}], without zeros.';
+'What the AI used in a span, per automation and model: [{rule_id, kind, key, total}], without zeros.';
 -- One contact over all automations: who they are, where they stand, and everything that happened, newest first.
 
 create or replace function public.contact_details(p_contact_id uuid)

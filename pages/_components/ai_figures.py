@@ -120,8 +120,7 @@ def usage(figures: Figures, names: Mapping[str, str]) -> list[tuple[str, ...]]:
     """A row per automation and model, the dearest first, then the sum if there are several."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     for row in figures.sums:
-        if row["kind"] not in ("sent", "failed", "replied"):
-            found.setdefault((row["rule_id"], row["key"]), {})[row["kind"]] = row["total"]
+        found.setdefault((row["rule_id"], row["key"]), {})[row["kind"]] = row["total"]
     together = {
         kind: figures.total(kind)
         for kind in ("messages", "tokens_in", "tokens_out", "cost", "unpriced")

@@ -48,12 +48,12 @@ create table if not exists public.ai_automation_days (
 );
 
 comment on table public.ai_automation_days is
-'The sums of whole UTC days of those figures that are listed per automation; kept for as long as the automation.';
+'What the AI used on whole UTC days, which is listed per automation; kept for as long as the automation.';
 comment on column public.ai_automation_days.user_id is 'The owner of the automation.';
 comment on column public.ai_automation_days.rule_id is 'The automation.';
 comment on column public.ai_automation_days.day is 'The day (UTC).';
-comment on column public.ai_automation_days.kind is 'As in ai_automation_figures: sent, failed, replied, and what the AI used.';
-comment on column public.ai_automation_days.key is 'The model, of what the AI used; else empty.';
+comment on column public.ai_automation_days.kind is 'As in ai_automation_figures: messages, tokens, cost.';
+comment on column public.ai_automation_days.key is 'The model.';
 comment on column public.ai_automation_days.total is 'How many on that day.';
 
 create table if not exists public.ai_automation_open_tries (
@@ -187,12 +187,14 @@ begin
     insert into public.ai_automation_days as d (user_id, rule_id, day, kind, key, total)
     select
         t.user_id, t.rule_id, (t.happened_at at time zone 'UTC')::date as day, t.kind,
-        case when t.kind in ('sent', 'failed', 'replied') then '' else t.key end as listed_key, sum(t.amount)
+        t.key, sum(t.amount)
     from unnest(p_figures) as t
-    where t.rule_id = any(v_rule_ids) and t.kind not in ('entered', 'left', 'stayed', 'retried', 'ai_time')
-    group by t.user_id, t.rule_id, day, t.kind, listed_key
+    where
+        t.rule_id = any(v_rule_ids)
+        and t.kind in ('messages', 'tokens_in', 'tokens_out', 'cost', 'unpriced', 'unpriced_in', 'unpriced_out')
+    group by t.user_id, t.rule_id, day, t.kind, t.key
     having sum(t.amount) <> 0
-    order by t.user_id, day, t.rule_id, t.kind, listed_key
+    order by t.user_id, day, t.rule_id, t.kind, t.key
     on conflict (user_id, day, rule_id, kind, key) do update set total = d.total + excluded.total;
 end;
 $$;

@@ -10,27 +10,38 @@ as $$
     with piece as materialized (
         select
             b.bin, (d.day at time zone 'UTC')::date as day,
-            extract(epoch from greatest(p_edges[b.bin], d.day) - d.day) as from_second,
-            extract(epoch from least(p_edges[b.bin + 1], d.day + interval '24 hours') - d.day) as until_second
+            extract(epoch from greatest(p_edges[b.bin], d.day) - d.day)::integer as from_second,
+            extract(epoch from least(p_edges[b.bin + 1], d.day + interval '24 hours') - d.day)::integer as until_second
         from generate_series(1, cardinality(p_edges) - 1) as b (bin)
         cross join lateral generate_series(
             date_trunc('day', p_edges[b.bin], 'UTC'), p_edges[b.bin + 1] - interval '1 microsecond', interval '24 hours'
         ) as d (day)
+    ),
+
+    -- Scope by scope and kind by kind, each a stretch of the key.
+    found as materialized (
+        select f.kind, f.key, f.number, f.day, f.upto, cardinality(f.upto) as parts
+        from unnest(coalesce(p_rule_ids, array[(select auth.uid())])) as s (scope_id)
+        cross join unnest(p_kinds) as k (kind)
+        cross join lateral (
+            select o.kind, o.key, o.number, o.day, o.upto
+            from public.ai_automation_figures as o
+            where
+                o.user_id = (select auth.uid()) and o.scope_id = s.scope_id and o.kind = k.kind
+                and o.day >= (p_edges[1] at time zone 'UTC')::date
+                and o.day <= (p_edges[cardinality(p_edges)] at time zone 'UTC')::date
+            -- Keeps the stretch together: a planner that does not know how few there are would go through all days.
+            offset 0
+        ) as f
     )
 
     select
         f.kind, f.key, f.number, p.bin,
         sum(
-            coalesce(f.upto[div(p.until_second * cardinality(f.upto), 86400)::integer], 0)
-            - coalesce(f.upto[div(p.from_second * cardinality(f.upto), 86400)::integer], 0)
+            coalesce(f.upto[p.until_second * f.parts / 86400], 0) - coalesce(f.upto[p.from_second * f.parts / 86400], 0)
         )::bigint
-    from piece as p
-    inner join public.ai_automation_figures as f on f.day = p.day
-    where
-        f.user_id = (select auth.uid()) and f.kind = any(p_kinds)
-        and f.scope_id = any(coalesce(p_rule_ids, array[(select auth.uid())]))
-        and f.day >= (p_edges[1] at time zone 'UTC')::date
-        and f.day <= (p_edges[cardinality(p_edges)] at time zone 'UTC')::date
+    from found as f
+    inner join piece as p on p.day = f.day
     group by f.kind, f.key, f.number, p.bin;
 $$;
 
@@ -147,16 +158,22 @@ as $$
         where p_rule_ids is null or d.rule_id = any(p_rule_ids)
         union all
         select
-            f.scope_id, f.kind, case when f.kind in ('sent', 'failed', 'replied') then '' else f.key end,
-            coalesce(f.upto[div(extract(epoch from e.ends_at - t.midnight) * cardinality(f.upto), 86400)::integer], 0)
-            - coalesce(f.upto[div(extract(epoch from e.starts_at - t.midnight) * cardinality(f.upto), 86400)::integer], 0)
+            r.id, f.kind, f.key,
+            coalesce(f.upto[extract(epoch from e.ends_at - f.midnight)::integer * cardinality(f.upto) / 86400], 0)
+            - coalesce(f.upto[extract(epoch from e.starts_at - f.midnight)::integer * cardinality(f.upto) / 86400], 0)
         from edge as e
-        cross join lateral (values (date_trunc('day', e.starts_at, 'UTC'))) as t (midnight)
-        inner join public.ai_automation_figures as f
-            on
-                f.user_id = (select auth.uid()) and f.day = (t.midnight at time zone 'UTC')::date
-                and f.kind in ('sent', 'failed', 'replied', 'messages', 'tokens_in', 'tokens_out', 'cost', 'unpriced', 'unpriced_in', 'unpriced_out')
-        where e.starts_at < e.ends_at and f.scope_id <> f.user_id and (p_rule_ids is null or f.scope_id = any(p_rule_ids))
+        cross join public.ai_automation_rules as r
+        cross join unnest(array['messages', 'tokens_in', 'tokens_out', 'cost', 'unpriced', 'unpriced_in', 'unpriced_out']) as k (kind)
+        cross join lateral (
+            select o.kind, o.key, o.upto, t.midnight
+            from (values (date_trunc('day', e.starts_at, 'UTC'))) as t (midnight)
+            inner join public.ai_automation_figures as o
+                on
+                    o.user_id = (select auth.uid()) and o.scope_id = r.id and o.kind = k.kind
+                    and o.day = (t.midnight at time zone 'UTC')::date
+            offset 0
+        ) as f
+        where e.starts_at < e.ends_at and r.user_id = (select auth.uid()) and (p_rule_ids is null or r.id = any(p_rule_ids))
     )
 
     select coalesce(jsonb_agg(jsonb_build_object('rule_id', g.rule_id, 'kind', g.kind, 'key', g.key, 'total', g.total)), '[]'::jsonb)
@@ -169,4 +186,4 @@ as $$
 $$;
 
 comment on function public.analytics_by_automation(uuid[], timestamptz, timestamptz) is
-'Sums of a span per automation: what was sent, failed and replied to, and per model what the AI used: [{rule_id, kind, key, total}], without zeros.';
+'What the AI used in a span, per automation and model: [{rule_id, kind, key, total}], without zeros.';

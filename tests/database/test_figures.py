@@ -42,6 +42,8 @@ def test_days_and_hours_are_those_of_the_reader(world, owner):
         moments += [start + timedelta(minutes=11 * n) for n in range(days * 130)]
     add(world, rule, moments)
     add(world, other, moments[:100])
+    add(world, rule, moments, "messages", "gemini")
+    add(world, other, moments[:100], "messages", "gemini")
 
     for zone, begins, days in SPANS.values():
         where = ZoneInfo(zone)
@@ -51,7 +53,10 @@ def test_days_and_hours_are_those_of_the_reader(world, owner):
         ]
         hours = [midnights[0] + timedelta(hours=n) for n in range(days * 24 + 1)]
         for edges in (midnights, hours, [midnights[0], midnights[-1]]):
-            [row] = call_as(world, owner, "analytics_flow", p_rule_ids=[rule["id"]], p_edges=edges)
+            row, same = call_as(
+                world, owner, "analytics_flow", p_rule_ids=[rule["id"]], p_edges=edges
+            )
+            assert row["bins"] == same["bins"]
             expected = Counter(
                 bin
                 for moment in moments

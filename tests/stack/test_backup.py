@@ -5,6 +5,7 @@ import io
 import os
 import re
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from local.__main__ import bring_back
+from local.__main__ import bring_back, run
 from local.backup import backup, restore
 from local.bootstrap import bootstrap, migrate
 from local.errors import StartError
@@ -23,7 +24,7 @@ from local.postgres import Postgres, find_bin
 from pipeline.settings import Settings
 from tests.builders import World
 from tests.database.acting import run_now
-from tests.running import free_port
+from tests.running import ROOT, free_port
 
 VERDICT = """select reason_code from public.recheck_before_send(
     array(select id from public.ai_automation_contact_states)
@@ -142,6 +143,39 @@ def test_a_restore_that_fails_half_way_removes_what_it_made_and_no_more(tmp_path
 
     assert entries(home) == {"logs", "stack.lock"}
     assert file.exists()
+
+
+def test_a_restore_that_was_killed_is_not_taken_for_whole_and_can_be_done_again(
+    tmp_path: Path,
+) -> None:
+    """It is killed for good: nothing of it gets to clean up."""
+    home, file = Home(tmp_path / "home"), tmp_path / "kept.tar"
+    source = Home(tmp_path / "source")
+    assert source.open()
+    with started(source) as postgres:
+        fill(postgres)
+    source.close()
+    backup(source, CHOSEN, file)
+    killed = (
+        "import os, sys; from pathlib import Path;"
+        "from local import backup; from local.home import Home;"
+        "backup._switch_off = lambda _: os._exit(9);"
+        "backup.restore(Home(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3]))"
+    )
+    command = [sys.executable, "-c", killed, str(home.path), CHOSEN, str(file)]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 9
+    assert (home.path / "postgres").exists()
+
+    with pytest.raises(StartError, match="interrupted"):
+        run(home, Settings(app_pg_bin=CHOSEN), free_port())
+    home.close()
+    with pytest.raises(StartError, match="interrupted"):
+        backup(home, CHOSEN, tmp_path / "other.tar")
+    restore(home, CHOSEN, file)
+
+    assert not home.half_restored
+    with started(home) as back, psycopg.connect(back.dsn()) as connection:
+        assert connection.execute(VERDICT).fetchone() == ("rule_disabled",)
 
 
 def test_a_directory_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def test_data_of_another_major_version_is_left_alone(tmp_path: Path) -> None:
     data = tmp_path / "home" / "postgres"
     data.mkdir(parents=True, mode=0o700)
     (data / "PG_VERSION").write_text("12\n")
+    (data.parent / "stack.lock").touch()
 
     said = refusal(tmp_path / "home")
 
@@ -84,6 +85,18 @@ def test_a_system_without_time_zones_is_told_what_to_install(
 
     with pytest.raises(StartError, match="tzdata"):
         binaries.check_time_zones(tmp_path / "bin")
+
+
+def test_a_directory_of_somebody_else_is_not_taken_and_so_never_emptied(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir(mode=0o755)
+    (theirs / "thesis.txt").touch()
+
+    assert "thesis.txt" in refusal(theirs, "run")
+
+    assert [entry.name for entry in theirs.iterdir()] == ["thesis.txt"]
+    assert oct(theirs.stat().st_mode)[-3:] == "755"
+    assert "nothing was deleted" in refusal(theirs, "reset")
 
 
 def test_reset_deletes_what_is_ours_and_nothing_else(tmp_path: Path) -> None:
