@@ -26,6 +26,7 @@ from api.exports import ROUTES as EXPORTS
 from api.guard import Guard, Site
 from api.health import Health
 from api.login import Login
+from api.metrics import Metrics, Requests
 from api.monitor import Monitor
 from api.plain_json import PlainJson
 from api.sessions import Sessions
@@ -93,6 +94,7 @@ def create_server(settings: Settings, stopping: Callable[[], bool] = bool) -> AS
     )
     graph = create_http(settings)
     sessions = Sessions(settings.stagelight_home, settings.session_secret)
+    channels, requests = Channels(stopping), Requests()
     fastapi: FastAPI = app.server
     fastapi.routes[:0] = [
         *Login(settings, http, sessions).routes,
@@ -100,7 +102,8 @@ def create_server(settings: Settings, stopping: Callable[[], bool] = bool) -> AS
         *description.ROUTES,
         *connecting(settings, graph).routes,
         *own.ROUTES,
-        *Monitor(Channels(stopping)).routes,
+        *Monitor(channels).routes,
+        *Metrics(settings, http, channels, requests).routes,
         *EXPORTS,
         *Bundle(ROOT / "assets", "vendor/plotly").routes,
     ]
@@ -108,7 +111,7 @@ def create_server(settings: Settings, stopping: Callable[[], bool] = bool) -> AS
     fastapi.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
     fastapi.router.lifespan_context = _lifespan(fastapi, (http, graph), sessions)
     hashes = cache(lambda: list(app.csp_hashes()))
-    site = Site(lambda: app.callback_map, hashes, _is_page, _is_there)
+    site = Site(lambda: app.callback_map, hashes, _is_page, _is_there, requests.note)
     return Guard(fastapi, settings, http, sessions, site)
 
 

@@ -25,8 +25,9 @@ from pipeline.settings import LOOPBACK, Settings
 COOKIE = "__Host-sid"
 # On this machine there is no TLS, and not every browser takes a Secure cookie without it.
 LOCAL_COOKIE = "sid"
-PUBLIC = frozenset(
-    {"/login", "/healthz", "/readyz", "/favicon.ico", "/_favicon.ico", "/api/openapi.json"}
+# /metrics asks for a token of its own.
+PUBLIC = frozenset({"/login", "/healthz", "/readyz", "/metrics", "/api/openapi.json"}) | frozenset(
+    {"/favicon.ico", "/_favicon.ico"}
 )
 PUBLIC_TREES = ("/assets/", "/_dash-component-suites/")
 API = "/api/"
@@ -70,6 +71,8 @@ class Site:
     is_page: Callable[[str], bool]
     # Whether what the address names exists for the person who is signed in.
     is_there: Callable[[str], Awaitable[bool]]
+    # Told of every answer: path and status.
+    note: Callable[[str, int], None] = lambda path, status: None
 
 
 class Guard:
@@ -212,6 +215,7 @@ class Guard:
         there = getattr(request.state, "there", True) and self._site.is_page(path)
         if html and message["status"] == 200 and not there:
             message["status"] = 404
+        self._site.note(path, message["status"])
 
 
 def is_local(request: Request) -> bool:

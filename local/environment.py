@@ -1,5 +1,6 @@
 """This file is where it is decided what each process is told through its environment."""
 
+import hashlib
 import os
 from dataclasses import fields, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ DASHBOARD = frozenset(
         "token_encryption_key",
         "facebook_app_secret",
         "facebook_graph_url",
+        "metrics_token",
     }
 )
 RECEIVER = frozenset(
@@ -50,6 +52,8 @@ def embedded(
     In live mode nothing stands in for Google or Facebook, so nothing is filled in for them.
     """
     ours = {name: secrets[name] for name in ("token_encryption_key", "session_secret")}
+    sealed = b"stagelight metrics " + secrets["session_secret"].encode()
+    ours["metrics_token"] = hashlib.sha256(sealed).hexdigest()
     if settings.send_mode == "sandbox":
         ours |= {
             "google_api_key": "sandbox",

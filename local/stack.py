@@ -112,6 +112,7 @@ class Stack:
             "receiver_url": parts.receiver_url(self._settings),
             "demo_email": secrets["demo_email"],
             "demo_password": secrets["demo_password"],
+            "metrics_token": self._settings.metrics_token,
         }
 
     def _launch(self, part: Part) -> None:

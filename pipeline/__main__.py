@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import hashlib
 import logging
 import os
 import secrets
@@ -66,6 +67,8 @@ async def work(settings: Settings, vault: Vault) -> int:
         create_http(settings) as graph,
     ):
         store = Store(service_client(settings, database), name, settings.lease_seconds)
+        if settings.metrics_token:
+            store.metrics_hash = hashlib.sha256(settings.metrics_token.encode()).hexdigest()
         recorder = Recorder(store)
         google = GoogleAi(settings, now=store.clock.now)
         keep = Retention(settings.text_retention_hours, settings.history_retention_days)

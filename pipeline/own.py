@@ -86,6 +86,11 @@ class Own(Asking):
         """Workers and receivers, and what they have of yours in hand."""
         return dict(await self._call("system_health"))
 
+    async def metrics(self, token: str) -> Row | None:
+        """Sums over everybody; None for a token that no worker has named."""
+        found = await self._call("metrics", p_token=token)
+        return dict(found) if found else None
+
     async def queues(self) -> list[Row]:
         """How many contacts stand in which stage of which automation, and since when."""
         columns = "rule_id,stage,contacts,oldest_seconds"

@@ -34,6 +34,7 @@ class Settings:
     facebook_verify_token: str = field(default="", repr=False)
     token_encryption_key: str = field(default="", repr=False)
     session_secret: str = field(default="", repr=False)
+    metrics_token: str = field(default="", repr=False)
     text_retention_hours: int = 24
     history_retention_days: int = 30
     send_mode: str = "sandbox"

@@ -63,6 +63,11 @@ class Shared(Generic[T]):
                 return known.task.result()
         return None
 
+    def taken_within(self, seconds: float) -> list[int]:
+        """How many took each reading that is no older than so."""
+        since = self._clock() - seconds
+        return [each.takers for each in self._readings.values() if each.began >= since]
+
     def forget(self, concerns: Callable[[Hashable], bool]) -> None:
         """Somebody changed what these keys read; whoever asks next gets a new reading."""
         for key in [key for key in self._readings if concerns(key)]:

@@ -25,6 +25,8 @@ class Store:
         self.worker = worker
         self.lease_seconds = lease_seconds
         self.clock = DatabaseClock()
+        # SHA-256 of METRICS_TOKEN in hex; empty: nobody reads metrics.
+        self.metrics_hash = ""
 
     async def claim(self, stage: Stage, limit: int) -> list[Job | Unreadable]:
         """Up to `limit` due contacts of `stage`, each with a lease of its own."""
@@ -62,6 +64,7 @@ class Store:
 
     async def maintain(self, text_hours: int, history_days: int) -> Row:
         """Makes and drops days of history, removes old texts, sums up old minutes; says what."""
+        await self._call("set_metrics_key", p_token_hash=self.metrics_hash)
         return dict(
             await self._call("maintain", p_text_hours=text_hours, p_history_days=history_days)
         )

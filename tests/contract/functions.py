@@ -147,5 +147,6 @@ WORKER: dict[str, tuple[Row, object]] = {
     ),
     "hear_contacts": ({"p_page_id": NOBODY, "p_people": []}, int),
     "roll_up": ({"p_limit": 100}, dict),
+    "set_metrics_key": ({"p_token_hash": ""}, None),
     "maintain": ({"p_text_hours": 24, "p_history_days": 30}, dict),
 }

@@ -1,6 +1,6 @@
 """This file is where every object of the migration has a line that says who may do what with it."""
 
-from tests.database import list_doors, page_doors
+from tests.database import list_doors, metrics_doors, page_doors
 
 ALL_VERBS = ("select", "insert", "update", "delete")
 
@@ -43,6 +43,7 @@ TABLES = {
     "facebook_receivers": (),
     "open_bulk_actions": ("select",),
     "user_settings": ("select",),
+    **metrics_doors.TABLES,
     "opt_confirmations": ("select",),
 }
 # The same for everybody who signed in; says nothing about anybody.
@@ -65,7 +66,7 @@ COLUMNS = {
 
 WIDE = ["2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"]
 # Function -> arguments that name somebody else's things ({rule}, {page}, {state} are filled in).
-FOR_EVERYBODY = {"schema_version": {}}
+FOR_EVERYBODY = {"schema_version": {}, **metrics_doors.FOR_EVERYBODY}
 FOR_OWNERS = {
     **list_doors.FOR_OWNERS,
     "active_hours": {
@@ -294,6 +295,6 @@ FOR_NOBODY = {
     "tally_departures": {},
 }
 FOR_OWNERS |= page_doors.FOR_OWNERS
-FOR_WORKERS |= page_doors.FOR_WORKERS
-FOR_NOBODY |= page_doors.FOR_NOBODY
+FOR_WORKERS |= page_doors.FOR_WORKERS | metrics_doors.FOR_WORKERS
+FOR_NOBODY |= page_doors.FOR_NOBODY | metrics_doors.FOR_NOBODY
 FUNCTIONS = {**FOR_EVERYBODY, **FOR_OWNERS, **FOR_WORKERS, **FOR_NOBODY}

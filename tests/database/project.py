@@ -45,7 +45,7 @@ class Project:
         return {
             table: self.world.rows(f"select t::text from public.{table} as t order by 1")  # noqa: S608
             for table in doors.TABLES
-            if table.startswith(("ai_", "contact", "facebook", "user_"))
+            if table.startswith(("ai_", "contact", "facebook", "metrics", "user_"))
         }
 
 
@@ -134,6 +134,8 @@ def belongings_of(world, person):
     queued = world.contact(page, sender_name=MARK)
     run_now(world, rule)
     beating(world)
+    call(world.connection, "set_metrics_key", p_token_hash=MARK)
+    world.insert("public.metrics_totals", stage="sent", bucket=0)
     bulk = call_as(world, person, "preview_bulk", p_rule_id=rule["id"], p_action="retry")
     owned = {"user_id": person["id"], "rule_id": rule["id"]}
     figures_of(world, owned)

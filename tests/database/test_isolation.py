@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from postgrest import APIError
 
+from pipeline.own import SCHEMA_VERSION
 from tests.builders import ago
 from tests.database import doors, locks
 from tests.database.project import two_owners
@@ -49,8 +50,12 @@ def test_a_visitor_is_refused_by_every_function(project, function):
     assert locks.callable_by_a_visitor(project, function) == []
 
 
-def test_a_visitor_may_ask_for_the_version_only(project):
-    assert [project.anon.rpc(function, {}).execute().data for function in doors.FOR_EVERYBODY]
+def test_a_visitor_may_ask_for_the_version_and_gets_no_number_without_the_token(project):
+    told = {
+        function: project.anon.rpc(function, arguments).execute().data
+        for function, arguments in doors.FOR_EVERYBODY.items()
+    }
+    assert told == {"schema_version": SCHEMA_VERSION, "metrics": None}
 
 
 @pytest.mark.parametrize("table", doors.TABLES)

@@ -37,7 +37,9 @@ def doors_open_to_anon(connection):
             and has_table_privilege('anon', c.oid, 'select, insert, update, delete, truncate')
         union all
         select p.proname from pg_proc as p
-        where p.pronamespace = 'public'::regnamespace and p.proname <> 'schema_version'
+        where p.pronamespace = 'public'::regnamespace
+            -- The version, and what answers to the holder of METRICS_TOKEN only (decision 0031).
+            and p.proname not in ('schema_version', 'metrics')
             and has_function_privilege('anon', p.oid, 'execute')
         """
     ).fetchall()

@@ -13,7 +13,7 @@ import pytest
 from tests.listener import Listener
 from tests.pages.test_streams import address, bearer, hear
 from tests.pages.watching import Watch, watch
-from tests.running import ROOT, Stack
+from tests.running import ROOT, Stack, until
 
 __all__ = ["bearer", "watch"]
 CASES = "40"
@@ -69,3 +69,23 @@ def test_a_snapshot_with_everything_in_it_is_as_described(
     schema("Snapshot").validate(said[0])
     for row in rows:
         schema("Automation").validate(row)
+
+
+def test_metrics_are_told_to_the_holder_of_the_token_and_to_nobody_else(
+    stack: Stack, bearer: dict[str, str]
+) -> None:
+    url = f"{stack.dashboard_url}/metrics"
+    token = {"authorization": f"Bearer {stack.metrics_token}"}
+
+    for headers in ({}, bearer, {"authorization": f"Basic {stack.metrics_token}"}):
+        assert httpx.get(url, headers=headers, trust_env=False).status_code == 401
+    text = until(
+        lambda: has_sums(httpx.get(url, headers=token, trust_env=False)), 60, lambda: "no sums"
+    )
+    for line in ("stagelight_workers 1", "stagelight_streams ", 'kind="page",status="200"'):
+        assert line in text
+
+
+def has_sums(answer: httpx.Response) -> str:
+    assert answer.status_code == 200
+    return answer.text if "stagelight_database_up 1" in answer.text else ""

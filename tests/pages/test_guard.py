@@ -25,7 +25,7 @@ from tests.running import Stack
 PER_PAGE = 100
 CALLBACK = "/_dash-update-component"
 NOBODYS = str(uuid.uuid4())
-PUBLIC = {"/login", "/healthz", "/readyz", "/api/openapi.json"}
+PUBLIC = {"/login", "/healthz", "/readyz", "/api/openapi.json", "/metrics"}
 
 
 @pytest.fixture
