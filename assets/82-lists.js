@@ -252,6 +252,7 @@
     });
   }
 
+  const extend = (name, more) => Object.assign(kinds.get(name), more);
   const again = (name) => ask(name, Object.fromEntries(new URLSearchParams(location.search)));
-  Object.assign(window.stagelight, { lists: { know, wish, again, onAsk: () => {} } });
+  Object.assign(window.stagelight, { lists: { know, extend, wish, again, onAsk: () => {} } });
 })();

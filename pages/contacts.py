@@ -20,6 +20,7 @@ from dash import (
 )
 from dash.development.base_component import Component
 
+from pages import _contact_many
 from pages._components.attributes import attrs
 from pages._components.contact_file import EXAMPLE, ContactFile, FileError, read_contact_file
 from pages._components.contact_list import ORDERS, PER_PAGE, contact_list, told
@@ -32,6 +33,8 @@ from pipeline.feed import FeedError, signed_in
 from pipeline.looking import CONTACT_FILTERS
 
 dash.register_page(__name__, path="/contacts", title="Contacts · Stagelight")  # type: ignore[no-untyped-call]
+# The callbacks of changing many; importing registers them.
+MANY = _contact_many.act_on_many
 # The browser refuses larger ones without a word, so the message of the file reader gets its chance.
 UPLOAD_BYTES = 9 * 1024 * 1024
 
@@ -48,6 +51,9 @@ async def layout(**given: str) -> Component:
         [
             heading("Contacts", "/contacts.csv"),
             contact_list(ask, answer, pages),
+            *[dcc.Store(id=f"contacts-many-{name}") for name in ("ask", "answer")],
+            html.Div(id="contacts-many-mark", hidden=True),
+            html.Div(id="sheets"),
             html.Section(
                 [html.H2("Import from a CSV file"), *(_form(choices) if choices else _no_page())],
                 className="panel import",

@@ -57,7 +57,7 @@ def contact_list(ask: ListAsk, answer: Row, pages: list[Row]) -> Component:
         ),
         choice("contacts", "order", "Order", ORDERS, ask.order),
     ]
-    return list_frame("contacts", "Contacts", filters, COLUMNS, answer)
+    return list_frame("contacts", "Contacts", filters, COLUMNS, answer, pick=True)
 
 
 def told(found: Row, ask: ListAsk) -> Row:

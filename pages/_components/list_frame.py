@@ -23,10 +23,23 @@ class Column:
     order: str = ""
 
 
+BAR = attrs({"role": "group", "aria-label": "Selected rows"})
+
+
 def list_frame(
-    name: str, what: str, filters: Sequence[Component], columns: Sequence[Column], answer: Any
+    name: str,
+    what: str,
+    filters: Sequence[Component],
+    columns: Sequence[Column],
+    answer: Any,
+    *,
+    pick: bool = False,
 ) -> Component:
-    """`what` names the table; `answer` is its first page, so that nothing flashes empty."""
+    """`what` names the table; `answer` is its first page, so that nothing flashes empty.
+
+    With `pick` rows can be chosen, to act on many; what is done with them is the list's script's.
+    """
+    picking = [html.Th(id=f"{name}-pick", scope="col", role="columnheader")] if pick else []
     return html.Section(
         [
             dcc.Store(id=f"{name}-ask"),
@@ -35,10 +48,11 @@ def list_frame(
             html.Div(list(filters), className="list-tools", role="search"),
             html.Div("", id=f"{name}-problem", className="notice warn", role="status", hidden=True),
             html.P("", id=f"{name}-sum", className="list-sum", role="status"),
+            html.Div(id=f"{name}-bar", className="pick-bar", hidden=True, **BAR),
             html.Div(
                 html.Table(
                     [
-                        html.Thead(html.Tr([_heading(column) for column in columns], role="row")),
+                        html.Thead(html.Tr([*picking, *map(_heading, columns)], role="row")),
                         html.Tbody(id=f"{name}-rows", role="rowgroup"),
                     ],
                     className="list-table",
