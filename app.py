@@ -25,6 +25,7 @@ from api.connecting import Connecting, why_not
 from api.exports import ROUTES as EXPORTS
 from api.guard import Guard, Site
 from api.health import Health
+from api.imports import ROUTES as IMPORTS
 from api.login import Login
 from api.metrics import Metrics, Requests
 from api.monitor import Monitor
@@ -106,6 +107,7 @@ def create_server(settings: Settings, stopping: Callable[[], bool] = bool) -> AS
         *Metrics(settings, http, channels, requests).routes,
         *EXPORTS,
         *Bundle(ROOT / "assets", "vendor/plotly").routes,
+        *IMPORTS,
     ]
     fastapi.add_middleware(PlainJson)
     fastapi.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)

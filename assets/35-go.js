@@ -3,8 +3,9 @@
   function go(event, href) {
     if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    const { pathname, search } = new URL(href, location.href);
-    window.dash_clientside.set_props("_pages_location", { pathname, search });
+    // The same as dcc.Link: Dash reads the address, whatever it believed it to be.
+    history.pushState({}, "", href);
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
     window.scrollTo(0, 0);
   }
 

@@ -99,14 +99,16 @@
   }
 
   // Back and forward: Dash draws the page anew only where it was not us who changed the address.
-  window.addEventListener("popstate", () => {
+  for (const event of ["popstate", "_dashprivate_pushstate"]) window.addEventListener(event, follow);
+
+  function follow() {
     const list = here();
     if (!list || !kinds.has(nameOf(list)) || location.pathname !== kinds.get(nameOf(list)).path) return;
     const found = Object.fromEntries(new URLSearchParams(location.search));
     typing = false;
     fill(nameOf(list), found);
     ask(nameOf(list), found);
-  });
+  }
 
   // Drawing -------------------------------------------------------------------------------------------------------------
   function apply(answer, name) {

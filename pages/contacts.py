@@ -1,8 +1,6 @@
 """This file is where contacts are served: the list, and below it the import from a CSV file."""
 
 import asyncio
-import base64
-import binascii
 from typing import Any
 
 import dash
@@ -22,13 +20,12 @@ from dash.development.base_component import Component
 
 from pages import _contact_many
 from pages._components.attributes import attrs
-from pages._components.contact_file import EXAMPLE, ContactFile, FileError, read_contact_file
 from pages._components.contact_list import ORDERS, PER_PAGE, contact_list, told
-from pages._components.import_result import Report, failed, report
 from pages._components.list_ask import ListAsk
 from pages._components.list_frame import heading
 from pages._components.monitor_frame import unreachable
 from pages._components.words import count
+from pipeline.contact_file import EXAMPLE
 from pipeline.feed import FeedError, signed_in
 from pipeline.looking import CONTACT_FILTERS
 
@@ -108,8 +105,13 @@ async def _pages() -> tuple[list[dict[str, Any]], dict[str, int]]:
 
 def _form(choices: list[tuple[str, str]]) -> list[Component]:
     return [
-        html.P("Known contacts are updated: tags are added, later messages move the date forward."),
+        html.P(
+            "Known contacts are updated: tags are added, later messages move the date forward. "
+            "First you see what would happen; nothing is written until you say so."
+        ),
         dcc.Store(id="import-page", data=choices[0][0]),
+        dcc.Store(id="import-done"),
+        html.Div(id="import-counted", hidden=True),
         html.Div(id="import-mark", hidden=True),
         html.Div("Facebook page", className="label", id="import-page-label"),
         html.Div(
@@ -183,56 +185,23 @@ clientside_callback(
 )
 
 
-@callback(
-    Output("import-result", "children"),
-    Output("import-file", "contents"),
+clientside_callback(
+    ClientsideFunction("importing", "chosen"),
     Input("import-file", "contents"),
     State("import-file", "filename"),
     State("import-page", "data"),
-    prevent_initial_call=True,
-    running=[(Output("import-choose", "disabled"), True, False)],
 )
-async def take(contents: Any, filename: Any, page_id: Any) -> Any:
-    """Imports the file in batches; the upload is emptied, so that the same file can come again."""
-    if not isinstance(contents, str) or not isinstance(page_id, str):
-        return no_update, no_update
-    name = str(filename or "The file")[:200]
-    try:
-        content = base64.b64decode(contents.partition(",")[2], validate=True)
-        result = await store(page_id, read_contact_file(content))
-    except (FileError, binascii.Error) as error:
-        return failed(
-            name, str(error) if isinstance(error, FileError) else "Upload it again."
-        ), None
-    await recount()
-    return report(name, result), None
 
 
-async def recount() -> None:
+@callback(
+    Output("import-counted", "children"), Input("import-done", "data"), prevent_initial_call=True
+)
+async def recount(_: Any) -> Any:
     """Writes the new numbers of contacts beside the pages' names."""
     try:
         pages, numbers = await _pages()
     except FeedError:
-        return  # the report says what went in; the numbers can wait for the next visit
+        return no_update  # the report says what went in; the numbers can wait for the next visit
     for page in pages:
         set_props(f"page-{page['id']}", {"children": words(page, numbers)})
-
-
-async def store(page_id: str, file: ContactFile) -> Report:
-    """Sends the batches; what went in before an error stays in, and the report says so."""
-    feed = signed_in.get()
-    imported = updated = handled = 0
-    rejected = list(file.rejected)
-    stopped = ""
-    for batch in file.batches():
-        try:
-            answer = await feed.import_contacts(page_id, batch)
-        except FeedError as error:
-            left = len(file.rows) - handled
-            stopped = f"{error.message} {left:,} contacts were not read. Import the file again."
-            break
-        handled += len(batch)
-        imported += answer["imported"]
-        updated += answer["updated"]
-        rejected += [(row["line"], row["reason"]) for row in answer["rejected"]]
-    return Report(imported, updated, sorted(rejected), stopped)
+    return no_update

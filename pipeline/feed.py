@@ -178,6 +178,11 @@ class Feed(RuleActions, ContactActions, HistoryReads, PageActions, FiguresReads,
         answer = await self._call("import_contacts", p_page_id=page_id, p_contacts=list(rows))
         return dict(answer)
 
+    async def check_import(self, page_id: str, rows: Sequence[Row]) -> Row:
+        """What `import_contacts` would do with the same rows; nothing is written."""
+        answer = await self._call("check_import", p_page_id=page_id, p_contacts=list(rows))
+        return dict(answer)
+
     async def is_ready(self) -> str:
         """Empty when the database answers with our tables, else the reason why not."""
         try:

@@ -43,7 +43,7 @@ def _entry(kind: str, top: list[Any], entry: Row, *more: Any) -> Component:
 
 def _rule(entry: Row) -> Component:
     return dcc.Link(
-        entry["rule"], href=f"/automations/{entry['rule_id']}/monitor", className="mute"
+        entry["rule"], href=f"/automations/{entry['rule_id']}/monitor", className="mute story-rule"
     )
 
 

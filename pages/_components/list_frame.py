@@ -39,7 +39,6 @@ def list_frame(
 
     With `pick` rows can be chosen, to act on many; what is done with them is the list's script's.
     """
-    picking = [html.Th(id=f"{name}-pick", scope="col", role="columnheader")] if pick else []
     return html.Section(
         [
             dcc.Store(id=f"{name}-ask"),
@@ -49,25 +48,28 @@ def list_frame(
             html.Div("", id=f"{name}-problem", className="notice warn", role="status", hidden=True),
             html.P("", id=f"{name}-sum", className="list-sum", role="status"),
             html.Div(id=f"{name}-bar", className="pick-bar", hidden=True, **BAR),
-            html.Div(
-                html.Table(
-                    [
-                        html.Thead(html.Tr([*picking, *map(_heading, columns)], role="row")),
-                        html.Tbody(id=f"{name}-rows", role="rowgroup"),
-                    ],
-                    className="list-table",
-                    role="table",
-                    **attrs({"aria-label": what}),
-                ),
-                className="panel list-panel",
-                id=f"{name}-panel",
-            ),
+            _table(name, what, columns, pick=pick),
             html.Div(id=f"{name}-none", className="panel list-none", hidden=True),
             _pager(name),
         ],
         className="list",
         id=f"{name}-list",
         **attrs({"data-list": name}),
+    )
+
+
+def _table(name: str, what: str, columns: Sequence[Column], *, pick: bool) -> Component:
+    picking = [html.Th(id=f"{name}-pick", scope="col", role="columnheader")] if pick else []
+    head = html.Thead(html.Tr([*picking, *map(_heading, columns)], role="row"))
+    return html.Div(
+        html.Table(
+            [head, html.Tbody(id=f"{name}-rows", role="rowgroup")],
+            className="list-table",
+            role="table",
+            **attrs({"aria-label": what}),
+        ),
+        className="panel list-panel",
+        id=f"{name}-panel",
     )
 
 

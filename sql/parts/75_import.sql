@@ -22,26 +22,14 @@ $$;
 
 comment on function public.moment_or_null(text) is 'Text to a moment, UTC where no zone is given; infinity where it is not one.';
 
-create or replace function public.import_contacts(p_page_id uuid, p_contacts jsonb)
-returns jsonb
-language plpgsql
-security definer
+create or replace function public.judge_import(p_page public.facebook_pages, p_contacts jsonb)
+returns table (
+    line integer, sender_id text, name text, time_zone text, last_inbound_at timestamptz, tags text[], is_known boolean, new_tags text[], problem text
+)
+language sql
+stable
 set search_path = ''
 as $$
-declare
-    v_page public.facebook_pages;
-    v_rejected jsonb;
-    v_imported integer;
-    v_updated integer;
-begin
-    select p.* into v_page from public.facebook_pages as p where p.id = p_page_id and p.user_id = (select auth.uid());
-    if not found then
-        raise exception 'This page does not exist.' using errcode = 'PT404';
-    end if;
-    if jsonb_typeof(p_contacts) is distinct from 'array' or jsonb_array_length(p_contacts) > 1000 then
-        raise exception 'Contacts come as a list of at most 1000.' using errcode = '22023';
-    end if;
-
     with given as (
         select
             e.ordinality,
@@ -61,37 +49,126 @@ begin
                 where btrim(t.tag) <> ''
             ), '{}') as tags
         from jsonb_array_elements(p_contacts) with ordinality as e
-    ),
+    )
 
-    judged as materialized (
-        select
-            g.*,
-            case
-                when g.sender_id = '' then 'sender_id is missing'
-                when g.sender_id ~ '^\d[.,]?\d*[eE]\+\d+$'
-                    then 'sender_id was shortened by a spreadsheet: format the column as text and export again'
-                when length(g.sender_id) > 200 then 'sender_id is longer than 200 characters'
-                when length(g.name) > 300 then 'name is longer than 300 characters'
-                when cardinality(g.tags) > 100 then 'more than 100 tags'
-                when (select max(length(t.tag)) from unnest(g.tags) as t (tag)) > 100 then 'a tag is longer than 100 characters'
-                when (select count(distinct t.tag) from unnest(c.tags || g.tags) as t (tag)) > 100
-                    then 'more than 100 tags with those it has'
-                when
-                    g.time_zone is not null
-                    and not exists (select 1 from pg_catalog.pg_timezone_names as z where z.name = g.time_zone)
-                    then format('time_zone "%s" is not a zone name such as Europe/Berlin', left(g.time_zone, 60))
-                when not isfinite(g.last_inbound_at) then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00 or 2026-11-22 14:00'
-                when g.last_inbound_at > now() + interval '5 minutes' then 'last_message_at lies in the future'
-                when g.last_inbound_at < timestamptz '2004-01-01 00:00:00+00' then 'last_message_at lies before there was Facebook'
-                when c.id is null and t.deleted_at is not null
-                    then 'this contact was deleted, and comes back only by writing to the page'
-                when row_number() over (partition by g.sender_id order by g.ordinality) > 1
-                    then format('sender_id %s stands on an earlier line', left(g.sender_id, 60))
-            end as problem
-        from given as g
-        left join public.contacts as c on c.page_id = p_page_id and c.sender_id = g.sender_id
-        left join public.contact_tombstones as t
-            on t.user_id = v_page.user_id and t.person_hash = public.person_hash(v_page.facebook_page_id, g.sender_id)
+    select
+        g.line,
+        g.sender_id,
+        g.name,
+        g.time_zone,
+        g.last_inbound_at,
+        g.tags,
+        c.id is not null,
+        array(select t.tag from unnest(g.tags) as t (tag) where c.id is null or t.tag <> all(c.tags)),
+        case
+            when g.sender_id = '' then 'sender_id is missing'
+            when g.sender_id ~ '^\d[.,]?\d*[eE]\+\d+$'
+                then 'sender_id was shortened by a spreadsheet: format the column as text and export again'
+            when length(g.sender_id) > 200 then 'sender_id is longer than 200 characters'
+            when length(g.name) > 300 then 'name is longer than 300 characters'
+            when cardinality(g.tags) > 100 then 'more than 100 tags'
+            when (select max(length(t.tag)) from unnest(g.tags) as t (tag)) > 100 then 'a tag is longer than 100 characters'
+            when (select count(distinct t.tag) from unnest(c.tags || g.tags) as t (tag)) > 100
+                then 'more than 100 tags with those it has'
+            when
+                g.time_zone is not null
+                and not exists (select 1 from pg_catalog.pg_timezone_names as z where z.name = g.time_zone)
+                then format('time_zone "%s" is not a zone name such as Europe/Berlin', left(g.time_zone, 60))
+            when not isfinite(g.last_inbound_at) then 'last_message_at is not a moment such as 2026-11-22T14:00:00+01:00 or 2026-11-22 14:00'
+            when g.last_inbound_at > now() + interval '5 minutes' then 'last_message_at lies in the future'
+            when g.last_inbound_at < timestamptz '2004-01-01 00:00:00+00' then 'last_message_at lies before there was Facebook'
+            when c.id is null and t.deleted_at is not null
+                then 'this contact was deleted, and comes back only by writing to the page'
+            when row_number() over (partition by g.sender_id order by g.ordinality) > 1
+                then format('sender_id %s stands on an earlier line', left(g.sender_id, 60))
+        end
+    from given as g
+    left join public.contacts as c on c.page_id = p_page.id and c.sender_id = g.sender_id
+    left join public.contact_tombstones as t
+        on t.user_id = p_page.user_id and t.person_hash = public.person_hash(p_page.facebook_page_id, g.sender_id)
+    order by g.ordinality;
+$$;
+
+comment on function public.judge_import(public.facebook_pages, jsonb) is
+'The rows of import_contacts as they would be stored on a page, each with why it is not taken; a dry pass and the import are judged alike.';
+
+create or replace function public.page_to_import(p_page_id uuid, p_contacts jsonb)
+returns public.facebook_pages
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages;
+begin
+    select p.* into v_page from public.facebook_pages as p where p.id = p_page_id and p.user_id = (select auth.uid());
+    if not found then
+        raise exception 'This page does not exist.' using errcode = 'PT404';
+    end if;
+    if jsonb_typeof(p_contacts) is distinct from 'array' or jsonb_array_length(p_contacts) > 1000 then
+        raise exception 'Contacts come as a list of at most 1000.' using errcode = '22023';
+    end if;
+    return v_page;
+end;
+$$;
+
+comment on function public.page_to_import(uuid, jsonb) is 'The caller''s page; refuses one that is not theirs, and what is no list of at most 1000.';
+
+create or replace function public.check_import(p_page_id uuid, p_contacts jsonb)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages := public.page_to_import(p_page_id, p_contacts);
+begin
+    return (
+        with judged as materialized (
+            select j.* from public.judge_import(v_page, p_contacts) as j
+        )
+
+        select jsonb_build_object(
+            'imported', count(*) filter (where j.problem is null and not j.is_known),
+            'updated', count(*) filter (where j.problem is null and j.is_known),
+            'rejected', coalesce(
+                jsonb_agg(jsonb_build_object('line', j.line, 'reason', j.problem) order by j.line) filter (where j.problem is not null), '[]'
+            ),
+            'tags', coalesce((
+                select jsonb_object_agg(k.tag, k.contacts)
+                from (
+                    select t.tag, count(*) as contacts
+                    from judged as g
+                    cross join unnest(g.new_tags) as t (tag)
+                    where g.problem is null
+                    group by t.tag
+                ) as k
+            ), '{}')
+        )
+        from judged as j
+    );
+end;
+$$;
+
+comment on function public.check_import(uuid, jsonb) is
+'What import_contacts would do with the same rows, and how many contacts would get which tag; nothing is written.';
+
+create or replace function public.import_contacts(p_page_id uuid, p_contacts jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages := public.page_to_import(p_page_id, p_contacts);
+    v_rejected jsonb;
+    v_imported integer;
+    v_updated integer;
+begin
+    with judged as materialized (
+        select j.* from public.judge_import(v_page, p_contacts) as j
     ),
 
     stored as (
@@ -124,3 +201,8 @@ $$;
 
 comment on function public.import_contacts(uuid, jsonb) is
 'Adds or updates up to 1000 contacts of the caller''s page ([{line, sender_id, name, tags, time_zone, last_message_at}]). last_inbound_at never goes back; tags are added. Bad rows come back as rejected: [{line, reason}].';
+
+revoke execute on function
+public.judge_import(public.facebook_pages, jsonb), public.page_to_import(uuid, jsonb), public.check_import(uuid, jsonb)
+from public, anon, authenticated, service_role;
+grant execute on function public.check_import(uuid, jsonb) to authenticated;

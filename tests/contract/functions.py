@@ -29,6 +29,7 @@ PERSON: dict[str, tuple[Row, object]] = {
     "advance_bulk": ({"p_id": NOBODY, "p_limit": 100}, "PT404"),
     "stop_bulk": ({"p_id": NOBODY}, "PT404"),
     "dry_run": ({"p_rule_id": "rule"}, dict),
+    "check_import": ({"p_page_id": "page", "p_contacts": [{"sender_id": "9001"}]}, dict),
     "import_contacts": ({"p_page_id": "page", "p_contacts": [{"sender_id": "9001"}]}, dict),
     "contact_details": ({"p_contact_id": NOBODY}, None),
     "contact_story": ({"p_contact_id": NOBODY, "p_before": None, "p_limit": 50}, dict),

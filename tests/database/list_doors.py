@@ -2,6 +2,7 @@
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 FOR_OWNERS = {
+    "check_import": {"p_page_id": "{page}", "p_contacts": [{"sender_id": "1"}]},
     "advance_contact_bulk": {"p_id": "{contact_bulk}"},
     "change_contacts": {"p_contact_ids": ["{contact}"], "p_action": "opt_out"},
     "contact_details": {"p_contact_id": "{contact}"},
@@ -17,6 +18,8 @@ FOR_OWNERS = {
     "list_contacts": {"p_filter": {"page": "{page}"}, "p_order": "name", "p_limit": 9},
 }
 FOR_NOBODY = {
+    "judge_import": {"p_page": None, "p_contacts": []},
+    "page_to_import": {"p_page_id": NOBODY, "p_contacts": []},
     "delete_contacts": {"p_contact_ids": [NOBODY]},
     "checked_contact_action": {"p_action": "opt_out", "p_tag": None},
     "attempts_floor": {

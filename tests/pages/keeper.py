@@ -33,6 +33,21 @@ class Keeper:
             **{"sender_id": secrets.token_hex(8), "last_inbound_at": ago(hours=2), **values},
         )
 
+    def state_of(self, rule: Row, contact: Row) -> Row:
+        """Where the contact stands in the automation; at first it has completed it."""
+        owned = {"user_id": rule["user_id"], "rule_id": rule["id"], "contact_id": contact["id"]}
+        states = self.world.rows(
+            "select * from public.ai_automation_contact_states where rule_id = %s"
+            " and contact_id = %s",
+            *(rule["id"], contact["id"]),
+        )
+        completed = {"current_stage": "completed", "due_at": ago(days=-9)}
+        return (
+            states[0]
+            if states
+            else self.world.insert("public.ai_automation_contact_states", **owned, **completed)
+        )
+
     def card(self, rule: Row) -> Locator:
         """The card of an automation on the list."""
         return self.visit.page.locator(f"[data-rule-id='{rule['id']}']")

@@ -27,9 +27,9 @@ def seen(
         yield visit
 
 
-def findings(page: Page) -> list[str]:
+def findings(page: Page, within: str = "html") -> list[str]:
     page.evaluate(AXE)
-    result = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    result = page.evaluate("(within) => axe.run(within, { resultTypes: ['violations'] })", within)
     return [
         f"{each['impact']} {each['id']}: {json.dumps(node['target'])} {node['failureSummary']}"
         for each in result["violations"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pages._components.contact_file import BATCH, MAX_BYTES, FileError, read_contact_file
+from pipeline.contact_file import BATCH, MAX_BYTES, FileError, read_contact_file
 
 HEADER = "sender_id,name,tags,time_zone,last_message_at\n"
 
@@ -57,6 +57,14 @@ def test_what_spreadsheets_write_is_understood(content):
     (row,) = read_contact_file(content.encode()).rows
 
     assert (row["sender_id"], row["name"], row["tags"]) == ("1", "محمد العلي", "a|b")
+
+
+def test_who_stands_on_two_lines_goes_in_once_however_far_apart_and_every_line_is_kept():
+    lines = "".join(f"{number},,,,\n" for number in range(BATCH + 5))
+    file = read_contact_file((HEADER + lines + " 7 ,=1+1,,,\n").encode())
+
+    assert file.rejected == [(BATCH + 7, "sender_id 7 stands on an earlier line")]
+    assert file.cells[BATCH + 7] == [" 7 ", "=1+1", "", "", ""]
 
 
 def test_contacts_go_to_the_database_in_batches():

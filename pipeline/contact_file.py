@@ -22,10 +22,12 @@ class FileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ContactFile:
-    """Rows to send to the database, and lines that are not even rows: (line, reason)."""
+    """Rows to send to the database, lines that are not even rows, and every line as it was."""
 
     rows: list[Contact]
     rejected: list[tuple[int, str]]
+    header: list[str]
+    cells: dict[int, list[str]]
 
     def batches(self) -> Iterator[list[Contact]]:
         """What the database takes at once."""
@@ -86,25 +88,38 @@ def _check(header: list[str]) -> None:
 
 
 def _rows(reader: Any, header: list[str]) -> ContactFile:
-    rows: list[Contact] = []
-    rejected: list[tuple[int, str]] = []
+    file = ContactFile([], [], header, {})
+    seen: set[str] = set()
     line = reader.line_num + 1
     for fields in reader:
-        problem = _problem(fields, header)
-        if problem:
-            rejected.append((line, problem))
-        elif any(field.strip() for field in fields):
-            rows.append({"line": line, **dict(zip(header, fields, strict=True))})
-        if len(rows) + len(rejected) > MAX_ROWS:
+        if any(field.strip() for field in fields):
+            _take(file, line, fields, seen)
+        if len(file.cells) > MAX_ROWS:
             raise FileError("The file has more than 50,000 lines. Split it and import the parts.")
         line = reader.line_num + 1
-    if not rows and not rejected:
+    if not file.cells:
         raise FileError("There is no contact below the first line.")
-    return ContactFile(rows, rejected)
+    return file
+
+
+def _take(file: ContactFile, line: int, fields: list[str], seen: set[str]) -> None:
+    file.cells[line] = fields
+    problem = _problem(fields, file.header)
+    if problem:
+        file.rejected.append((line, problem))
+        return
+    row = dict(zip(file.header, fields, strict=True))
+    sender_id = row["sender_id"].strip()
+    # The database sees one batch at a time; a line far above may be in another one.
+    if sender_id and sender_id in seen:
+        file.rejected.append((line, f"sender_id {sender_id[:60]} stands on an earlier line"))
+        return
+    seen.add(sender_id)
+    file.rows.append({"line": line, **row})
 
 
 def _problem(fields: list[str], header: list[str]) -> str:
-    if fields and len(fields) != len(header):
+    if len(fields) != len(header):
         return f"{len(fields)} fields instead of {len(header)}"
     if any("\x00" in field for field in fields):
         return "holds a character that cannot be stored"
