@@ -69,9 +69,9 @@ class Store:
             await self._call("maintain", p_text_hours=text_hours, p_history_days=history_days)
         )
 
-    async def roll_up(self) -> Row:
+    async def roll_up(self, limit: int) -> Row:
         """Brings the figures of /analytics nearer to now; `more` says that there are others."""
-        return dict(await self._call("roll_up"))
+        return dict(await self._call("roll_up", p_limit=limit))
 
     async def claim_previews(self, limit: int) -> list[Row]:
         """Up to `limit` test messages that people wait for, each handed out once."""

@@ -28,6 +28,7 @@ log = logging.getLogger("stagelight.worker")
 
 CHECK_BATCH = 500
 GATHER_SECONDS = 0.02
+ROWS_ROLLED_UP = 5000
 
 Held = Job | Unreadable
 Step = Callable[[Job], Awaitable[Outcome]]
@@ -115,6 +116,7 @@ class Turns:
 
     # When each turn ran and runs, for /system; the scheduler says it.
     clocks: Callable[[], Mapping[str, object]] = dict
+    _rows_rolled_up = ROWS_ROLLED_UP
 
     def __init__(
         self,
@@ -210,9 +212,13 @@ class Turns:
             log.info("maintain", extra=done)
 
     async def roll_up(self) -> None:
-        """Brings the figures of /analytics up to date, call after call, each a bounded one."""
-        while (await self._store.roll_up()).get("more") and not self._stopping:
-            log.info("roll_up")
+        """Brings the figures of /analytics up to date; a call that was too long is made shorter."""
+        while not self._stopping:
+            rows, self._rows_rolled_up = self._rows_rolled_up, max(self._rows_rolled_up // 4, 50)
+            answer = await self._store.roll_up(rows)
+            self._rows_rolled_up = min(rows * 2, ROWS_ROLLED_UP)
+            if not answer.get("more"):
+                break
 
     def doing(self) -> str:
         """What is in hand, in words for /system."""

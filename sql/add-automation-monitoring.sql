@@ -2410,6 +2410,7 @@ declare
     v_figures public.automation_figure[];
     v_states bigint[];
     v_oldest timestamptz;
+    v_newest timestamptz;
 begin
     select case when x.started_at is null then v_until else greatest(x.started_at, p_from + interval '1 microsecond') end into v_until
     from (values (1)) as one (one)
@@ -2497,8 +2498,9 @@ begin
     select
         array_agg((f.user_id, f.rule_id, f.quarter, f.kind, f.key, f.number, f.amount)::public.automation_figure),
         array(select s.state_id from seen as s where s.outcome not in ('sending', 'unknown') order by s.state_id),
-        (select min(s.started_at) from seen as s)
-    into v_figures, v_states, v_oldest
+        (select min(s.started_at) from seen as s where s.outcome not in ('sending', 'unknown')),
+        (select max(s.started_at) from seen as s where s.outcome not in ('sending', 'unknown'))
+    into v_figures, v_states, v_oldest, v_newest
     from (
         select s.user_id, s.rule_id, date_bin('15 minutes', s.started_at, '2000-01-01 00:00:00+00') as quarter, m.kind, m.key, m.number, sum(m.amount)::bigint as amount
         from seen as s
@@ -2535,7 +2537,8 @@ begin
             when cardinality(v_open) = p_limit then v_open[p_limit] else '00000000-0000-0000-0000-000000000000'
         end,
         'states', to_jsonb(v_states),
-        'oldest', v_oldest
+        'oldest', v_oldest,
+        'newest', v_newest
     );
 end;
 $$;
@@ -2844,7 +2847,7 @@ $$;
 comment on function public.reason_text(text) is 'The sentence a person reads for a reason code.';
 -- Replies among the figures, and the turn that brings all of them up to date.
 
-create or replace function public.roll_up_replies(p_states bigint[], p_oldest timestamptz, p_messages bigint, p_until bigint)
+create or replace function public.roll_up_replies(p_states bigint[], p_oldest timestamptz, p_newest timestamptz, p_messages bigint, p_until bigint)
 returns integer
 language plpgsql
 set search_path = ''
@@ -2852,12 +2855,14 @@ as $$
 declare
     v_states bigint[];
     v_oldest timestamptz;
+    v_newest timestamptz;
     v_figures public.automation_figure[];
 begin
     select
         p_states || array_agg(s.id),
-        least(min(m.said_at), p_oldest) - interval '7 days'
-    into v_states, v_oldest
+        least(min(m.said_at), p_oldest) - interval '7 days',
+        greatest(max(m.said_at), p_newest) + interval '7 days'
+    into v_states, v_oldest, v_newest
     from public.contact_messages as m
     inner join public.ai_automation_contact_states as s on s.contact_id = m.contact_id
     where m.id > p_messages and m.id <= p_until and m.direction = 'in';
@@ -2870,7 +2875,8 @@ begin
             a.id, a.user_id, a.rule_id, a.contact_id, a.state_id, a.follow_up, a.started_at, a.outcome,
             lead(a.started_at) over (partition by a.state_id order by a.started_at) as next_at
         from public.ai_automation_attempts as a
-        where a.state_id = any(v_states) and a.started_at >= v_oldest and a.outcome in ('sent', 'sending', 'unknown')
+        where a.state_id = any(v_states) and a.started_at >= v_oldest and a.started_at <= v_newest
+            and a.outcome in ('sent', 'sending', 'unknown')
     ),
 
     replied as (
@@ -2899,10 +2905,10 @@ begin
 end;
 $$;
 
-comment on function public.roll_up_replies(bigint[], timestamptz, bigint, bigint) is
+comment on function public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint) is
 'Adds replies to sent messages of these contacts and of those who wrote the messages after p_messages: the first thing a contact says within 7 days, before the next follow-up. Each message is replied to once.';
 
-create or replace function public.roll_up(p_limit integer default 20000, p_now timestamptz default null)
+create or replace function public.roll_up(p_limit integer default 5000, p_now timestamptz default null)
 returns jsonb
 language plpgsql
 security definer
@@ -2943,7 +2949,7 @@ begin
     end if;
     v_replies := public.roll_up_replies(
         array(select s.id::bigint from jsonb_array_elements_text(v_tries -> 'states') as s (id)), (v_tries ->> 'oldest')::timestamptz,
-        v_mark.messages_until, v_messages_until
+        (v_tries ->> 'newest')::timestamptz, v_mark.messages_until, v_messages_until
     );
 
     update public.ai_automation_roll_up_marks as m
@@ -9705,7 +9711,7 @@ public.monitor_reasons(uuid, public.automation_stage[]),
 public.dry_run(uuid),
 public.running_sums(integer[], bigint[]), public.add_sums(bigint[], bigint[]), public.add_figures(public.automation_figure[]),
 public.roll_up_moves(timestamptz, timestamptz, integer), public.roll_up_tries(timestamptz, timestamptz, uuid, integer),
-public.roll_up_replies(bigint[], timestamptz, bigint, bigint), public.roll_up(integer, timestamptz), public.keep_figures_small(integer),
+public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint), public.roll_up(integer, timestamptz), public.keep_figures_small(integer),
 public.figures_between(uuid[], text[], timestamptz[]), public.analytics_flow(uuid[], timestamptz[]),
 public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz)
 from public, anon, authenticated, service_role;

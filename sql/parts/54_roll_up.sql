@@ -108,6 +108,7 @@ declare
     v_figures public.automation_figure[];
     v_states bigint[];
     v_oldest timestamptz;
+    v_newest timestamptz;
 begin
     select case when x.started_at is null then v_until else greatest(x.started_at, p_from + interval '1 microsecond') end into v_until
     from (values (1)) as one (one)
@@ -195,8 +196,9 @@ begin
     select
         array_agg((f.user_id, f.rule_id, f.quarter, f.kind, f.key, f.number, f.amount)::public.automation_figure),
         array(select s.state_id from seen as s where s.outcome not in ('sending', 'unknown') order by s.state_id),
-        (select min(s.started_at) from seen as s)
-    into v_figures, v_states, v_oldest
+        (select min(s.started_at) from seen as s where s.outcome not in ('sending', 'unknown')),
+        (select max(s.started_at) from seen as s where s.outcome not in ('sending', 'unknown'))
+    into v_figures, v_states, v_oldest, v_newest
     from (
         select s.user_id, s.rule_id, date_bin('15 minutes', s.started_at, '2000-01-01 00:00:00+00') as quarter, m.kind, m.key, m.number, sum(m.amount)::bigint as amount
         from seen as s
@@ -233,7 +235,8 @@ begin
             when cardinality(v_open) = p_limit then v_open[p_limit] else '00000000-0000-0000-0000-000000000000'
         end,
         'states', to_jsonb(v_states),
-        'oldest', v_oldest
+        'oldest', v_oldest,
+        'newest', v_newest
     );
 end;
 $$;

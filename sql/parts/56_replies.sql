@@ -1,6 +1,6 @@
 -- Replies among the figures, and the turn that brings all of them up to date.
 
-create or replace function public.roll_up_replies(p_states bigint[], p_oldest timestamptz, p_messages bigint, p_until bigint)
+create or replace function public.roll_up_replies(p_states bigint[], p_oldest timestamptz, p_newest timestamptz, p_messages bigint, p_until bigint)
 returns integer
 language plpgsql
 set search_path = ''
@@ -8,12 +8,14 @@ as $$
 declare
     v_states bigint[];
     v_oldest timestamptz;
+    v_newest timestamptz;
     v_figures public.automation_figure[];
 begin
     select
         p_states || array_agg(s.id),
-        least(min(m.said_at), p_oldest) - interval '7 days'
-    into v_states, v_oldest
+        least(min(m.said_at), p_oldest) - interval '7 days',
+        greatest(max(m.said_at), p_newest) + interval '7 days'
+    into v_states, v_oldest, v_newest
     from public.contact_messages as m
     inner join public.ai_automation_contact_states as s on s.contact_id = m.contact_id
     where m.id > p_messages and m.id <= p_until and m.direction = 'in';
@@ -26,7 +28,8 @@ begin
             a.id, a.user_id, a.rule_id, a.contact_id, a.state_id, a.follow_up, a.started_at, a.outcome,
             lead(a.started_at) over (partition by a.state_id order by a.started_at) as next_at
         from public.ai_automation_attempts as a
-        where a.state_id = any(v_states) and a.started_at >= v_oldest and a.outcome in ('sent', 'sending', 'unknown')
+        where a.state_id = any(v_states) and a.started_at >= v_oldest and a.started_at <= v_newest
+            and a.outcome in ('sent', 'sending', 'unknown')
     ),
 
     replied as (
@@ -55,10 +58,10 @@ begin
 end;
 $$;
 
-comment on function public.roll_up_replies(bigint[], timestamptz, bigint, bigint) is
+comment on function public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint) is
 'Adds replies to sent messages of these contacts and of those who wrote the messages after p_messages: the first thing a contact says within 7 days, before the next follow-up. Each message is replied to once.';
 
-create or replace function public.roll_up(p_limit integer default 20000, p_now timestamptz default null)
+create or replace function public.roll_up(p_limit integer default 5000, p_now timestamptz default null)
 returns jsonb
 language plpgsql
 security definer
@@ -99,7 +102,7 @@ begin
     end if;
     v_replies := public.roll_up_replies(
         array(select s.id::bigint from jsonb_array_elements_text(v_tries -> 'states') as s (id)), (v_tries ->> 'oldest')::timestamptz,
-        v_mark.messages_until, v_messages_until
+        (v_tries ->> 'newest')::timestamptz, v_mark.messages_until, v_messages_until
     );
 
     update public.ai_automation_roll_up_marks as m

@@ -184,7 +184,7 @@ public.monitor_reasons(uuid, public.automation_stage[]),
 public.dry_run(uuid),
 public.running_sums(integer[], bigint[]), public.add_sums(bigint[], bigint[]), public.add_figures(public.automation_figure[]),
 public.roll_up_moves(timestamptz, timestamptz, integer), public.roll_up_tries(timestamptz, timestamptz, uuid, integer),
-public.roll_up_replies(bigint[], timestamptz, bigint, bigint), public.roll_up(integer, timestamptz), public.keep_figures_small(integer),
+public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint), public.roll_up(integer, timestamptz), public.keep_figures_small(integer),
 public.figures_between(uuid[], text[], timestamptz[]), public.analytics_flow(uuid[], timestamptz[]),
 public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz)
 from public, anon, authenticated, service_role;

@@ -283,7 +283,7 @@ FOR_NOBODY = {
     "remove_old_texts": {"p_text_hours": 24, "p_limit": 9},
     "refuse_deleted": {"p_state_ids": ["{ready}"]},
     "roll_up_moves": {"p_from": "2026-01-01", "p_now": "2026-01-01", "p_limit": 9},
-    "roll_up_replies": {"p_states": [], "p_oldest": "2026-01-01", "p_messages": 0, "p_until": 0},
+    "roll_up_replies": dict.fromkeys(("p_states", "p_oldest", "p_newest", "p_messages", "p_until")),
     "roll_up_tries": dict.fromkeys(("p_from", "p_now", "p_open_after", "p_limit")),
     "running_sums": {"p_quarters": [], "p_amounts": []},
     "stamp_contact": {},
