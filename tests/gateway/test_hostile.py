@@ -24,6 +24,7 @@ REFUSED_QUERIES = {
     "a subquery in select": "select=*,(select+1)",
     "a statement after a cast": "select=name::text);drop+table+items;--",
     "a quote in a selected name": 'select=name\\",(select+1)',
+    "a quote in a name that is quoted whole": 'select="name\\",(select+1)"',
     "a quote in a column": 'na"me=eq.1',
     "a condition in a column": "name+or+1=1;--=eq.1",
     "a statement in order": "order=name;drop+table+items",
