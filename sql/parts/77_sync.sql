@@ -97,7 +97,17 @@ declare
     v_ended boolean := coalesce((p_step ->> 'ended')::boolean, false);
     v_usage real := coalesce((p_step ->> 'usage_percent')::real, 0);
     v_newest timestamptz := (p_step ->> 'newest_at')::timestamptz;
+    v_is_news boolean;
 begin
+    -- The page before its reading, as everybody takes the two. Seldom: a page's row is what its senders wait for.
+    perform 1
+    from public.facebook_pages as p
+    where
+        p.id = p_page_id and v_usage > 0
+        and (v_usage >= 75 or p.usage_percent >= 75 or p.usage_at is null or p.usage_at < now() - interval '1 minute')
+    for no key update;
+    v_is_news := found;
+
     select s.* into v_sync
     from public.facebook_page_syncs as s
     where s.page_id = p_page_id and s.lease_token = p_lease_token
@@ -139,15 +149,12 @@ begin
     where s.page_id = p_page_id
     returning s.* into v_sync;
 
-    -- Seldom: a page's row is what its senders wait for.
     update public.facebook_pages as p
     set
         usage_percent = v_usage,
         usage_at = now(),
         paused_until = case when v_usage >= 95 then greatest(p.paused_until, now() + interval '5 minutes') else p.paused_until end
-    where
-        p.id = p_page_id and v_usage > 0
-        and (v_usage >= 75 or p.usage_percent >= 75 or p.usage_at is null or p.usage_at < now() - interval '1 minute');
+    where p.id = p_page_id and v_is_news;
 
     return jsonb_build_object(
         'held', true,
@@ -168,8 +175,11 @@ as $$
 declare
     v_sync public.facebook_page_syncs;
     v_restart boolean := coalesce((p_outcome ->> 'restart')::boolean, false);
+    v_is_news boolean := p_outcome ->> 'page_status' is not null or coalesce((p_outcome ->> 'pause_seconds')::double precision > 0, false);
     v_token_is_new boolean;
 begin
+    -- The page before its reading, as everybody takes the two.
+    perform 1 from public.facebook_pages as p where p.id = p_page_id and v_is_news for no key update;
     select s.* into v_sync
     from public.facebook_page_syncs as s
     where s.page_id = p_page_id and s.lease_token = p_lease_token
@@ -201,7 +211,7 @@ begin
         updated_at = now()
     where s.page_id = p_page_id;
 
-    if v_token_is_new is false and (p_outcome ->> 'page_status' is not null or (p_outcome ->> 'pause_seconds')::double precision > 0) then
+    if v_token_is_new is false and v_is_news then
         perform public.record_page_news(jsonb_build_array(jsonb_build_object(
             'page_id', p_page_id, 'page_status', p_outcome ->> 'page_status', 'reason', left(p_outcome ->> 'error_message', 2000),
             'pause_seconds', (p_outcome ->> 'pause_seconds')::double precision,

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from tests.builders import World
-from tests.database.acting import Worker, call_as, change, run_now
+from tests.database.acting import Worker, call, call_as, change, run_now
 from tests.running import until
 
 
@@ -166,3 +167,30 @@ def test_an_answer_and_a_retry_at_one_moment_end_in_one_message(database, world,
 
     assert pressed.answer == {"changed": 0, "unchanged": 1}
     assert the_state(world)["current_stage"] == "sent"
+
+
+@pytest.mark.parametrize(
+    ("function", "about"),
+    [
+        ("advance_sync", {"p_step": Jsonb({"usage_percent": 96}), "p_lease_seconds": 9}),
+        ("stop_sync", {"p_outcome": Jsonb({"error_code": "x", "page_status": "restricted"})}),
+    ],
+)
+def test_a_person_and_who_reads_the_page_wait_for_each_other_in_one_order(
+    database, world, second, function, about
+):
+    page = world.page(world.user())
+    asks = {"p_page_id": page["id"]}
+    owner = {"user_id": page["user_id"]}
+    press(world, owner, "request_sync", **asks)
+    [lease] = call(second.connection, "claim_syncs", p_worker="w", p_limit=9, p_lease_seconds=9)
+    about = {**about, **asks, "p_lease_token": lease["lease_token"]}
+
+    with world.connection.transaction():
+        press(world, owner, "set_page_paused", p_paused=True, **asks)
+        read = Waiting(database, world, lambda: call(second.connection, function, **about))
+        press(world, owner, "request_sync", **asks)
+    read.end()
+
+    assert read.error is None
+    assert read.answer
