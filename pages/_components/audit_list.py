@@ -32,14 +32,13 @@ KINDS = {
         "bulk_cancel": "Stopped everybody who fits",
         "bulk_retry": "Queued everybody who fits again",
         "stop_bulk": "Stopped an action on many",
-        "opt_out_contacts": "Marked contacts as opted out",
-        "opt_in_contacts": "Lifted opt-outs",
-        "opt_out": "Marked contacts as opted out",
-        "opt_in": "Lifted opt-outs",
-        "opted_out": "Marked contacts as opted out",
-        "opted_in": "Lifted opt-outs",
-        "tag_contacts": "Tagged contacts",
-        "untag_contacts": "Took tags from contacts",
+        "contacts_add_tag": "Tagged contacts",
+        "contacts_remove_tag": "Took a tag from contacts",
+        "contacts_opt_out": "Marked contacts as opted out",
+        "contacts_lift_opt_out": "Lifted opt-outs",
+        "contacts_delete": "Deleted contacts",
+        "delete_contact": "Deleted a contact and all that was kept of them",
+        "stop_contact_bulk": "Stopped an action on many contacts",
     },
     "messages": {
         "approve_message": "Approved a message",
@@ -143,7 +142,8 @@ def exactly(detail: Row) -> str:
     parts = []
     if detail.get("changed"):
         parts.append(", ".join(str(name).replace("_", " ") for name in detail["changed"]))
-    parts += [_filter(detail["filter"])] if "filter" in detail else []
+    if isinstance(detail.get("filter"), dict):
+        parts.append(_filter(detail["filter"]))
     if "of" in detail:
         parts.append(f"of {detail['of']:,}")
     return " · ".join(part for part in parts if part)
@@ -153,8 +153,10 @@ def _filter(asked: Row) -> str:
     told = []
     if asked.get("stage") in list(Stage):
         told.append(f"stage {LOOKS[Stage(asked['stage'])].word}")
-    if asked.get("search"):
-        told.append(f"search “{asked['search']}”")
+    for name in ("search", "q"):
+        if asked.get(name):
+            told.append(f"search “{asked[name]}”")
+    told += [f"{name} {asked[name]}" for name in ("tag", "opted", "window") if asked.get(name)]
     if asked.get("reason"):
         told.append(f"cause {reason(asked['reason'])}")
     return "Filter: " + (", ".join(told) or "none")

@@ -23,6 +23,8 @@ TURNS = {
     "write": "Have messages written",
     "send": "Send",
     "settle": "Look up what is unclear",
+    "confirm": "Confirm opt-outs",
+    "forget": "Delete who asked to be forgotten",
     "preview": "Write test messages",
     "beat": "Say that it lives",
     "maintain": "Tidy up",

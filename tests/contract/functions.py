@@ -88,6 +88,8 @@ PERSON: dict[str, tuple[Row, object]] = {
         str,
     ),
 }
+# Who comes without signing in.
+VISITOR: dict[str, tuple[Row, object]] = {"metrics": ({"p_token": "guessed"}, None)}
 WORKER: dict[str, tuple[Row, object]] = {
     "enqueue_due_contacts": ({"p_limit": 1}, dict),
     "claim_contacts": (

@@ -13,7 +13,7 @@ from postgrest.exceptions import APIError
 from supabase_auth.errors import AuthApiError
 
 from tests.contract.conftest import PASSWORD, WORKER_NAME, Person, Project
-from tests.contract.functions import NOBODY, PERSON, WORKER, Row
+from tests.contract.functions import NOBODY, PERSON, VISITOR, WORKER, Row
 from tests.running import ROOT
 
 
@@ -244,6 +244,11 @@ def test_nobody_calls_without_signing_in(project: Project, function: str) -> Non
     _check(project.client(), function, arguments, "42501", ids)
 
 
+@pytest.mark.parametrize("function", VISITOR)
+def test_a_visitor_calls_and_learns_nothing(project: Project, function: str) -> None:
+    _check(project.client(), function, *VISITOR[function], {})
+
+
 @pytest.mark.usefixtures("no_worker_stays")
 @pytest.mark.parametrize("function", WORKER)
 def test_the_worker_calls(project: Project, ada: Person, function: str) -> None:
@@ -289,4 +294,4 @@ def test_no_call_of_the_app_is_missing_here() -> None:
         for name in called.findall(file.read_text())
     }
 
-    assert names - PERSON.keys() - WORKER.keys() == set()
+    assert names - PERSON.keys() - WORKER.keys() - VISITOR.keys() == set()
