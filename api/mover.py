@@ -24,6 +24,8 @@ LOOK_AGAIN_SECONDS = 1.0
 BEAT_SECONDS = 5.0
 ADOPT_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 5.0
+# PostgreSQL's code for a statement that reached its time limit.
+TOO_SLOW = "57014"
 AWAY = (APIError, httpx.HTTPError, UnreadableAnswerError)
 
 Row = dict[str, Any]
@@ -37,6 +39,7 @@ class Mover:
         self._inbox = inbox
         self._tally = tally
         self._stored = asyncio.Event()
+        self._batch = WORK_BATCH
 
     async def run(self) -> None:
         """Moves, works, beats and adopts until cancelled."""
@@ -86,11 +89,22 @@ class Mover:
     async def work(self) -> None:
         """Works on what is stored until nothing more is due."""
         self._stored.clear()
-        while (done := await self._inbox.work(WORK_BATCH))["worked"] or done["failed"]:
+        while (done := await self._work())["taken"]:
             self._tally.worked += done["worked"]
             if done["failed"]:
                 self._tally.failed += done["failed"]
                 log.warning("events failed", extra={"events": done["failed"]})
+
+    async def _work(self) -> Row:
+        """Of one page. What took too long all at once is done in smaller parts."""
+        try:
+            done = await self._inbox.work(self._batch)
+        except APIError as error:
+            if error.code == TOO_SLOW:
+                self._batch = max(self._batch // 2, 1)
+            raise
+        self._batch = min(self._batch * 2, WORK_BATCH)
+        return done
 
     async def beat(self, *, stopping: bool = False) -> None:
         """Says that this receiver lives; learns how far behind the work is."""

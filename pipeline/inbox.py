@@ -23,7 +23,7 @@ class Inbox:
         return await self._call("store_events", p_events=list(events))
 
     async def work(self, limit: int) -> Row:
-        """Works on what is due; says how many were done, put off, and went wrong."""
+        """Works on what is due of one page; counts what was taken, done, put off, failed."""
         return await self._call("work_on_events", p_limit=limit)
 
     async def beat(

@@ -165,6 +165,7 @@ class SyncLease:
     cursor: str | None
     page_size: int
     high_water_at: datetime | None
+    must_prove: bool
     must_subscribe: bool
     wait_seconds: float
 

@@ -55,6 +55,17 @@ class SyncStore:
             p_outcome=outcome,
         )
 
+    async def prove(self, lease: SyncLease) -> bool:
+        """Writes down that Facebook knows the token as this page's; False: it is another by now."""
+        return bool(
+            await self._call(
+                "prove_page",
+                p_page_id=lease.page_id,
+                p_lease_token=lease.lease_token,
+                p_encrypted_token=lease.encrypted_token,
+            )
+        )
+
     async def note_subscription(self, lease: SyncLease, error: str | None) -> None:
         """Writes down whether Facebook tells of the page's messages; None: it does."""
         await self._call(

@@ -26,6 +26,12 @@ MESSAGES_AT_ONCE = 200
 # Facebook's limit for conversations is two calls a second and page.
 SECONDS_BETWEEN_CALLS = 0.5
 FULL_PERCENT = 95
+ANOTHER_PAGE = {
+    "error_code": "another_page",
+    "error_message": "The stored token is not this page's own, so nothing of the page is heard.",
+    "error_hint": "Give the page a new access token under Pages.",
+    "page_status": "token_invalid",
+}
 SURPRISE = {
     "error_code": "unexpected",
     "error_message": "Something unexpected happened here; it is in the worker's log.",
@@ -35,6 +41,10 @@ SURPRISE = {
 
 class Reader(Protocol):
     """Lists a page's conversations; every method may raise MessengerError."""
+
+    async def whose(self, token: str) -> str:
+        """The id of the page that the token is of."""
+        ...
 
     async def count(self, page_id: str, token: str, cursor: str | None) -> ThreadPage:
         """The next conversations without their content."""
@@ -121,6 +131,8 @@ class Syncs:
                 "error_hint": token.hint,
                 "page_status": token.page_status,
             }
+        if lease.must_prove and (refused := await self._prove(lease, token)) is not None:
+            return refused
         if lease.must_subscribe:
             await self._subscribe(lease, token)
         wait, phase, cursor, size = (
@@ -147,6 +159,16 @@ class Syncs:
             passed = self._clock() - called_at
             wait = max(answer["wait_seconds"], SECONDS_BETWEEN_CALLS - passed)
         return {}
+
+    async def _prove(self, lease: SyncLease, token: str) -> Row | None:
+        """Anybody can name a page's id; before it is heard, Facebook says whose it is."""
+        try:
+            owner = await self._reader.whose(token)
+        except MessengerError as error:
+            return trouble(error, None, lease.page_size)
+        if owner != lease.facebook_page_id:
+            return ANOTHER_PAGE
+        return None if await self._store.prove(lease) else {}
 
     async def _call(
         self, lease: SyncLease, token: str, phase: str, cursor: str | None, size: int

@@ -366,6 +366,7 @@ comment on index public.contact_messages_age_idx is 'Serves maintain: messages t
 
 alter table public.contacts add column if not exists opted_out_by text;
 alter table public.contacts add column if not exists opt_word_at timestamptz;
+alter table public.contacts add column if not exists owner_opted_out_at timestamptz;
 alter table public.contacts
 drop constraint if exists contacts_opted_out_by_is_known,
 add constraint contacts_opted_out_by_is_known check (opted_out_by in ('contact', 'owner'));
@@ -373,6 +374,8 @@ add constraint contacts_opted_out_by_is_known check (opted_out_by in ('contact',
 comment on column public.contacts.opted_out_by is
 'contact: they said stop, and only their START lifts it; owner: the owner marked them, and may lift it. Empty together with opted_out_at; beside one, empty means contact.';
 comment on column public.contacts.opt_word_at is 'When the newest STOP or START that we know of was said; an older one that comes late changes nothing.';
+comment on column public.contacts.owner_opted_out_at is
+'When the owner had marked them, of one who said stop afterwards: their START leaves them marked by the owner. Otherwise empty.';
 
 -- The key is made here once and never leaves the database, so that a list of tombstones alone tells nobody's id.
 create table if not exists public.contact_tombstone_keys (
@@ -465,6 +468,7 @@ alter table public.facebook_pages add column if not exists paused_at timestamptz
 alter table public.facebook_pages add column if not exists disconnected_at timestamptz;
 alter table public.facebook_pages add column if not exists subscribed_at timestamptz;
 alter table public.facebook_pages add column if not exists subscribe_error text;
+alter table public.facebook_pages add column if not exists proven_at timestamptz;
 
 comment on column public.facebook_pages.paused_at is
 'A person paused the page: nothing is written or sent for it until a person resumes it, whatever Facebook says. Contacts and replies still come in.';
@@ -472,6 +476,8 @@ comment on column public.facebook_pages.disconnected_at is
 'A person disconnected the page: its token is gone and its automations stand still. Contacts and history stay; connecting the same page goes on with them.';
 comment on column public.facebook_pages.subscribed_at is 'When Facebook agreed to tell us of the page''s messages; empty until it did.';
 comment on column public.facebook_pages.subscribe_error is 'Why Facebook does not tell us of the page''s messages, when it was asked to and refused.';
+comment on column public.facebook_pages.proven_at is
+'When Facebook answered a worker that the stored token is this page''s. Anybody can name a page''s id: until then nothing that Facebook tells of the page is heard for this owner.';
 
 create table if not exists public.facebook_page_syncs (
     page_id uuid not null,
@@ -1078,6 +1084,7 @@ create table if not exists public.facebook_events (
 );
 
 create index if not exists facebook_events_due_idx on public.facebook_events (due_at) where done_at is null;
+create index if not exists facebook_events_person_idx on public.facebook_events (facebook_page_id, sender_id) where done_at is null;
 create index if not exists facebook_events_done_idx on public.facebook_events (done_at) where done_at is not null;
 
 drop policy if exists "nobody who signs in sees an event" on public.facebook_events;
@@ -1085,7 +1092,7 @@ create policy "nobody who signs in sees an event" on public.facebook_events
 for select to authenticated using (false);
 
 comment on table public.facebook_events is
-'One event of the webhook. What it said and of whom is removed when it has been worked on; the key stays for two days, so that the same event told again changes nothing.';
+'One event of the webhook. What it said and of whom is removed when it has been worked on, but for the action of a policy event; the key stays for two days, so that the same event told again changes nothing.';
 comment on column public.facebook_events.id is 'In the order of storing.';
 comment on column public.facebook_events.event_key is 'The same for the same event however often Facebook sends it: the message''s id, or a hash.';
 comment on column public.facebook_events.facebook_page_id is 'The page it is about, by Facebook''s id; two owners may have connected it.';
@@ -1095,10 +1102,11 @@ comment on column public.facebook_events.said_at is 'By Facebook''s clock.';
 comment on column public.facebook_events.told is 'What the kind needs: mid, text, metadata; or watermark, mids; or action, reason; or code.';
 comment on column public.facebook_events.received_at is 'When it was stored here; it may have waited in the receiver''s spool before.';
 comment on column public.facebook_events.due_at is 'From when it is to be worked on; empty once it has been.';
-comment on column public.facebook_events.tries is 'How often working on it went wrong, or had to wait for a worker; the next try is alone.';
-comment on column public.facebook_events.problem is 'Why it could not be worked on: a code, no words of it.';
+comment on column public.facebook_events.tries is 'How often working on it went wrong; the next try is alone.';
+comment on column public.facebook_events.problem is 'Why it was not worked on: a code, no words of it; unproven_page while it waits for a worker that proves the page, unknown_page when nobody had it.';
 comment on column public.facebook_events.done_at is 'When it was worked on, or given up.';
 comment on index public.facebook_events_due_idx is 'Serves work_on_events: what is due, oldest first.';
+comment on index public.facebook_events_person_idx is 'Serves work_on_events: what waits of one page; and forget_contacts: of one person.';
 comment on index public.facebook_events_done_idx is 'Serves work_on_events: keys that are no longer needed.';
 
 create table if not exists public.facebook_receivers (
@@ -4239,7 +4247,11 @@ begin
 
     opted_out as (
         update public.contacts as c
-        set opted_out_at = coalesce(c.opted_out_at, v_now), opted_out_by = 'contact'
+        set
+            opted_out_at = coalesce(c.opted_out_at, v_now),
+            opted_out_by = 'contact',
+            opt_word_at = v_now,
+            owner_opted_out_at = case when c.opted_out_by = 'owner' then c.opted_out_at else c.owner_opted_out_at end
         from good as g
         where g.error_code = 'opted_out' and c.id = g.contact_id
         returning c.id
@@ -5709,7 +5721,21 @@ declare
     v_rejected jsonb;
     v_imported integer;
     v_updated integer;
+    v_new uuid[];
+    v_forgotten integer;
 begin
+    -- Whoever is forgotten this moment is forgotten before or after this; see resolve_deletion.
+    perform pg_advisory_xact_lock_shared(20261122, 102);
+    -- States before contacts, as everybody takes them: a newer message ends sequences, and so takes their states.
+    perform 1
+    from public.ai_automation_contact_states as s
+    inner join public.contacts as c on c.id = s.contact_id
+    where
+        c.page_id = v_page.id
+        and c.sender_id in (select btrim(e.value ->> 'sender_id') from jsonb_array_elements(p_contacts) as e)
+    order by s.id
+    for no key update of s;
+
     with judged as materialized (
         select j.* from public.judge_import(v_page, p_contacts) as j
     ),
@@ -5727,15 +5753,24 @@ begin
                 time_zone = coalesce(excluded.time_zone, c.time_zone),
                 last_inbound_at = greatest(c.last_inbound_at, excluded.last_inbound_at),
                 updated_at = now()
-        returning (c.xmax = 0) as is_new
+        returning c.id, (c.xmax = 0) as is_new
     )
 
     select
-        (select count(*) from stored where stored.is_new),
-        (select count(*) from stored where not stored.is_new),
+        (select array_agg(n.id) from stored as n where n.is_new),
+        (select count(*) from stored as n where not n.is_new),
         coalesce(jsonb_agg(jsonb_build_object('line', j.line, 'reason', j.problem) order by j.line) filter (where j.problem is not null), '[]')
-    into v_imported, v_updated, v_rejected
+    into v_new, v_updated, v_rejected
     from judged as j;
+
+    -- They were known, and were forgotten while this waited for them.
+    delete from public.contacts as c
+    using public.contact_tombstones as t
+    where
+        c.id = any(v_new) and t.user_id = v_page.user_id
+        and t.person_hash = public.person_hash(v_page.facebook_page_id, c.sender_id);
+    get diagnostics v_forgotten = row_count;
+    v_imported := coalesce(cardinality(v_new), 0) - v_forgotten;
 
     insert into public.ai_automation_audit (user_id, action, affected) values (v_page.user_id, 'import_contacts', v_imported + v_updated);
     return jsonb_build_object('imported', v_imported, 'updated', v_updated, 'rejected', v_rejected);
@@ -5754,7 +5789,7 @@ grant execute on function public.check_import(uuid, jsonb) to authenticated;
 
 -- Until version 2 only the contact could opt out.
 update public.contacts as c
-set opted_out_by = 'contact'
+set opted_out_by = 'contact', opt_word_at = greatest(c.opt_word_at, c.opted_out_at)
 where c.opted_out_at is not null and c.opted_out_by is null;
 
 create or replace function public.messages_told(p_messages jsonb)
@@ -5803,6 +5838,7 @@ declare
     v_opted_out integer;
     v_opted_in integer;
     v_ended integer;
+    v_zones_named boolean;
 begin
     select p.* into v_page from public.facebook_pages as p where p.id = p_page_id;
     if not found then
@@ -5812,6 +5848,8 @@ begin
         raise exception 'Messages come as a list of at most 1000.' using errcode = '22023';
     end if;
 
+    -- Whoever is forgotten this moment is forgotten before or after this; see resolve_deletion.
+    perform pg_advisory_xact_lock_shared(20261122, 102);
     -- What a person who was deleted said before that stays unknown, whoever tells it; they come back by writing again.
     with told as materialized (
         select m.*, t.said_stop, t.deleted_at
@@ -5866,6 +5904,7 @@ begin
     on conflict do nothing;
     get diagnostics v_stored = row_count;
 
+    v_zones_named := jsonb_path_exists(v_told, '$[*] ? (@.time_zone != null)');
     with word as materialized (
         -- In one moment STOP is the one that counts.
         select distinct on (m.sender_id) m.sender_id, m.said_at, w.word
@@ -5882,12 +5921,21 @@ begin
             max(z.name) as time_zone,
             max(m.said_at) filter (where m.direction = 'in') as wrote_at,
             max(m.said_at) filter (where m.direction = 'out') as written_to_at,
-            case when c.opt_word_at is null or w.said_at > c.opt_word_at or (w.said_at = c.opt_word_at and w.word = 'stop') then w.word end as word,
+            -- Nobody takes back what they said later, however it came to be known.
+            case
+                when w.word = 'stop' and w.said_at >= coalesce(c.opt_word_at, '-infinity') then w.word
+                when
+                    w.said_at > coalesce(
+                        greatest(c.opt_word_at, case when c.opted_out_by is distinct from 'owner' then c.opted_out_at end), '-infinity'
+                    )
+                    then w.word
+            end as word,
             w.said_at as word_at
         from jsonb_to_recordset(v_told) as m (sender_id text, sender_name text, time_zone text, direction text, said_at timestamptz)
         inner join public.contacts as c on c.page_id = v_page.id and c.sender_id = m.sender_id
         left join word as w on w.sender_id = m.sender_id
-        left join pg_catalog.pg_timezone_names as z on z.name = m.time_zone and c.time_zone is null
+        -- PostgreSQL reads hundreds of files for its list of zones, and Facebook's webhook names none.
+        left join (select n.name from pg_catalog.pg_timezone_names as n where v_zones_named) as z on z.name = m.time_zone and c.time_zone is null
         group by c.id, w.word, w.said_at
     ),
 
@@ -5900,13 +5948,19 @@ begin
             last_outbound_at = greatest(c.last_outbound_at, n.written_to_at),
             opted_out_at = case
                 when n.word = 'stop' then coalesce(c.opted_out_at, n.word_at)
-                when n.word = 'start' and c.opted_out_by is distinct from 'owner' then null
+                when n.word = 'start' and c.opted_out_by is distinct from 'owner' then c.owner_opted_out_at
                 else c.opted_out_at
             end,
             opted_out_by = case
                 when n.word = 'stop' then 'contact'
-                when n.word = 'start' and c.opted_out_by is distinct from 'owner' then null
+                when n.word = 'start' and c.opted_out_by is distinct from 'owner'
+                    then case when c.owner_opted_out_at is not null then 'owner' end
                 else c.opted_out_by
+            end,
+            owner_opted_out_at = case
+                when n.word = 'stop' and c.opted_out_by = 'owner' then c.opted_out_at
+                when n.word = 'start' then null
+                else c.owner_opted_out_at
             end,
             opt_word_at = case when n.word is not null then n.word_at else c.opt_word_at end
         from person as n
@@ -5982,7 +6036,7 @@ as $$
     update public.facebook_pages as p
     set
         status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = now(), updated_at = now(),
-        disconnected_at = null, subscribed_at = null, subscribe_error = null
+        disconnected_at = null, subscribed_at = null, subscribe_error = null, proven_at = null
     where p.id = p_page_id;
 
     insert into public.facebook_page_syncs as s (page_id, user_id, requested_at)
@@ -6164,7 +6218,7 @@ begin
     update public.facebook_pages as p
     set
         disconnected_at = now(), paused_at = null, status = 'active', status_reason = null, paused_until = null, setbacks = 0,
-        subscribed_at = null, subscribe_error = null
+        subscribed_at = null, subscribe_error = null, proven_at = null
     where p.id = p_page_id;
     insert into public.ai_automation_audit (user_id, page_id, action) values (v_page.user_id, p_page_id, 'disconnect_page');
 end;
@@ -6613,10 +6667,12 @@ as $$
 declare
     v_reason text := left(format('Facebook (%s): %s', p_told ->> 'action', coalesce(p_told ->> 'reason', 'no reason given')), 500);
 begin
-    -- What was said later counts, also when it came first.
+    -- What was said later counts, also when it came first; a warning takes nothing back.
     if exists (
         select 1 from public.facebook_events as e
-        where e.facebook_page_id = p_page.facebook_page_id and e.kind = 'policy' and e.said_at > p_said_at and e.done_at is not null
+        where
+            e.facebook_page_id = p_page.facebook_page_id and e.kind = 'policy' and e.said_at > p_said_at and e.done_at is not null
+            and (e.told ->> 'action' in ('block', 'unblock') or p_told ->> 'action' not in ('block', 'unblock'))
     ) then
         return;
     end if;
@@ -6679,84 +6735,6 @@ $$;
 
 comment on function public.work_on_page_events(public.facebook_pages, public.facebook_events[]) is
 'Does what the events say for one owner''s page; returns the keys of those that must be asked again, because a worker is still sending.';
-
-create or replace function public.work_on_events(p_limit integer default 200)
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_batch record;
-    v_page public.facebook_pages;
-    v_later text[];
-    v_worked integer := 0;
-    v_put_off integer := 0;
-    v_failed integer := 0;
-    v_due public.facebook_events[] := array(
-        select e
-        from public.facebook_events as e
-        where e.done_at is null and e.due_at <= now()
-        order by e.due_at, e.said_at
-        limit p_limit
-        for update skip locked
-    );
-begin
-    for v_batch in
-        -- One that went wrong is tried alone.
-        select e.facebook_page_id, array_agg(e order by e.said_at, e.id) as events, array_agg(e.id) as ids
-        from unnest(v_due) as e
-        group by e.facebook_page_id, case when e.tries > 0 then e.id end
-        order by e.facebook_page_id
-    loop
-        begin
-            v_later := '{}';
-            v_page := null;
-            perform public.ask_deletion(e.told ->> 'code', e.sender_id) from unnest(v_batch.events) as e where e.kind = 'deletion';
-            for v_page in
-                select p.* from public.facebook_pages as p where p.facebook_page_id = v_batch.facebook_page_id order by p.id
-            loop
-                v_later := v_later || public.work_on_page_events(v_page, v_batch.events);
-            end loop;
-            update public.facebook_events as e
-            set
-                done_at = case when g.waits then null else now() end,
-                due_at = case when g.waits then now() + interval '1 second' * least(2 + e.tries, 30) end,
-                tries = e.tries + g.waits::int,
-                problem = case when v_page.id is null and e.kind <> 'deletion' then 'unknown_page' end,
-                sender_id = case when g.waits then e.sender_id end,
-                told = case when g.waits then e.told else '{}' end
-            from (
-                -- For ten minutes; what is unclear for longer has been settled without it.
-                select w.id, w.event_key = any(v_later) and w.received_at > now() - interval '10 minutes' as waits
-                from unnest(v_batch.events) as w
-            ) as g
-            where e.id = g.id;
-            v_put_off := v_put_off + coalesce(cardinality(v_later), 0);
-            v_worked := v_worked + cardinality(v_batch.ids);
-        exception
-            when others then
-                update public.facebook_events as e
-                set
-                    tries = e.tries + 1,
-                    problem = sqlstate,
-                    done_at = case when e.tries >= 9 then now() end,
-                    due_at = case when e.tries < 9 then now() + least(interval '1 second' * power(2, e.tries), interval '5 minutes') end,
-                    sender_id = case when e.tries < 9 then e.sender_id end,
-                    told = case when e.tries < 9 then e.told else '{}' end
-                where e.id = any(v_batch.ids);
-                v_failed := v_failed + cardinality(v_batch.ids);
-        end;
-    end loop;
-    delete from public.facebook_events as e
-    where e.id in (
-        select o.id from public.facebook_events as o where o.done_at < now() - interval '2 days' order by o.done_at limit p_limit
-    );
-    return jsonb_build_object('worked', v_worked - v_put_off, 'put_off', v_put_off, 'failed', v_failed);
-end;
-$$;
-
-comment on function public.work_on_events(integer) is
-'Works on up to p_limit due events, by page and in the order of saying; several receivers share them. What goes wrong is tried again alone, ten times at most.';
 
 create or replace function public.receiver_beat(p_name text, p_version text, p_spool_bytes bigint, p_heard_at timestamptz, p_stopping boolean default false)
 returns jsonb
@@ -6822,16 +6800,48 @@ comment on function public.receiver_health() is
 revoke execute on function
 public.store_events(jsonb), public.mark_seen(uuid, text, text, timestamptz, jsonb),
 public.apply_policy(public.facebook_pages, timestamptz, jsonb),
-public.work_on_page_events(public.facebook_pages, public.facebook_events[]), public.work_on_events(integer),
+public.work_on_page_events(public.facebook_pages, public.facebook_events[]),
 public.receiver_beat(text, text, bigint, timestamptz, boolean), public.receiver_health(), public.hold_sending(text, text)
 from public, anon, authenticated, service_role;
 grant execute on function
 public.store_events(jsonb), public.mark_seen(uuid, text, text, timestamptz, jsonb),
 public.apply_policy(public.facebook_pages, timestamptz, jsonb),
-public.work_on_page_events(public.facebook_pages, public.facebook_events[]), public.work_on_events(integer),
+public.work_on_page_events(public.facebook_pages, public.facebook_events[]),
 public.receiver_beat(text, text, bigint, timestamptz, boolean), public.hold_sending(text, text)
 to service_role;
 grant execute on function public.receiver_health() to authenticated, service_role;
+-- Whose a page is: Facebook says it of the stored token, never the person who typed the page's id.
+
+create or replace function public.prove_page(p_page_id uuid, p_lease_token uuid, p_encrypted_token text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.facebook_pages as p
+    set proven_at = now()
+    from public.facebook_page_syncs as s
+    inner join public.facebook_page_secrets as k on k.page_id = s.page_id
+    where
+        p.id = p_page_id and s.page_id = p.id and s.lease_token = p_lease_token and k.encrypted_token = p_encrypted_token
+        and p.disconnected_at is null;
+    if not found then
+        return false;
+    end if;
+    -- What was told of it meanwhile has waited.
+    update public.facebook_events as e
+    set due_at = now(), problem = null
+    from public.facebook_pages as p
+    where p.id = p_page_id and e.facebook_page_id = p.facebook_page_id and e.done_at is null and e.problem = 'unproven_page';
+    return true;
+end;
+$$;
+
+comment on function public.prove_page(uuid, uuid, text) is
+'The worker that reads the page says that Facebook knows the stored token as this page''s own; from now on its events are heard. False when the lease or the token is another one meanwhile.';
+
+revoke execute on function public.prove_page(uuid, uuid, text) from public, anon, authenticated, service_role;
+grant execute on function public.prove_page(uuid, uuid, text) to service_role;
 -- How a worker reads a page's conversations: one step at a time, each written down, so that any worker can go on.
 
 -- Facebook takes two calls a second for the conversations of a page; near its limits it gets fewer. A place is given by
@@ -6857,10 +6867,11 @@ $$;
 comment on function public.take_sync_place(uuid) is
 'The next place for a call about the page''s conversations, over all workers; returns the seconds until it. Called by claim_syncs and advance_sync.';
 
+drop function if exists public.claim_syncs(text, integer, integer);
 create or replace function public.claim_syncs(p_worker text, p_limit integer, p_lease_seconds integer)
 returns table (
     page_id uuid, facebook_page_id text, encrypted_token text, lease_token uuid, phase text, cursor text, page_size integer,
-    high_water_at timestamptz, must_subscribe boolean, wait_seconds double precision
+    high_water_at timestamptz, must_prove boolean, must_subscribe boolean, wait_seconds double precision
 )
 language plpgsql
 set search_path = ''
@@ -6880,7 +6891,7 @@ begin
             and (s.not_before_at is null or s.not_before_at <= now())
             and (
                 s.phase <> 'idle' or s.started_at is null or s.requested_at > s.started_at
-                or s.finished_at <= now() - interval '5 minutes'
+                or s.finished_at <= now() - interval '5 minutes' or p.proven_at is null
             )
         order by s.updated_at, s.page_id
         limit p_limit
@@ -6909,7 +6920,7 @@ begin
     return query
     select
         s.page_id, p.facebook_page_id, k.encrypted_token, s.lease_token, s.phase, s.cursor, s.page_size, s.high_water_at,
-        p.subscribed_at is null, public.take_sync_place(s.page_id)
+        p.proven_at is null, p.subscribed_at is null, public.take_sync_place(s.page_id)
     from public.facebook_page_syncs as s
     inner join public.facebook_pages as p on p.id = s.page_id
     inner join public.facebook_page_secrets as k on k.page_id = s.page_id
@@ -6918,7 +6929,7 @@ end;
 $$;
 
 comment on function public.claim_syncs(text, integer, integer) is
-'Hands pages whose conversations are due to be read to one worker, each with a lease: those asked for, those a worker left in the middle, those never read, and every five minutes all others. wait_seconds is how long to wait before the first call.';
+'Hands pages whose conversations are due to be read to one worker, each with a lease: those that must be proven, those asked for, those a worker left in the middle, those never read, and every five minutes all others. wait_seconds is how long to wait before the first call.';
 
 create or replace function public.advance_sync(p_page_id uuid, p_lease_token uuid, p_step jsonb, p_lease_seconds integer)
 returns jsonb
@@ -7080,8 +7091,12 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_new integer;
+    v_new uuid[];
+    v_forgotten integer;
 begin
+    -- Whoever is forgotten this moment is forgotten before or after this; see resolve_deletion.
+    perform pg_advisory_xact_lock_shared(20261122, 102);
+    with added as (
     insert into public.contacts as c (user_id, page_id, sender_id, sender_name)
     select distinct on (h.sender_id) p.user_id, p.id, h.sender_id, left(btrim(coalesce(h.sender_name, '')), 300)
     from public.facebook_pages as p
@@ -7094,9 +7109,19 @@ begin
             where t.user_id = p.user_id and t.person_hash = public.person_hash(p.facebook_page_id, h.sender_id)
         )
     order by h.sender_id, length(btrim(coalesce(h.sender_name, ''))) desc
-    on conflict (page_id, sender_id) do nothing;
-    get diagnostics v_new = row_count;
-    return v_new;
+    on conflict (page_id, sender_id) do nothing
+    returning c.id
+    )
+
+    select array_agg(a.id) into v_new from added as a;
+    -- They were known, and were forgotten while this waited for them.
+    delete from public.contacts as c
+    using public.facebook_pages as p, public.contact_tombstones as t
+    where
+        c.id = any(v_new) and p.id = p_page_id and t.user_id = p.user_id
+        and t.person_hash = public.person_hash(p.facebook_page_id, c.sender_id);
+    get diagnostics v_forgotten = row_count;
+    return coalesce(cardinality(v_new), 0) - v_forgotten;
 end;
 $$;
 
@@ -7111,6 +7136,134 @@ grant execute on function
 public.take_sync_place(uuid), public.claim_syncs(text, integer, integer), public.advance_sync(uuid, uuid, jsonb, integer),
 public.stop_sync(uuid, uuid, jsonb), public.note_page_subscription(uuid, uuid, text), public.hear_contacts(uuid, jsonb)
 to service_role;
+-- One page's events at a time: what is slow or wrong of one page holds up no other.
+
+create or replace function public.work_on_events(p_limit integer default 200)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_first public.facebook_events;
+    v_events public.facebook_events[];
+    v_page public.facebook_pages;
+    v_later text[] := '{}';
+    v_heard boolean := false;
+    v_unproven boolean;
+    v_worked integer := 0;
+    v_put_off integer := 0;
+    v_failed integer := 0;
+begin
+    delete from public.facebook_events as e
+    where e.id in (
+        select o.id from public.facebook_events as o where o.done_at < now() - interval '2 days' order by o.done_at limit p_limit
+    );
+    select e.* into v_first
+    from public.facebook_events as e
+    where e.done_at is null and e.due_at <= now()
+    order by e.due_at, e.said_at
+    limit 1
+    for update skip locked;
+    if not found then
+        return jsonb_build_object('taken', 0, 'worked', 0, 'put_off', 0, 'failed', 0);
+    end if;
+    -- One that went wrong is tried alone.
+    v_events := case when v_first.tries > 0 then array[v_first] else array(
+        select e
+        from public.facebook_events as e
+        where e.facebook_page_id = v_first.facebook_page_id and e.done_at is null and e.due_at <= now() and e.tries = 0
+        order by e.due_at, e.said_at
+        limit p_limit
+        for update skip locked
+    ) end;
+    select array_agg(e order by e.said_at, e.id) into v_events from unnest(v_events) as e;
+
+    begin
+        perform public.ask_deletion(e.told ->> 'code', e.sender_id) from unnest(v_events) as e where e.kind = 'deletion';
+        -- Over all owners of the page, in the order in which everybody takes states.
+        perform 1
+        from public.ai_automation_contact_states as s
+        where s.contact_id in (
+            select c.id
+            from public.facebook_pages as p
+            inner join public.contacts as c on c.page_id = p.id
+            where p.facebook_page_id = v_first.facebook_page_id and c.sender_id in (select e.sender_id from unnest(v_events) as e)
+        )
+        order by s.id
+        for no key update;
+        for v_page in
+            select p.*
+            from public.facebook_pages as p
+            where p.facebook_page_id = v_first.facebook_page_id and p.proven_at is not null
+            order by p.id
+        loop
+            v_heard := true;
+            v_later := v_later || public.work_on_page_events(v_page, v_events);
+        end loop;
+        v_unproven := not v_heard and exists (
+            select 1
+            from public.facebook_pages as p
+            inner join public.facebook_page_secrets as k on k.page_id = p.id
+            where p.facebook_page_id = v_first.facebook_page_id and p.disconnected_at is null and p.status <> 'token_invalid'
+        );
+        with changed as (
+            update public.facebook_events as e
+            set
+                done_at = case when g.waits then null else now() end,
+                due_at = case
+                    when g.waits and v_unproven then now() + least(interval '2 seconds' + (now() - e.received_at) / 2, interval '10 minutes')
+                    when g.waits then now() + least(interval '2 seconds' + (now() - e.received_at) / 10, interval '30 seconds')
+                end,
+                problem = case when v_heard or e.kind = 'deletion' then null when g.waits then 'unproven_page' else 'unknown_page' end,
+                sender_id = case when g.waits then e.sender_id end,
+                told = case
+                    when g.waits then e.told
+                    -- An earlier one that comes later is compared with it.
+                    when e.kind = 'policy' then jsonb_build_object('action', e.told -> 'action')
+                    else '{}'
+                end
+            from (
+                select
+                    w.id,
+                    -- For ten minutes; what is unclear for longer has been settled without it.
+                    (w.event_key = any(v_later) and w.received_at > now() - interval '10 minutes')
+                    -- A worker asks Facebook within seconds; a page that cannot be proven for a day is nobody's here.
+                    or (v_unproven and w.kind <> 'deletion' and w.received_at > now() - interval '1 day') as waits
+                from unnest(v_events) as w
+            ) as g
+            where e.id = g.id
+            returning g.waits
+        )
+
+        select count(*) filter (where not c.waits), count(*) filter (where c.waits) into v_worked, v_put_off from changed as c;
+    exception
+        -- Somebody else was at the same rows: nothing is wrong with the events.
+        when transaction_rollback or lock_not_available then
+            update public.facebook_events as e
+            set due_at = now() + interval '0.5 seconds'
+            where e.id in (select w.id from unnest(v_events) as w);
+            v_put_off := cardinality(v_events);
+        when others then
+            update public.facebook_events as e
+            set
+                tries = e.tries + 1,
+                problem = sqlstate,
+                done_at = case when e.tries >= 9 then now() end,
+                due_at = case when e.tries < 9 then now() + least(interval '1 second' * power(2, e.tries), interval '5 minutes') end,
+                sender_id = case when e.tries < 9 then e.sender_id end,
+                told = case when e.tries < 9 then e.told else '{}' end
+            where e.id in (select w.id from unnest(v_events) as w);
+            v_failed := cardinality(v_events);
+    end;
+    return jsonb_build_object('taken', cardinality(v_events), 'worked', v_worked, 'put_off', v_put_off, 'failed', v_failed);
+end;
+$$;
+
+comment on function public.work_on_events(integer) is
+'Works on up to p_limit due events of one page, those that are due longest first; several receivers share them. taken is 0 when nothing is due. Only pages that are proven hear of anything; for others it waits, a day at most. What goes wrong is tried again alone, ten times at most.';
+
+revoke execute on function public.work_on_events(integer) from public, anon, authenticated, service_role;
+grant execute on function public.work_on_events(integer) to service_role;
 -- One confirmation after STOP, and one after a START that lifted it: written down before Facebook is called, sent once.
 
 create table if not exists public.opt_confirmations (
@@ -7343,7 +7496,7 @@ as $$
 declare
     v_bulk public.contact_bulk_actions;
     v_changed integer;
-    v_limit constant integer := least(greatest(coalesce(p_limit, 1), 1), 1000);
+    v_limit integer := least(greatest(coalesce(p_limit, 1), 1), 1000);
 begin
     select b.* into v_bulk
     from public.contact_bulk_actions as b
@@ -7359,6 +7512,10 @@ begin
                 v_bulk.user_id, 'contacts_' || v_bulk.action, v_bulk.total,
                 jsonb_build_object('filter', v_bulk.filter, 'bulk_id', v_bulk.id)
             );
+        end if;
+        -- With each goes everything of theirs; a call has eight seconds on a hosted project.
+        if v_bulk.action = 'delete' then
+            v_limit := least(v_limit, 100);
         end if;
         perform set_config('stagelight.bulk', 'yes', true);
         v_changed := (
@@ -7382,7 +7539,7 @@ end;
 $$;
 
 comment on function public.advance_contact_bulk(uuid, integer) is
-'Does the next p_limit contacts of a preview (at most 1000) and says how far it has come; after the last, or once stopped, it changes nothing.';
+'Does the next p_limit contacts of a preview (at most 1000, of deletions 100) and says how far it has come; after the last, or once stopped, it changes nothing.';
 
 create or replace function public.stop_contact_bulk(p_id uuid)
 returns jsonb
@@ -7456,24 +7613,18 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_deleted integer;
-    v_waiting uuid[];
+    v_ids uuid[] := array(
+        select c.id from public.contacts as c
+        where c.id = any(p_contact_ids) and c.user_id = (select auth.uid())
+    );
+    v_waiting uuid[] := public.forget_contacts(v_ids);
 begin
-    select count(*), array_agg(f.id) filter (where not f.gone) into v_deleted, v_waiting
-    from (
-        select c.id, public.forget_contact(c.id) as gone
-        from (
-            select k.id from public.contacts as k
-            where k.id = any(p_contact_ids) and k.user_id = (select auth.uid())
-            order by k.id
-        ) as c
-    ) as f;
     -- To whom a message is under way: opted out already, and gone within a minute.
-    if v_waiting is not null then
+    if v_waiting <> '{}' then
         insert into public.contact_deletions (code, contact_ids, resolved_at)
         values ('owner-' || gen_random_uuid(), v_waiting, now());
     end if;
-    return v_deleted;
+    return cardinality(v_ids);
 end;
 $$;
 
@@ -7495,6 +7646,13 @@ begin
     if p_action = 'delete' then
         v_changed := public.delete_contacts(p_contact_ids);
     else
+        -- States before contacts, as everybody takes them: an opt-out ends sequences, and so takes their states.
+        perform 1
+        from public.ai_automation_contact_states as s
+        inner join public.contacts as c on c.id = s.contact_id
+        where s.contact_id = any(p_contact_ids) and c.user_id = (select auth.uid()) and p_action in ('opt_out', 'lift_opt_out')
+        order by s.id
+        for no key update of s;
         with chosen as materialized (
             select c.id
             from public.contacts as c
@@ -7611,50 +7769,75 @@ comment on column public.contact_deletions.resolved_at is 'When it was known who
 comment on column public.contact_deletions.done_at is 'When nothing was left.';
 comment on index public.contact_deletions_open_idx is 'Serves finish_deletions.';
 
--- With the states locked no claim is under way; whoever claims later finds the contact opted out, or gone.
-create or replace function public.forget_contact(p_contact_id uuid)
-returns boolean
+-- With the states locked no claim is under way; whoever claims later finds the contacts opted out, or gone. Events, states,
+-- contacts: in this order everybody takes them.
+create or replace function public.forget_contacts(p_contact_ids uuid[])
+returns uuid[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_contact public.contacts;
-    v_page text;
+    v_busy uuid[];
 begin
-    perform 1 from public.ai_automation_contact_states as s where s.contact_id = p_contact_id order by s.id for update;
-    select c.* into v_contact from public.contacts as c where c.id = p_contact_id for update;
-    if not found then
-        return true;
-    end if;
-    select p.facebook_page_id into v_page from public.facebook_pages as p where p.id = v_contact.page_id;
+    -- Of a page that somebody else has too, what waits is theirs as well; the tombstone keeps it out here.
+    delete from public.facebook_events as e
+    using public.contacts as c, public.facebook_pages as p
+    where
+        c.id = any(p_contact_ids) and p.id = c.page_id
+        and e.facebook_page_id = p.facebook_page_id and e.sender_id = c.sender_id and e.done_at is null
+        and not exists (select 1 from public.facebook_pages as o where o.facebook_page_id = p.facebook_page_id and o.id <> p.id);
+    perform 1 from public.ai_automation_contact_states as s where s.contact_id = any(p_contact_ids) order by s.id for update;
+    perform 1 from public.contacts as c where c.id = any(p_contact_ids) order by c.id for update;
+
     insert into public.contact_tombstones as t (user_id, person_hash, said_stop)
-    values (v_contact.user_id, public.person_hash(v_page, v_contact.sender_id), v_contact.opted_out_at is not null)
+    select distinct on (c.user_id, h.person_hash) c.user_id, h.person_hash, c.opted_out_at is not null
+    from public.contacts as c
+    inner join public.facebook_pages as p on p.id = c.page_id
+    cross join lateral (select public.person_hash(p.facebook_page_id, c.sender_id) as person_hash) as h
+    where c.id = any(p_contact_ids)
+    order by c.user_id, h.person_hash
     on conflict (user_id, person_hash) do update
         set said_stop = t.said_stop or excluded.said_stop, deleted_at = greatest(t.deleted_at, excluded.deleted_at);
 
     -- Facebook may be taking a message this moment: it is let through, and nothing after it.
-    if exists (
-        select 1
-        from public.ai_automation_contact_states as s
-        where s.contact_id = p_contact_id and s.current_stage = 'sending' and s.lease_token is not null and s.lease_expires_at > now()
-    ) or exists (
-        select 1 from public.opt_confirmations as k
-        where k.contact_id = p_contact_id and k.status = 'sending' and k.tried_at > now() - interval '30 seconds'
-    ) then
-        update public.contacts as c
-        set opted_out_at = now(), opted_out_by = 'contact'
-        where c.id = p_contact_id and c.opted_out_at is null;
-        return false;
-    end if;
-    delete from public.facebook_events as e
-    where e.facebook_page_id = v_page and e.sender_id = v_contact.sender_id and e.done_at is null;
-    delete from public.contacts as c where c.id = p_contact_id;
-    return true;
+    v_busy := array(
+        select c.id
+        from public.contacts as c
+        where
+            c.id = any(p_contact_ids)
+            and (
+                exists (
+                    select 1
+                    from public.ai_automation_contact_states as s
+                    where s.contact_id = c.id and s.current_stage = 'sending' and s.lease_token is not null and s.lease_expires_at > now()
+                )
+                or exists (
+                    select 1 from public.opt_confirmations as k
+                    where k.contact_id = c.id and k.status = 'sending' and k.tried_at > now() - interval '30 seconds'
+                )
+            )
+        order by c.id
+    );
+    update public.contacts as c
+    set opted_out_at = now(), opted_out_by = 'contact'
+    where c.id = any(v_busy) and c.opted_out_at is null;
+    delete from public.contacts as c where c.id = any(p_contact_ids) and c.id <> all(v_busy);
+    return v_busy;
 end;
 $$;
 
-comment on function public.forget_contact(uuid) is
-'Deletes a contact with everything of theirs and leaves a tombstone; false while a message is being handed to Facebook: they are opted out meanwhile, and it is tried again.';
+comment on function public.forget_contacts(uuid[]) is
+'Deletes contacts with everything of theirs and leaves tombstones. Returns those to whom a message is being handed to Facebook: they are opted out meanwhile, to be tried again.';
+
+create or replace function public.forget_contact(p_contact_id uuid)
+returns boolean
+language sql
+set search_path = ''
+as $$
+    select public.forget_contacts(array[p_contact_id]) = '{}';
+$$;
+
+comment on function public.forget_contact(uuid) is 'forget_contacts for one; whether they are gone.';
 
 create or replace function public.ask_deletion(p_code text, p_asked_for text)
 returns void
@@ -7694,6 +7877,8 @@ as $$
 declare
     v_ids uuid[];
 begin
+    -- Who adds people holds this together with others, so that none is added between the two looks.
+    perform pg_advisory_xact_lock(20261122, 102);
     -- Also of those nobody knows here: a later import must not bring them.
     insert into public.contact_tombstones (user_id, person_hash)
     select distinct p.user_id, public.person_hash(p.facebook_page_id, n.sender_id)
@@ -7725,33 +7910,42 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_request public.contact_deletions;
-    v_id uuid;
-    v_left uuid[];
+    v_codes text[];
+    v_ids uuid[];
+    v_busy uuid[];
     v_gone integer := 0;
 begin
-    for v_request in
-        select d.*
+    select array_agg(o.code) into v_codes
+    from (
+        select d.code
         from public.contact_deletions as d
         where d.done_at is null and (d.contact_ids <> '{}' or d.resolved_at is not null)
         order by d.requested_at
         limit 100
         for update skip locked
-    loop
-        v_left := '{}';
-        foreach v_id in array v_request.contact_ids loop
-            if not public.forget_contact(v_id) then
-                v_left := v_left || v_id;
-            end if;
-        end loop;
-        v_gone := v_gone + cardinality(v_request.contact_ids) - cardinality(v_left);
-        update public.contact_deletions as d
-        set
-            contact_ids = v_left,
-            found = d.found + cardinality(d.contact_ids) - cardinality(v_left),
-            done_at = case when d.resolved_at is not null and v_left = '{}' then now() end
-        where d.code = v_request.code;
-    end loop;
+    ) as o;
+    -- Together, so that their states are taken in one order; a hundred at a time are quick.
+    v_ids := array(
+        select distinct i.id
+        from public.contact_deletions as d
+        cross join lateral unnest(d.contact_ids) as i (id)
+        where d.code = any(v_codes)
+        order by i.id
+        limit 100
+    );
+    v_busy := public.forget_contacts(v_ids);
+    update public.contact_deletions as d
+    set
+        contact_ids = g.still,
+        found = d.found + cardinality(d.contact_ids) - cardinality(g.still),
+        done_at = case when d.resolved_at is not null and g.still = '{}' then now() end
+    from (
+        select n.code, array(select i.id from unnest(n.contact_ids) as i (id) where i.id <> all(v_ids) or i.id = any(v_busy)) as still
+        from public.contact_deletions as n
+        where n.code = any(v_codes)
+    ) as g
+    where d.code = g.code;
+    v_gone := cardinality(v_ids) - cardinality(v_busy);
     delete from public.contact_deletions as d where d.done_at < now() - interval '400 days';
     return jsonb_build_object('gone', v_gone);
 end;
@@ -7806,11 +8000,11 @@ comment on function public.delete_contact(uuid) is
 'The owner deletes a contact with everything of theirs; they come back only by writing to the page. Not deleted yet while a message to them is under way: then it is done within a minute.';
 
 revoke execute on function
-public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
+public.forget_contacts(uuid[]), public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
 public.finish_deletions(), public.deletion_status(text), public.delete_contact(uuid)
 from public, anon, authenticated, service_role;
 grant execute on function
-public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
+public.forget_contacts(uuid[]), public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
 public.finish_deletions(), public.deletion_status(text)
 to service_role;
 grant execute on function public.delete_contact(uuid) to authenticated;
@@ -9588,7 +9782,8 @@ grant select on public.ai_automation_daily_usage to authenticated;
 grant select on public.ai_automation_audit to authenticated;
 grant select on public.facebook_pages to authenticated;
 grant select on public.facebook_page_syncs to authenticated;
-grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per_minute) on public.facebook_pages to authenticated;
+-- Connecting goes through connect_page alone, which keeps a token that then has to prove itself.
+grant update (name, sends_per_minute) on public.facebook_pages to authenticated;
 -- Nobody deletes contacts or lifts an opt-out here: a deleted and re-imported contact would have forgotten its STOP.
 grant select on public.contacts to authenticated;
 grant select on public.opt_confirmations to authenticated;
@@ -9616,8 +9811,6 @@ drop policy if exists "owners see their pages" on public.facebook_pages;
 create policy "owners see their pages" on public.facebook_pages
 for select to authenticated using (user_id = (select auth.uid()));
 drop policy if exists "owners connect pages" on public.facebook_pages;
-create policy "owners connect pages" on public.facebook_pages
-for insert to authenticated with check (user_id = (select auth.uid()));
 drop policy if exists "owners change their pages" on public.facebook_pages;
 create policy "owners change their pages" on public.facebook_pages
 for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));

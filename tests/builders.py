@@ -51,8 +51,12 @@ class World:
         )
 
     def page(self, user: Row, **values: Any) -> Row:
-        """A connected page, in nobody's way; its token opens only if `encrypted_token` is given."""
+        """A connected page, in nobody's way; its token opens only if `encrypted_token` is given.
+
+        It is proven, as the worker's first look makes it; `proven_at=None` leaves that to it.
+        """
         token = values.pop("encrypted_token", "sealed")
+        proven_at = values.pop("proven_at", ago(hours=1))
         number = f"{1000 + next(self._numbers)}"
         page = self.insert(
             "public.facebook_pages",
@@ -70,6 +74,10 @@ class World:
             user_id=user["id"],
             encrypted_token=token,
         )
+        if "proven_at" in page:  # version 1 had no such thing
+            page["proven_at"] = proven_at
+            prove = "update public.facebook_pages set proven_at = %s where id = %s returning 1"
+            self.rows(prove, proven_at, page["id"])
         return page
 
     def rule(self, page: Row, **values: Any) -> Row:

@@ -22,6 +22,13 @@ class Conversations:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
+    async def whose(self, token: str) -> str:
+        """The id of the page, or the person, that the token is of."""
+        answer = read_answer(
+            await self._graph.call("GET", "me", token, {"fields": "id"}, None), token
+        )
+        return str(answer.get("id"))
+
     async def count(self, page_id: str, token: str, cursor: str | None) -> ThreadPage:
         """The next conversations without their content, only to know how many there are."""
         return await self._list(page_id, token, COUNTED, COUNTED_AT_ONCE, cursor)

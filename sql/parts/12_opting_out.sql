@@ -2,6 +2,7 @@
 
 alter table public.contacts add column if not exists opted_out_by text;
 alter table public.contacts add column if not exists opt_word_at timestamptz;
+alter table public.contacts add column if not exists owner_opted_out_at timestamptz;
 alter table public.contacts
 drop constraint if exists contacts_opted_out_by_is_known,
 add constraint contacts_opted_out_by_is_known check (opted_out_by in ('contact', 'owner'));
@@ -9,6 +10,8 @@ add constraint contacts_opted_out_by_is_known check (opted_out_by in ('contact',
 comment on column public.contacts.opted_out_by is
 'contact: they said stop, and only their START lifts it; owner: the owner marked them, and may lift it. Empty together with opted_out_at; beside one, empty means contact.';
 comment on column public.contacts.opt_word_at is 'When the newest STOP or START that we know of was said; an older one that comes late changes nothing.';
+comment on column public.contacts.owner_opted_out_at is
+'When the owner had marked them, of one who said stop afterwards: their START leaves them marked by the owner. Otherwise empty.';
 
 -- The key is made here once and never leaves the database, so that a list of tombstones alone tells nobody's id.
 create table if not exists public.contact_tombstone_keys (

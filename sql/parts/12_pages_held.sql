@@ -4,6 +4,7 @@ alter table public.facebook_pages add column if not exists paused_at timestamptz
 alter table public.facebook_pages add column if not exists disconnected_at timestamptz;
 alter table public.facebook_pages add column if not exists subscribed_at timestamptz;
 alter table public.facebook_pages add column if not exists subscribe_error text;
+alter table public.facebook_pages add column if not exists proven_at timestamptz;
 
 comment on column public.facebook_pages.paused_at is
 'A person paused the page: nothing is written or sent for it until a person resumes it, whatever Facebook says. Contacts and replies still come in.';
@@ -11,6 +12,8 @@ comment on column public.facebook_pages.disconnected_at is
 'A person disconnected the page: its token is gone and its automations stand still. Contacts and history stay; connecting the same page goes on with them.';
 comment on column public.facebook_pages.subscribed_at is 'When Facebook agreed to tell us of the page''s messages; empty until it did.';
 comment on column public.facebook_pages.subscribe_error is 'Why Facebook does not tell us of the page''s messages, when it was asked to and refused.';
+comment on column public.facebook_pages.proven_at is
+'When Facebook answered a worker that the stored token is this page''s. Anybody can name a page''s id: until then nothing that Facebook tells of the page is heard for this owner.';
 
 create table if not exists public.facebook_page_syncs (
     page_id uuid not null,

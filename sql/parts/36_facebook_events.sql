@@ -20,6 +20,7 @@ create table if not exists public.facebook_events (
 );
 
 create index if not exists facebook_events_due_idx on public.facebook_events (due_at) where done_at is null;
+create index if not exists facebook_events_person_idx on public.facebook_events (facebook_page_id, sender_id) where done_at is null;
 create index if not exists facebook_events_done_idx on public.facebook_events (done_at) where done_at is not null;
 
 drop policy if exists "nobody who signs in sees an event" on public.facebook_events;
@@ -27,7 +28,7 @@ create policy "nobody who signs in sees an event" on public.facebook_events
 for select to authenticated using (false);
 
 comment on table public.facebook_events is
-'One event of the webhook. What it said and of whom is removed when it has been worked on; the key stays for two days, so that the same event told again changes nothing.';
+'One event of the webhook. What it said and of whom is removed when it has been worked on, but for the action of a policy event; the key stays for two days, so that the same event told again changes nothing.';
 comment on column public.facebook_events.id is 'In the order of storing.';
 comment on column public.facebook_events.event_key is 'The same for the same event however often Facebook sends it: the message''s id, or a hash.';
 comment on column public.facebook_events.facebook_page_id is 'The page it is about, by Facebook''s id; two owners may have connected it.';
@@ -37,10 +38,11 @@ comment on column public.facebook_events.said_at is 'By Facebook''s clock.';
 comment on column public.facebook_events.told is 'What the kind needs: mid, text, metadata; or watermark, mids; or action, reason; or code.';
 comment on column public.facebook_events.received_at is 'When it was stored here; it may have waited in the receiver''s spool before.';
 comment on column public.facebook_events.due_at is 'From when it is to be worked on; empty once it has been.';
-comment on column public.facebook_events.tries is 'How often working on it went wrong, or had to wait for a worker; the next try is alone.';
-comment on column public.facebook_events.problem is 'Why it could not be worked on: a code, no words of it.';
+comment on column public.facebook_events.tries is 'How often working on it went wrong; the next try is alone.';
+comment on column public.facebook_events.problem is 'Why it was not worked on: a code, no words of it; unproven_page while it waits for a worker that proves the page, unknown_page when nobody had it.';
 comment on column public.facebook_events.done_at is 'When it was worked on, or given up.';
 comment on index public.facebook_events_due_idx is 'Serves work_on_events: what is due, oldest first.';
+comment on index public.facebook_events_person_idx is 'Serves work_on_events: what waits of one page; and forget_contacts: of one person.';
 comment on index public.facebook_events_done_idx is 'Serves work_on_events: keys that are no longer needed.';
 
 create table if not exists public.facebook_receivers (

@@ -204,7 +204,11 @@ begin
 
     opted_out as (
         update public.contacts as c
-        set opted_out_at = coalesce(c.opted_out_at, v_now), opted_out_by = 'contact'
+        set
+            opted_out_at = coalesce(c.opted_out_at, v_now),
+            opted_out_by = 'contact',
+            opt_word_at = v_now,
+            owner_opted_out_at = case when c.opted_out_by = 'owner' then c.opted_out_at else c.owner_opted_out_at end
         from good as g
         where g.error_code = 'opted_out' and c.id = g.contact_id
         returning c.id

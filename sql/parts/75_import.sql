@@ -166,7 +166,21 @@ declare
     v_rejected jsonb;
     v_imported integer;
     v_updated integer;
+    v_new uuid[];
+    v_forgotten integer;
 begin
+    -- Whoever is forgotten this moment is forgotten before or after this; see resolve_deletion.
+    perform pg_advisory_xact_lock_shared(20261122, 102);
+    -- States before contacts, as everybody takes them: a newer message ends sequences, and so takes their states.
+    perform 1
+    from public.ai_automation_contact_states as s
+    inner join public.contacts as c on c.id = s.contact_id
+    where
+        c.page_id = v_page.id
+        and c.sender_id in (select btrim(e.value ->> 'sender_id') from jsonb_array_elements(p_contacts) as e)
+    order by s.id
+    for no key update of s;
+
     with judged as materialized (
         select j.* from public.judge_import(v_page, p_contacts) as j
     ),
@@ -184,15 +198,24 @@ begin
                 time_zone = coalesce(excluded.time_zone, c.time_zone),
                 last_inbound_at = greatest(c.last_inbound_at, excluded.last_inbound_at),
                 updated_at = now()
-        returning (c.xmax = 0) as is_new
+        returning c.id, (c.xmax = 0) as is_new
     )
 
     select
-        (select count(*) from stored where stored.is_new),
-        (select count(*) from stored where not stored.is_new),
+        (select array_agg(n.id) from stored as n where n.is_new),
+        (select count(*) from stored as n where not n.is_new),
         coalesce(jsonb_agg(jsonb_build_object('line', j.line, 'reason', j.problem) order by j.line) filter (where j.problem is not null), '[]')
-    into v_imported, v_updated, v_rejected
+    into v_new, v_updated, v_rejected
     from judged as j;
+
+    -- They were known, and were forgotten while this waited for them.
+    delete from public.contacts as c
+    using public.contact_tombstones as t
+    where
+        c.id = any(v_new) and t.user_id = v_page.user_id
+        and t.person_hash = public.person_hash(v_page.facebook_page_id, c.sender_id);
+    get diagnostics v_forgotten = row_count;
+    v_imported := coalesce(cardinality(v_new), 0) - v_forgotten;
 
     insert into public.ai_automation_audit (user_id, action, affected) values (v_page.user_id, 'import_contacts', v_imported + v_updated);
     return jsonb_build_object('imported', v_imported, 'updated', v_updated, 'rejected', v_rejected);

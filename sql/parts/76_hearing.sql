@@ -3,7 +3,7 @@
 
 -- Until version 2 only the contact could opt out.
 update public.contacts as c
-set opted_out_by = 'contact'
+set opted_out_by = 'contact', opt_word_at = greatest(c.opt_word_at, c.opted_out_at)
 where c.opted_out_at is not null and c.opted_out_by is null;
 
 create or replace function public.messages_told(p_messages jsonb)
@@ -52,6 +52,7 @@ declare
     v_opted_out integer;
     v_opted_in integer;
     v_ended integer;
+    v_zones_named boolean;
 begin
     select p.* into v_page from public.facebook_pages as p where p.id = p_page_id;
     if not found then
@@ -61,6 +62,8 @@ begin
         raise exception 'Messages come as a list of at most 1000.' using errcode = '22023';
     end if;
 
+    -- Whoever is forgotten this moment is forgotten before or after this; see resolve_deletion.
+    perform pg_advisory_xact_lock_shared(20261122, 102);
     -- What a person who was deleted said before that stays unknown, whoever tells it; they come back by writing again.
     with told as materialized (
         select m.*, t.said_stop, t.deleted_at
@@ -115,6 +118,7 @@ begin
     on conflict do nothing;
     get diagnostics v_stored = row_count;
 
+    v_zones_named := jsonb_path_exists(v_told, '$[*] ? (@.time_zone != null)');
     with word as materialized (
         -- In one moment STOP is the one that counts.
         select distinct on (m.sender_id) m.sender_id, m.said_at, w.word
@@ -131,12 +135,21 @@ begin
             max(z.name) as time_zone,
             max(m.said_at) filter (where m.direction = 'in') as wrote_at,
             max(m.said_at) filter (where m.direction = 'out') as written_to_at,
-            case when c.opt_word_at is null or w.said_at > c.opt_word_at or (w.said_at = c.opt_word_at and w.word = 'stop') then w.word end as word,
+            -- Nobody takes back what they said later, however it came to be known.
+            case
+                when w.word = 'stop' and w.said_at >= coalesce(c.opt_word_at, '-infinity') then w.word
+                when
+                    w.said_at > coalesce(
+                        greatest(c.opt_word_at, case when c.opted_out_by is distinct from 'owner' then c.opted_out_at end), '-infinity'
+                    )
+                    then w.word
+            end as word,
             w.said_at as word_at
         from jsonb_to_recordset(v_told) as m (sender_id text, sender_name text, time_zone text, direction text, said_at timestamptz)
         inner join public.contacts as c on c.page_id = v_page.id and c.sender_id = m.sender_id
         left join word as w on w.sender_id = m.sender_id
-        left join pg_catalog.pg_timezone_names as z on z.name = m.time_zone and c.time_zone is null
+        -- PostgreSQL reads hundreds of files for its list of zones, and Facebook's webhook names none.
+        left join (select n.name from pg_catalog.pg_timezone_names as n where v_zones_named) as z on z.name = m.time_zone and c.time_zone is null
         group by c.id, w.word, w.said_at
     ),
 
@@ -149,13 +162,19 @@ begin
             last_outbound_at = greatest(c.last_outbound_at, n.written_to_at),
             opted_out_at = case
                 when n.word = 'stop' then coalesce(c.opted_out_at, n.word_at)
-                when n.word = 'start' and c.opted_out_by is distinct from 'owner' then null
+                when n.word = 'start' and c.opted_out_by is distinct from 'owner' then c.owner_opted_out_at
                 else c.opted_out_at
             end,
             opted_out_by = case
                 when n.word = 'stop' then 'contact'
-                when n.word = 'start' and c.opted_out_by is distinct from 'owner' then null
+                when n.word = 'start' and c.opted_out_by is distinct from 'owner'
+                    then case when c.owner_opted_out_at is not null then 'owner' end
                 else c.opted_out_by
+            end,
+            owner_opted_out_at = case
+                when n.word = 'stop' and c.opted_out_by = 'owner' then c.opted_out_at
+                when n.word = 'start' then null
+                else c.owner_opted_out_at
             end,
             opt_word_at = case when n.word is not null then n.word_at else c.opt_word_at end
         from person as n

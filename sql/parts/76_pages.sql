@@ -13,7 +13,7 @@ as $$
     update public.facebook_pages as p
     set
         status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = now(), updated_at = now(),
-        disconnected_at = null, subscribed_at = null, subscribe_error = null
+        disconnected_at = null, subscribed_at = null, subscribe_error = null, proven_at = null
     where p.id = p_page_id;
 
     insert into public.facebook_page_syncs as s (page_id, user_id, requested_at)
@@ -195,7 +195,7 @@ begin
     update public.facebook_pages as p
     set
         disconnected_at = now(), paused_at = null, status = 'active', status_reason = null, paused_until = null, setbacks = 0,
-        subscribed_at = null, subscribe_error = null
+        subscribed_at = null, subscribe_error = null, proven_at = null
     where p.id = p_page_id;
     insert into public.ai_automation_audit (user_id, page_id, action) values (v_page.user_id, p_page_id, 'disconnect_page');
 end;

@@ -69,10 +69,12 @@ as $$
 declare
     v_reason text := left(format('Facebook (%s): %s', p_told ->> 'action', coalesce(p_told ->> 'reason', 'no reason given')), 500);
 begin
-    -- What was said later counts, also when it came first.
+    -- What was said later counts, also when it came first; a warning takes nothing back.
     if exists (
         select 1 from public.facebook_events as e
-        where e.facebook_page_id = p_page.facebook_page_id and e.kind = 'policy' and e.said_at > p_said_at and e.done_at is not null
+        where
+            e.facebook_page_id = p_page.facebook_page_id and e.kind = 'policy' and e.said_at > p_said_at and e.done_at is not null
+            and (e.told ->> 'action' in ('block', 'unblock') or p_told ->> 'action' not in ('block', 'unblock'))
     ) then
         return;
     end if;
@@ -135,84 +137,6 @@ $$;
 
 comment on function public.work_on_page_events(public.facebook_pages, public.facebook_events[]) is
 'Does what the events say for one owner''s page; returns the keys of those that must be asked again, because a worker is still sending.';
-
-create or replace function public.work_on_events(p_limit integer default 200)
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_batch record;
-    v_page public.facebook_pages;
-    v_later text[];
-    v_worked integer := 0;
-    v_put_off integer := 0;
-    v_failed integer := 0;
-    v_due public.facebook_events[] := array(
-        select e
-        from public.facebook_events as e
-        where e.done_at is null and e.due_at <= now()
-        order by e.due_at, e.said_at
-        limit p_limit
-        for update skip locked
-    );
-begin
-    for v_batch in
-        -- One that went wrong is tried alone.
-        select e.facebook_page_id, array_agg(e order by e.said_at, e.id) as events, array_agg(e.id) as ids
-        from unnest(v_due) as e
-        group by e.facebook_page_id, case when e.tries > 0 then e.id end
-        order by e.facebook_page_id
-    loop
-        begin
-            v_later := '{}';
-            v_page := null;
-            perform public.ask_deletion(e.told ->> 'code', e.sender_id) from unnest(v_batch.events) as e where e.kind = 'deletion';
-            for v_page in
-                select p.* from public.facebook_pages as p where p.facebook_page_id = v_batch.facebook_page_id order by p.id
-            loop
-                v_later := v_later || public.work_on_page_events(v_page, v_batch.events);
-            end loop;
-            update public.facebook_events as e
-            set
-                done_at = case when g.waits then null else now() end,
-                due_at = case when g.waits then now() + interval '1 second' * least(2 + e.tries, 30) end,
-                tries = e.tries + g.waits::int,
-                problem = case when v_page.id is null and e.kind <> 'deletion' then 'unknown_page' end,
-                sender_id = case when g.waits then e.sender_id end,
-                told = case when g.waits then e.told else '{}' end
-            from (
-                -- For ten minutes; what is unclear for longer has been settled without it.
-                select w.id, w.event_key = any(v_later) and w.received_at > now() - interval '10 minutes' as waits
-                from unnest(v_batch.events) as w
-            ) as g
-            where e.id = g.id;
-            v_put_off := v_put_off + coalesce(cardinality(v_later), 0);
-            v_worked := v_worked + cardinality(v_batch.ids);
-        exception
-            when others then
-                update public.facebook_events as e
-                set
-                    tries = e.tries + 1,
-                    problem = sqlstate,
-                    done_at = case when e.tries >= 9 then now() end,
-                    due_at = case when e.tries < 9 then now() + least(interval '1 second' * power(2, e.tries), interval '5 minutes') end,
-                    sender_id = case when e.tries < 9 then e.sender_id end,
-                    told = case when e.tries < 9 then e.told else '{}' end
-                where e.id = any(v_batch.ids);
-                v_failed := v_failed + cardinality(v_batch.ids);
-        end;
-    end loop;
-    delete from public.facebook_events as e
-    where e.id in (
-        select o.id from public.facebook_events as o where o.done_at < now() - interval '2 days' order by o.done_at limit p_limit
-    );
-    return jsonb_build_object('worked', v_worked - v_put_off, 'put_off', v_put_off, 'failed', v_failed);
-end;
-$$;
-
-comment on function public.work_on_events(integer) is
-'Works on up to p_limit due events, by page and in the order of saying; several receivers share them. What goes wrong is tried again alone, ten times at most.';
 
 create or replace function public.receiver_beat(p_name text, p_version text, p_spool_bytes bigint, p_heard_at timestamptz, p_stopping boolean default false)
 returns jsonb
@@ -278,13 +202,13 @@ comment on function public.receiver_health() is
 revoke execute on function
 public.store_events(jsonb), public.mark_seen(uuid, text, text, timestamptz, jsonb),
 public.apply_policy(public.facebook_pages, timestamptz, jsonb),
-public.work_on_page_events(public.facebook_pages, public.facebook_events[]), public.work_on_events(integer),
+public.work_on_page_events(public.facebook_pages, public.facebook_events[]),
 public.receiver_beat(text, text, bigint, timestamptz, boolean), public.receiver_health(), public.hold_sending(text, text)
 from public, anon, authenticated, service_role;
 grant execute on function
 public.store_events(jsonb), public.mark_seen(uuid, text, text, timestamptz, jsonb),
 public.apply_policy(public.facebook_pages, timestamptz, jsonb),
-public.work_on_page_events(public.facebook_pages, public.facebook_events[]), public.work_on_events(integer),
+public.work_on_page_events(public.facebook_pages, public.facebook_events[]),
 public.receiver_beat(text, text, bigint, timestamptz, boolean), public.hold_sending(text, text)
 to service_role;
 grant execute on function public.receiver_health() to authenticated, service_role;

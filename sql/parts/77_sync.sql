@@ -23,10 +23,11 @@ $$;
 comment on function public.take_sync_place(uuid) is
 'The next place for a call about the page''s conversations, over all workers; returns the seconds until it. Called by claim_syncs and advance_sync.';
 
+drop function if exists public.claim_syncs(text, integer, integer);
 create or replace function public.claim_syncs(p_worker text, p_limit integer, p_lease_seconds integer)
 returns table (
     page_id uuid, facebook_page_id text, encrypted_token text, lease_token uuid, phase text, cursor text, page_size integer,
-    high_water_at timestamptz, must_subscribe boolean, wait_seconds double precision
+    high_water_at timestamptz, must_prove boolean, must_subscribe boolean, wait_seconds double precision
 )
 language plpgsql
 set search_path = ''
@@ -46,7 +47,7 @@ begin
             and (s.not_before_at is null or s.not_before_at <= now())
             and (
                 s.phase <> 'idle' or s.started_at is null or s.requested_at > s.started_at
-                or s.finished_at <= now() - interval '5 minutes'
+                or s.finished_at <= now() - interval '5 minutes' or p.proven_at is null
             )
         order by s.updated_at, s.page_id
         limit p_limit
@@ -75,7 +76,7 @@ begin
     return query
     select
         s.page_id, p.facebook_page_id, k.encrypted_token, s.lease_token, s.phase, s.cursor, s.page_size, s.high_water_at,
-        p.subscribed_at is null, public.take_sync_place(s.page_id)
+        p.proven_at is null, p.subscribed_at is null, public.take_sync_place(s.page_id)
     from public.facebook_page_syncs as s
     inner join public.facebook_pages as p on p.id = s.page_id
     inner join public.facebook_page_secrets as k on k.page_id = s.page_id
@@ -84,7 +85,7 @@ end;
 $$;
 
 comment on function public.claim_syncs(text, integer, integer) is
-'Hands pages whose conversations are due to be read to one worker, each with a lease: those asked for, those a worker left in the middle, those never read, and every five minutes all others. wait_seconds is how long to wait before the first call.';
+'Hands pages whose conversations are due to be read to one worker, each with a lease: those that must be proven, those asked for, those a worker left in the middle, those never read, and every five minutes all others. wait_seconds is how long to wait before the first call.';
 
 create or replace function public.advance_sync(p_page_id uuid, p_lease_token uuid, p_step jsonb, p_lease_seconds integer)
 returns jsonb
@@ -246,8 +247,12 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_new integer;
+    v_new uuid[];
+    v_forgotten integer;
 begin
+    -- Whoever is forgotten this moment is forgotten before or after this; see resolve_deletion.
+    perform pg_advisory_xact_lock_shared(20261122, 102);
+    with added as (
     insert into public.contacts as c (user_id, page_id, sender_id, sender_name)
     select distinct on (h.sender_id) p.user_id, p.id, h.sender_id, left(btrim(coalesce(h.sender_name, '')), 300)
     from public.facebook_pages as p
@@ -260,9 +265,19 @@ begin
             where t.user_id = p.user_id and t.person_hash = public.person_hash(p.facebook_page_id, h.sender_id)
         )
     order by h.sender_id, length(btrim(coalesce(h.sender_name, ''))) desc
-    on conflict (page_id, sender_id) do nothing;
-    get diagnostics v_new = row_count;
-    return v_new;
+    on conflict (page_id, sender_id) do nothing
+    returning c.id
+    )
+
+    select array_agg(a.id) into v_new from added as a;
+    -- They were known, and were forgotten while this waited for them.
+    delete from public.contacts as c
+    using public.facebook_pages as p, public.contact_tombstones as t
+    where
+        c.id = any(v_new) and p.id = p_page_id and t.user_id = p.user_id
+        and t.person_hash = public.person_hash(p.facebook_page_id, c.sender_id);
+    get diagnostics v_forgotten = row_count;
+    return coalesce(cardinality(v_new), 0) - v_forgotten;
 end;
 $$;
 

@@ -33,24 +33,18 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_deleted integer;
-    v_waiting uuid[];
+    v_ids uuid[] := array(
+        select c.id from public.contacts as c
+        where c.id = any(p_contact_ids) and c.user_id = (select auth.uid())
+    );
+    v_waiting uuid[] := public.forget_contacts(v_ids);
 begin
-    select count(*), array_agg(f.id) filter (where not f.gone) into v_deleted, v_waiting
-    from (
-        select c.id, public.forget_contact(c.id) as gone
-        from (
-            select k.id from public.contacts as k
-            where k.id = any(p_contact_ids) and k.user_id = (select auth.uid())
-            order by k.id
-        ) as c
-    ) as f;
     -- To whom a message is under way: opted out already, and gone within a minute.
-    if v_waiting is not null then
+    if v_waiting <> '{}' then
         insert into public.contact_deletions (code, contact_ids, resolved_at)
         values ('owner-' || gen_random_uuid(), v_waiting, now());
     end if;
-    return v_deleted;
+    return cardinality(v_ids);
 end;
 $$;
 
@@ -72,6 +66,13 @@ begin
     if p_action = 'delete' then
         v_changed := public.delete_contacts(p_contact_ids);
     else
+        -- States before contacts, as everybody takes them: an opt-out ends sequences, and so takes their states.
+        perform 1
+        from public.ai_automation_contact_states as s
+        inner join public.contacts as c on c.id = s.contact_id
+        where s.contact_id = any(p_contact_ids) and c.user_id = (select auth.uid()) and p_action in ('opt_out', 'lift_opt_out')
+        order by s.id
+        for no key update of s;
         with chosen as materialized (
             select c.id
             from public.contacts as c

@@ -31,50 +31,75 @@ comment on column public.contact_deletions.resolved_at is 'When it was known who
 comment on column public.contact_deletions.done_at is 'When nothing was left.';
 comment on index public.contact_deletions_open_idx is 'Serves finish_deletions.';
 
--- With the states locked no claim is under way; whoever claims later finds the contact opted out, or gone.
-create or replace function public.forget_contact(p_contact_id uuid)
-returns boolean
+-- With the states locked no claim is under way; whoever claims later finds the contacts opted out, or gone. Events, states,
+-- contacts: in this order everybody takes them.
+create or replace function public.forget_contacts(p_contact_ids uuid[])
+returns uuid[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_contact public.contacts;
-    v_page text;
+    v_busy uuid[];
 begin
-    perform 1 from public.ai_automation_contact_states as s where s.contact_id = p_contact_id order by s.id for update;
-    select c.* into v_contact from public.contacts as c where c.id = p_contact_id for update;
-    if not found then
-        return true;
-    end if;
-    select p.facebook_page_id into v_page from public.facebook_pages as p where p.id = v_contact.page_id;
+    -- Of a page that somebody else has too, what waits is theirs as well; the tombstone keeps it out here.
+    delete from public.facebook_events as e
+    using public.contacts as c, public.facebook_pages as p
+    where
+        c.id = any(p_contact_ids) and p.id = c.page_id
+        and e.facebook_page_id = p.facebook_page_id and e.sender_id = c.sender_id and e.done_at is null
+        and not exists (select 1 from public.facebook_pages as o where o.facebook_page_id = p.facebook_page_id and o.id <> p.id);
+    perform 1 from public.ai_automation_contact_states as s where s.contact_id = any(p_contact_ids) order by s.id for update;
+    perform 1 from public.contacts as c where c.id = any(p_contact_ids) order by c.id for update;
+
     insert into public.contact_tombstones as t (user_id, person_hash, said_stop)
-    values (v_contact.user_id, public.person_hash(v_page, v_contact.sender_id), v_contact.opted_out_at is not null)
+    select distinct on (c.user_id, h.person_hash) c.user_id, h.person_hash, c.opted_out_at is not null
+    from public.contacts as c
+    inner join public.facebook_pages as p on p.id = c.page_id
+    cross join lateral (select public.person_hash(p.facebook_page_id, c.sender_id) as person_hash) as h
+    where c.id = any(p_contact_ids)
+    order by c.user_id, h.person_hash
     on conflict (user_id, person_hash) do update
         set said_stop = t.said_stop or excluded.said_stop, deleted_at = greatest(t.deleted_at, excluded.deleted_at);
 
     -- Facebook may be taking a message this moment: it is let through, and nothing after it.
-    if exists (
-        select 1
-        from public.ai_automation_contact_states as s
-        where s.contact_id = p_contact_id and s.current_stage = 'sending' and s.lease_token is not null and s.lease_expires_at > now()
-    ) or exists (
-        select 1 from public.opt_confirmations as k
-        where k.contact_id = p_contact_id and k.status = 'sending' and k.tried_at > now() - interval '30 seconds'
-    ) then
-        update public.contacts as c
-        set opted_out_at = now(), opted_out_by = 'contact'
-        where c.id = p_contact_id and c.opted_out_at is null;
-        return false;
-    end if;
-    delete from public.facebook_events as e
-    where e.facebook_page_id = v_page and e.sender_id = v_contact.sender_id and e.done_at is null;
-    delete from public.contacts as c where c.id = p_contact_id;
-    return true;
+    v_busy := array(
+        select c.id
+        from public.contacts as c
+        where
+            c.id = any(p_contact_ids)
+            and (
+                exists (
+                    select 1
+                    from public.ai_automation_contact_states as s
+                    where s.contact_id = c.id and s.current_stage = 'sending' and s.lease_token is not null and s.lease_expires_at > now()
+                )
+                or exists (
+                    select 1 from public.opt_confirmations as k
+                    where k.contact_id = c.id and k.status = 'sending' and k.tried_at > now() - interval '30 seconds'
+                )
+            )
+        order by c.id
+    );
+    update public.contacts as c
+    set opted_out_at = now(), opted_out_by = 'contact'
+    where c.id = any(v_busy) and c.opted_out_at is null;
+    delete from public.contacts as c where c.id = any(p_contact_ids) and c.id <> all(v_busy);
+    return v_busy;
 end;
 $$;
 
-comment on function public.forget_contact(uuid) is
-'Deletes a contact with everything of theirs and leaves a tombstone; false while a message is being handed to Facebook: they are opted out meanwhile, and it is tried again.';
+comment on function public.forget_contacts(uuid[]) is
+'Deletes contacts with everything of theirs and leaves tombstones. Returns those to whom a message is being handed to Facebook: they are opted out meanwhile, to be tried again.';
+
+create or replace function public.forget_contact(p_contact_id uuid)
+returns boolean
+language sql
+set search_path = ''
+as $$
+    select public.forget_contacts(array[p_contact_id]) = '{}';
+$$;
+
+comment on function public.forget_contact(uuid) is 'forget_contacts for one; whether they are gone.';
 
 create or replace function public.ask_deletion(p_code text, p_asked_for text)
 returns void
@@ -114,6 +139,8 @@ as $$
 declare
     v_ids uuid[];
 begin
+    -- Who adds people holds this together with others, so that none is added between the two looks.
+    perform pg_advisory_xact_lock(20261122, 102);
     -- Also of those nobody knows here: a later import must not bring them.
     insert into public.contact_tombstones (user_id, person_hash)
     select distinct p.user_id, public.person_hash(p.facebook_page_id, n.sender_id)
@@ -145,33 +172,42 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_request public.contact_deletions;
-    v_id uuid;
-    v_left uuid[];
+    v_codes text[];
+    v_ids uuid[];
+    v_busy uuid[];
     v_gone integer := 0;
 begin
-    for v_request in
-        select d.*
+    select array_agg(o.code) into v_codes
+    from (
+        select d.code
         from public.contact_deletions as d
         where d.done_at is null and (d.contact_ids <> '{}' or d.resolved_at is not null)
         order by d.requested_at
         limit 100
         for update skip locked
-    loop
-        v_left := '{}';
-        foreach v_id in array v_request.contact_ids loop
-            if not public.forget_contact(v_id) then
-                v_left := v_left || v_id;
-            end if;
-        end loop;
-        v_gone := v_gone + cardinality(v_request.contact_ids) - cardinality(v_left);
-        update public.contact_deletions as d
-        set
-            contact_ids = v_left,
-            found = d.found + cardinality(d.contact_ids) - cardinality(v_left),
-            done_at = case when d.resolved_at is not null and v_left = '{}' then now() end
-        where d.code = v_request.code;
-    end loop;
+    ) as o;
+    -- Together, so that their states are taken in one order; a hundred at a time are quick.
+    v_ids := array(
+        select distinct i.id
+        from public.contact_deletions as d
+        cross join lateral unnest(d.contact_ids) as i (id)
+        where d.code = any(v_codes)
+        order by i.id
+        limit 100
+    );
+    v_busy := public.forget_contacts(v_ids);
+    update public.contact_deletions as d
+    set
+        contact_ids = g.still,
+        found = d.found + cardinality(d.contact_ids) - cardinality(g.still),
+        done_at = case when d.resolved_at is not null and g.still = '{}' then now() end
+    from (
+        select n.code, array(select i.id from unnest(n.contact_ids) as i (id) where i.id <> all(v_ids) or i.id = any(v_busy)) as still
+        from public.contact_deletions as n
+        where n.code = any(v_codes)
+    ) as g
+    where d.code = g.code;
+    v_gone := cardinality(v_ids) - cardinality(v_busy);
     delete from public.contact_deletions as d where d.done_at < now() - interval '400 days';
     return jsonb_build_object('gone', v_gone);
 end;
@@ -226,11 +262,11 @@ comment on function public.delete_contact(uuid) is
 'The owner deletes a contact with everything of theirs; they come back only by writing to the page. Not deleted yet while a message to them is under way: then it is done within a minute.';
 
 revoke execute on function
-public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
+public.forget_contacts(uuid[]), public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
 public.finish_deletions(), public.deletion_status(text), public.delete_contact(uuid)
 from public, anon, authenticated, service_role;
 grant execute on function
-public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
+public.forget_contacts(uuid[]), public.forget_contact(uuid), public.ask_deletion(text, text), public.deletions_to_resolve(), public.resolve_deletion(text, jsonb, boolean),
 public.finish_deletions(), public.deletion_status(text)
 to service_role;
 grant execute on function public.delete_contact(uuid) to authenticated;

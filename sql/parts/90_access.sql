@@ -51,7 +51,8 @@ grant select on public.ai_automation_daily_usage to authenticated;
 grant select on public.ai_automation_audit to authenticated;
 grant select on public.facebook_pages to authenticated;
 grant select on public.facebook_page_syncs to authenticated;
-grant insert (facebook_page_id, name, sends_per_minute), update (name, sends_per_minute) on public.facebook_pages to authenticated;
+-- Connecting goes through connect_page alone, which keeps a token that then has to prove itself.
+grant update (name, sends_per_minute) on public.facebook_pages to authenticated;
 -- Nobody deletes contacts or lifts an opt-out here: a deleted and re-imported contact would have forgotten its STOP.
 grant select on public.contacts to authenticated;
 grant select on public.opt_confirmations to authenticated;
@@ -79,8 +80,6 @@ drop policy if exists "owners see their pages" on public.facebook_pages;
 create policy "owners see their pages" on public.facebook_pages
 for select to authenticated using (user_id = (select auth.uid()));
 drop policy if exists "owners connect pages" on public.facebook_pages;
-create policy "owners connect pages" on public.facebook_pages
-for insert to authenticated with check (user_id = (select auth.uid()));
 drop policy if exists "owners change their pages" on public.facebook_pages;
 create policy "owners change their pages" on public.facebook_pages
 for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));

@@ -144,6 +144,10 @@ WORKER: dict[str, tuple[Row, object]] = {
         dict,
     ),
     "stop_sync": ({"p_page_id": NOBODY, "p_lease_token": NOBODY, "p_outcome": {}}, bool),
+    "prove_page": (
+        {"p_page_id": NOBODY, "p_lease_token": NOBODY, "p_encrypted_token": "sealed"},
+        bool,
+    ),
     "note_page_subscription": (
         {"p_page_id": NOBODY, "p_lease_token": NOBODY, "p_error": None},
         None,

@@ -39,7 +39,7 @@ TABLES = {
     "facebook_events": (),
     "facebook_page_secrets": (),
     "facebook_page_syncs": ("select",),
-    "facebook_pages": ("select", "insert", "update"),
+    "facebook_pages": ("select", "update"),
     "facebook_receivers": (),
     "open_bulk_actions": ("select",),
     "user_settings": ("select",),
@@ -59,7 +59,6 @@ RULE_SETTINGS = {
 COLUMNS = {
     ("ai_automation_rules", "insert"): RULE_SETTINGS | {"page_id"},
     ("ai_automation_rules", "update"): RULE_SETTINGS,
-    ("facebook_pages", "insert"): {"facebook_page_id", "name", "sends_per_minute"},
     ("facebook_pages", "update"): {"name", "sends_per_minute"},
     ("contacts", "update"): {"sender_name", "tags", "time_zone"},
 }
@@ -213,6 +212,7 @@ FOR_WORKERS = {
     "first_moment": {"p_local": "2026-06-01T00:00:00", "p_zone": "UTC"},
     "forget_previews": {},
     "forget_contact": {"p_contact_id": "{contact}"},
+    "forget_contacts": {"p_contact_ids": ["{contact}"]},
     "hold_sending": {"p_worker": "thief", "p_why": "no"},
     "hear_messages": {"p_page_id": "{page}", "p_messages": []},
     "lock_daily_usage": {"p_state_ids": ["{ready}"]},

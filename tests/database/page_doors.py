@@ -25,6 +25,7 @@ FOR_WORKERS: dict[str, dict[str, Any]] = {
     "claim_syncs": {"p_worker": "thief", "p_limit": 9, "p_lease_seconds": 9},
     "hear_contacts": {"p_page_id": "{page}", "p_people": [{"sender_id": "1"}]},
     "note_page_subscription": {**LEASE, "p_error": "stolen"},
+    "prove_page": {**LEASE, "p_encrypted_token": "stolen"},
     "stop_sync": {**LEASE, "p_outcome": {}},
     "take_sync_place": {"p_page_id": "{page}"},
 }

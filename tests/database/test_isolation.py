@@ -86,8 +86,8 @@ def test_an_owner_sees_what_is_hers_and_may_do_no_more_than_is_written_down(proj
         assert locks.attempt(project.owner, table, "select", project.column[table])
 
 
-@pytest.mark.parametrize("values", [{"user_id": "{a}"}, {"status": "active"}], ids=str)
-def test_a_page_cannot_be_connected_in_somebody_elses_name(project, values):
+@pytest.mark.parametrize("values", [{}, {"user_id": "{a}"}, {"proven_at": "now"}], ids=str)
+def test_a_page_is_connected_with_a_token_alone(project, values):
     page = {"facebook_page_id": "9", "name": "mine", **values}
     if "user_id" in values:
         page["user_id"] = str(project.a["id"])
@@ -190,12 +190,9 @@ def test_what_a_person_may_point_at_through_the_api_is_hers(project):
 def test_an_owner_can_use_what_is_hers(project):
     """Isolation that refuses everything would pass the tests above."""
     owner = project.owner
-    [page] = (
-        owner.table("facebook_pages")
-        .insert({"name": "Second page", "facebook_page_id": "222"})
-        .execute()
-        .data
-    )
+    named = {"p_facebook_page_id": "222", "p_name": "Second page", "p_encrypted_token": "x"}
+    page_id = owner.rpc("connect_page", named).execute().data
+    [page] = owner.table("facebook_pages").select("*").eq("id", page_id).execute().data
     [rule] = (
         owner.table("ai_automation_rules")
         .insert({"name": "Second", "page_id": page["id"]})

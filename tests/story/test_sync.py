@@ -121,6 +121,23 @@ def test_an_error_in_the_middle_is_told_and_nobody_is_lost(story, page, kind, co
     assert len(contacts(story, page)) == PEOPLE
 
 
+def test_whose_a_page_is_facebook_says_and_not_who_typed_its_id(story, page):
+    thief = story.world.user()
+    token = Vault(KEY).seal("sandbox-page-104200000000008")
+    named = {"p_facebook_page_id": PAGE, "p_name": "Mine", "p_encrypted_token": token}
+    theirs = story.user(thief).rpc("connect_page", named).execute().data
+    assert now(story, page)["proven_at"] is None
+
+    story.turn("sync")
+
+    assert now(story, page)["proven_at"]
+    assert len(contacts(story, page)) == PEOPLE
+    refused = now(story, {"id": theirs})
+    assert (refused["proven_at"], refused["error_code"]) == (None, "another_page")
+    assert (refused["status"], refused["subscribed_at"]) == ("token_invalid", None)
+    assert contacts(story, {"id": theirs}) == {}
+
+
 def test_a_dead_token_stops_the_page_as_a_send_would(story, page):
     story.facebook.fault("facebook", "token-expired", call="list")
 
