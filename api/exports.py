@@ -55,7 +55,7 @@ async def _file(name: str, columns: Sequence[str], pages: AsyncIterator[list[Row
     except FeedError as error:
         if error.signed_out:
             return RedirectResponse("/login?expired=1", 303)
-        return PlainTextResponse(f"{error.message} {error.hint}", 503)
+        return PlainTextResponse(f"{error.message} {error.hint}", 503 if error.away else 400)
     today = datetime.now(UTC).date().isoformat()
     return StreamingResponse(
         _written(first, pages, columns),

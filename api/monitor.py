@@ -3,7 +3,6 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,6 +13,7 @@ from api.allowance import STREAMS, STREAMS_PER_PERSON, Allowance
 from api.channel import Channels
 from api.refusals import refusal, too_much, unauthorized, unavailable
 from api.stream import EventStream
+from pipeline.answers import is_uuid
 from pipeline.feed import FeedError, signed_in
 from pipeline.readings import moment
 from pipeline.shared import Shared
@@ -121,8 +121,4 @@ class _Told:
 def as_id(request: Request) -> str:
     """The automation's id as the database writes it; empty for what cannot be one."""
     text = str(request.path_params["rule_id"])
-    try:
-        written = str(UUID(text))
-    except ValueError:
-        return ""
-    return written if written == text.lower() else ""
+    return text.lower() if is_uuid(text) else ""

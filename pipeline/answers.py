@@ -13,6 +13,8 @@ Row = dict[str, Any]
 # A person's mistake, told in words meant for people (raise exception in sql/parts/70_people.sql).
 TOLD_BY_US = frozenset({"P0001", "PT404", "22023"})
 SIGNED_OUT = frozenset({"PGRST301", "PGRST302", "PGRST303", "401"})
+# What was asked makes no sense, breaks a rule or is not allowed: it would be refused again.
+REFUSED = re.compile(r"(22|23|42|P0|PT)[0-9A-Z]{3}|PGRST[12]\d\d")
 CONSTRAINT = re.compile(r'constraint "([a-z0-9_]+)"')
 
 NEVER_ASKED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -29,6 +31,7 @@ class FeedError(Exception):
         signed_out: bool = False,
         constraint: str = "",
         in_doubt: bool = False,
+        away: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -38,6 +41,8 @@ class FeedError(Exception):
         self.constraint = constraint
         # It was asked and did not answer, so it may have done it.
         self.in_doubt = in_doubt
+        # It is the database that cannot answer, whatever is asked; later it may.
+        self.away = away
 
 
 class Asking:
@@ -64,16 +69,16 @@ async def answer(query: Any) -> Any:
             "The database does not answer.",
             "What you see is the last known state; it retries.",
             in_doubt=not isinstance(error, NEVER_ASKED),
+            away=True,
         ) from None
 
 
 def is_uuid(text: str) -> bool:
-    """Whether the database would take it for an id."""
+    """Whether it is an id as the database writes it; Python knows other ways, too."""
     try:
-        UUID(text)
+        return str(UUID(text)) == text.lower()
     except ValueError:
         return False
-    return True
 
 
 def _told(error: APIError) -> FeedError:
@@ -90,4 +95,5 @@ def _told(error: APIError) -> FeedError:
         "The database could not do that.",
         f"Its code was {code}. Try again.",
         constraint=broken[1] if broken else "",
+        away=not REFUSED.fullmatch(code),
     )

@@ -35,11 +35,13 @@ Filters = Mapping[str, Callable[[str], bool]]
 
 
 def is_day(text: str) -> bool:
-    """Whether it is a day such as 2026-11-23."""
+    """Whether it is a day such as 2026-11-23 that anything can be about."""
     try:
-        return date.fromisoformat(text).isoformat() == text
+        day = date.fromisoformat(text)
     except ValueError:
         return False
+    # There is no day after the last one, and no Facebook before 2004.
+    return day.isoformat() == text and 2004 <= day.year <= 2100
 
 
 def is_zone(text: str) -> bool:

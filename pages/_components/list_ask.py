@@ -1,5 +1,6 @@
 """This file is where an address, or a browser's wish, becomes what a list is asked for."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,8 @@ from pipeline.answers import is_uuid
 from pipeline.looking import Filters, fitting
 
 ID_LENGTH = 36
+# As the database writes a moment; Python knows other ways, too.
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d:\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,10 @@ def _cursor(word: Any, order: str, *, back: bool = False) -> Cursor | None:
 
 
 def is_moment(key: str) -> bool:
+    """Whether it is a moment as the database writes it."""
     if key == "-infinity":
         return True
     try:
-        return datetime.fromisoformat(key).tzinfo is not None
+        return datetime.fromisoformat(key) is not None and bool(MOMENT.fullmatch(key))
     except ValueError:
         return False

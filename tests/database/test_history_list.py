@@ -182,6 +182,9 @@ def test_the_file_has_every_row_that_fits_and_no_cell_is_a_formula(world, downlo
     assert [row["id"] for row in rows] == newest_first(here.rows[1::2])
     assert {row["name"] for row in rows} == {"'=1+1"}
     assert {row["message"][:3] for row in rows} == {"'+ ", "Mes"}
+    # Nothing of it is a rule or a day: all there is.
+    odd = f"/history.csv?rule=urn:uuid:{here.rules[1]['id']}&until=9999-12-31"
+    assert download(here.owner, odd).content.count(b"\r\n") == 651
     people = download(here.owner, "/contacts.csv?q=zo").content.decode("utf-8-sig")
     assert [row["name"] for row in csv.DictReader(io.StringIO(people))] == ["Zoë"]
 

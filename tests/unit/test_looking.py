@@ -1,5 +1,7 @@
 """This file is where what a person looks for is shown to be cut to what makes sense."""
 
+import pytest
+
 from pages._components.contact_card import MAY_HAVE_ARRIVED, PAGE_ERRORS
 from pages._components.history_list import ERRORS
 from pages._components.list_ask import ListAsk
@@ -15,6 +17,10 @@ from pipeline.looking import (
 from pipeline.steps import verdicts
 
 SOME_ID = "0b5a2c1e-0000-4000-8000-000000000001"
+# Python takes them; PostgreSQL does not.
+NOT_MOMENTS = [
+    SOME_ID + moment for moment in ("2026-W01-1T00:00:00+00:00", "2026-01-01T00:00:00+00:00:01.5")
+]
 
 
 def test_what_makes_no_sense_is_left_out() -> None:
@@ -23,6 +29,24 @@ def test_what_makes_no_sense_is_left_out() -> None:
     assert fitting(given, CONTACT_FILTERS) == {"q": "Zoë", "window": "open"}
     assert fitting({"q": 7, "from": "2026-02-30", "zone": "Moon/Crater"}, HISTORY_FILTERS) == {}
     assert fitting({"zone": "../../etc/passwd", "until": "20260101"}, HISTORY_FILTERS) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("until", day) for day in ("9999-12-31", "0001-01-01", "2003-12-31", "2101-01-01")),
+        *(("rule", f"{wrap}{SOME_ID}") for wrap in ("urn:uuid:", "{", " {")),
+        *(("page", word) for word in (f"{{{SOME_ID}}}", SOME_ID.replace("-", ""), SOME_ID + "0")),
+    ],
+)
+def test_what_only_python_takes_for_a_day_or_an_id_is_left_out(name: str, value: str) -> None:
+    assert attempt_filter(fitting({name: value}, HISTORY_FILTERS)) == {}
+
+
+def test_the_first_and_the_last_day_can_be_asked_for() -> None:
+    asked = {"from": "2004-01-01", "until": "2100-12-31", "zone": "Pacific/Kiritimati"}
+
+    assert set(attempt_filter(fitting(asked, HISTORY_FILTERS))) == {"from", "until"}
 
 
 def test_days_are_the_readers_and_the_last_one_counts_whole() -> None:
@@ -40,7 +64,15 @@ def test_a_place_in_the_list_survives_the_address_and_a_forged_one_does_not() ->
     assert ask.cursor is not None
     assert ask.cursor.pair == (moment, SOME_ID)
     assert ListAsk.of({"after": ask.cursor.word}, CONTACT_FILTERS, ("-heard",)).cursor == ask.cursor
-    for forged in (SOME_ID + "x", "x" * 36 + moment, "", None, 7, SOME_ID + moment[:19]):
+    for forged in (
+        SOME_ID + "x",
+        "x" * 36 + moment,
+        "",
+        None,
+        7,
+        SOME_ID + moment[:19],
+        *NOT_MOMENTS,
+    ):
         assert ListAsk.of({"after": forged}, CONTACT_FILTERS, ("-heard",)).cursor is None
 
 
