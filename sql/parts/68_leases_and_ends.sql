@@ -17,7 +17,7 @@ begin
         end::public.automation_stage,
         -- Who is only checked is in a worker's hands with two hundred others, and nothing is done to them one by one.
         times_lost = s.times_lost + (s.current_stage = 'generating')::int,
-        due_at = now() + case when s.current_stage = 'generating' and s.times_lost = 1 then interval '20 seconds' else interval '0' end,
+        due_at = now() + case when s.current_stage = 'generating' and s.times_lost = 1 then interval '10 seconds' else interval '0' end,
         status_message = 'Taken back from a worker that stopped answering',
         error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
         error_message = case

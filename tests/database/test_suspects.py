@@ -37,7 +37,7 @@ def test_only_who_ends_its_worker_alone_is_put_aside(world, worker):
             # Who ended two workers has its last turn after all others, and not at once.
             waits = world.rows(
                 "update public.ai_automation_contact_states set due_at = now()"
-                " where due_at > now() + interval '15 seconds' returning id"
+                " where due_at > now() + interval '5 seconds' returning id"
             )
             assert [row["id"] for row in waits] == [poison]
             continue
