@@ -13,6 +13,7 @@ from postgrest import APIError
 from api.spool import Spool, SpoolFile
 from api.tally import Tally
 from pipeline.inbox import Inbox
+from pipeline.lease import read_clock
 from pipeline.recorder import is_passing, name_of
 from pipeline.store import UnreadableAnswerError
 
@@ -24,6 +25,7 @@ LOOK_AGAIN_SECONDS = 1.0
 BEAT_SECONDS = 5.0
 ADOPT_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 5.0
+DEAF_SECONDS = 60.0
 # PostgreSQL's code for a statement that reached its time limit.
 TOO_SLOW = "57014"
 AWAY = (APIError, httpx.HTTPError, UnreadableAnswerError)
@@ -40,6 +42,7 @@ class Mover:
         self._tally = tally
         self._stored = asyncio.Event()
         self._batch = WORK_BATCH
+        self._emptied_at = read_clock()
 
     async def run(self) -> None:
         """Moves, works, beats and adopts until cancelled."""
@@ -58,6 +61,8 @@ class Mover:
             await self._store(file)
             self._spool.drop(file)
             self._stored.set()
+            await self._spool.rotate()
+        self._emptied_at = read_clock()
 
     async def _store(self, file: SpoolFile) -> None:
         events = chain.from_iterable(file.lines())
@@ -108,6 +113,10 @@ class Mover:
 
     async def beat(self, *, stopping: bool = False) -> None:
         """Says that this receiver lives; learns how far behind the work is."""
+        if self._spool.bytes and read_clock() - self._emptied_at > DEAF_SECONDS and not stopping:
+            # It hears, and tells nobody; without a beat no worker sends to who may have said STOP.
+            log.error("what was heard cannot be handed on", extra={"bytes": self._spool.bytes})
+            return
         answer = await self._inbox.beat(self._spool.bytes, self._tally.heard_at, stopping=stopping)
         self._tally.learn(answer)
 

@@ -130,7 +130,7 @@ class Receiver:
     async def ready(self, _: Request) -> Response:
         """200 while the disk takes events, also with the database away, which is said."""
         try:
-            await asyncio.wait_for(self._spool.add([]), DISK_SECONDS)
+            await asyncio.wait_for(self._spool.probe(), DISK_SECONDS)
         except (OSError, TimeoutError):
             reason = "The disk takes nothing more; Facebook is told to try again."
             return JSONResponse({"status": "unavailable", "reason": reason}, 503)

@@ -12,13 +12,20 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 SUFFIX = ".events"
 LARGEST_LINE = 16 * 1024 * 1024
+# Of a body of 4 MB no so many events fill a line.
+EVENTS_OF_A_LINE = 500
+# Each holds a file descriptor.
+ADOPTED_AT_ONCE = 16
 
 Line = list[dict[str, Any]]
+# No JSON: should a crash leave it there, it is passed over.
+PROBE = b"\n"
 
 
 class Spool:
@@ -36,12 +43,28 @@ class Spool:
 
     async def add(self, events: Line) -> None:
         """Returns when the events would outlive a power cut. Raises OSError: nothing was kept."""
+        parts = [
+            events[at : at + EVENTS_OF_A_LINE] for at in range(0, len(events), EVENTS_OF_A_LINE)
+        ]
+        lines = b"".join(json.dumps(part).encode() + b"\n" for part in parts)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((json.dumps(events).encode() + b"\n", done))
+        waiting = (lines, done)
+        self._waiting.append(waiting)
         # A task of its own: a caller that gives up must not take the others' write with it.
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush())
-        await done
+        try:
+            await done
+        except asyncio.CancelledError:  # answered 503: it comes again, and need not wait here
+            with suppress(ValueError):
+                self._waiting.remove(waiting)
+            raise
+
+    async def probe(self) -> None:
+        """Returns when the disk has taken a byte, which is not kept. Raises OSError."""
+        async with self._writing:
+            if failure := await asyncio.to_thread(self._append, PROBE):
+                raise OSError(failure.errno, failure.strerror)
 
     async def _flush(self) -> None:
         """Whoever comes while the disk is busy shares the next write."""
@@ -61,6 +84,8 @@ class Spool:
             if self._file is None:
                 self._file = SpoolFile.make(self._directory)
             self._file.append(lines)
+            if lines == PROBE:
+                self._file.take_back(lines)
         except OSError as error:
             return error
         return None
@@ -68,18 +93,19 @@ class Spool:
     async def rotate(self) -> None:
         """From now on others than what is there so far are written to another file."""
         async with self._writing:
-            if self._file is not None and self._file.size:
+            # One at a time: while the database is away, one file grows instead of many being open.
+            if self._file is not None and self._file.size and not self._closed:
                 self._closed.append(self._file)
                 self._file = None
 
     def adopt(self) -> int:
-        """Takes over the files of receivers that are gone; returns how many."""
-        known = {file.path for file in (*self._closed, self._file) if file is not None}
-        found = [
-            file
-            for path in sorted(self._directory.glob(f"*{SUFFIX}"))
-            if path not in known and (file := SpoolFile.take(path)) is not None
-        ]
+        """Takes over files of receivers that are gone, some at a time; returns how many."""
+        if self._closed:
+            return 0
+        paths = sorted(self._directory.glob(f"*{SUFFIX}"))
+        others = (path for path in paths if self._file is None or path != self._file.path)
+        takeable = (file for path in others if (file := SpoolFile.take(path)) is not None)
+        found = list(islice(takeable, ADOPTED_AT_ONCE))
         self._closed[:0] = found
         if found:
             self.arrived.set()
@@ -122,8 +148,11 @@ class SpoolFile:
     def make(cls, directory: Path) -> "SpoolFile":
         """An empty file, whose name is on disk too. Raises OSError."""
         path = directory / f"{time.time_ns()}-{secrets.token_hex(4)}{SUFFIX}"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        # Under its name only when it is locked, so that nobody adopts it between the two.
+        unlocked = path.with_suffix(".new")
+        descriptor = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unlocked.rename(path)
         folder = os.open(directory, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -160,6 +189,11 @@ class SpoolFile:
                 os.ftruncate(self._descriptor, self.size)
             raise
         self.size += len(lines)
+
+    def take_back(self, lines: bytes) -> None:
+        """As if the last append had not been. Raises OSError."""
+        self.size -= len(lines)
+        os.ftruncate(self._descriptor, self.size)
 
     def lines(self) -> Iterator[Line]:
         """Every whole line; half a line was never answered for, so Facebook tells it again."""

@@ -9,6 +9,11 @@ from pipeline.store import Store
 log = logging.getLogger("stagelight.ears")
 
 ASK_EVERY_SECONDS = 5.0
+LONGEST_BEHIND_SECONDS = 60.0
+BEHIND = (
+    "What contacts wrote has waited for more than a minute to be worked on, and a STOP may be in "
+    "it. Messages that are written wait until the receiver has caught up."
+)
 DEAF = (
     "No webhook receiver is running, so nobody's STOP or reply could reach us. Start one with "
     "`make receiver`; messages that are written wait for it."
@@ -16,7 +21,7 @@ DEAF = (
 
 
 class Ears:
-    """Open while a receiver was heard of within a minute, by the database's clock."""
+    """Open while a receiver lives and has worked on what it heard, within a minute each."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = read_clock) -> None:
         self._store = store
@@ -30,9 +35,10 @@ class Ears:
         if self._clock() - self._asked_at >= ASK_EVERY_SECONDS:
             # First closed: an answer that does not come is not a yes.
             self._open = False
-            self._open = await self._store.receivers_alive() > 0
+            alive, behind = await self._store.hearing()
+            self._open = alive > 0 and behind <= LONGEST_BEHIND_SECONDS
             self._asked_at = self._clock()
-            await self._tell("" if self._open else DEAF)
+            await self._tell("" if self._open else DEAF if not alive else BEHIND)
         return self._open
 
     async def _tell(self, why: str) -> None:

@@ -99,9 +99,10 @@ class Store:
             p_error_code=code or None,
         )
 
-    async def receivers_alive(self) -> int:
-        """How many receivers of the webhook were heard of within a minute."""
-        return int((await self._call("receiver_health"))["alive"])
+    async def hearing(self) -> tuple[int, float]:
+        """How many receivers were heard of within a minute, and how far they are behind, in s."""
+        found = await self._call("receiver_health")
+        return int(found["alive"]), float(found["behind_seconds"])
 
     async def hold_sending(self, why: str) -> None:
         """Says why this worker sends nothing; without words, that it may again."""

@@ -191,13 +191,17 @@ as $$
         'alive', count(*) filter (where r.stopped_at is null and r.beat_at > now() - interval '60 seconds'),
         'last_beat_at', max(r.beat_at),
         'heard_at', max(r.heard_at),
-        'spool_bytes', coalesce(sum(r.spool_bytes) filter (where r.stopped_at is null and r.beat_at > now() - interval '60 seconds'), 0)
+        'spool_bytes', coalesce(sum(r.spool_bytes) filter (where r.stopped_at is null and r.beat_at > now() - interval '60 seconds'), 0),
+        -- What waits for a worker or a proof, or is tried again, is not due.
+        'behind_seconds', coalesce((
+            select greatest(extract(epoch from now() - min(e.due_at)), 0) from public.facebook_events as e where e.done_at is null
+        ), 0)
     )
     from public.facebook_receivers as r;
 $$;
 
 comment on function public.receiver_health() is
-'How many receivers are alive, when one was last heard of, when Facebook last told something, and what waits on their disks. Says nothing about anybody.';
+'How many receivers are alive, when one was last heard of, when Facebook last told something, what waits on their disks, and for how long something has been due that nobody works on. Says nothing about anybody.';
 
 revoke execute on function
 public.store_events(jsonb), public.mark_seen(uuid, text, text, timestamptz, jsonb),

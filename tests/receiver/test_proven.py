@@ -146,3 +146,21 @@ def test_what_takes_too_long_is_done_in_parts_and_holds_up_no_other_page(faceboo
     assert len(known_to(world, page)) == 8
     assert known_to(world, other) == ["90"]
     assert world.rows(WAITING) == []
+
+
+def test_only_what_is_due_and_not_worked_on_makes_a_receiver_late(facebook, world, page):
+    def behind():
+        [row] = call(world.connection, "receiver_health")
+        return row["receiver_health"]["behind_seconds"]
+
+    facebook.tell(message(connect(world, world.user(), "1999"), "77"))
+    assert world.rows(WAITING) == [{"problem": "unproven_page"}]
+    assert behind() == 0, "nobody holds up all sending by naming a page"
+
+    facebook.post(body_of(message(page, "78", "STOP")))
+    facebook.run(facebook.mover.move())
+    late = "update public.facebook_events set due_at = now() - interval '2 min' returning 1"
+    world.rows(late)
+    assert behind() >= 120
+    facebook.run(facebook.mover.work())
+    assert behind() == 0

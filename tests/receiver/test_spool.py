@@ -110,3 +110,33 @@ def test_a_receiver_says_that_it_lives_and_what_waits(facebook, world, page):
     assert row["spool_bytes"] > 0
     assert row["heard_at"] is not None
     assert "stagelight_webhook_database_up 1" in facebook.call("GET", "/metrics").text
+
+
+def test_no_file_is_opened_for_a_try_or_a_probe(tmp_path, nowhere, page):
+    """A database that is away for hours must not use up what the process may open."""
+    cut_off = Facebook(tmp_path, nowhere)
+    for number in range(12):
+        assert cut_off.post(body_of(message(page, f"7{number}"))).status_code == 200
+        with pytest.raises(Exception, match="connect"):
+            cut_off.run(cut_off.mover.move())
+        before = cut_off.spool.bytes
+        assert cut_off.call("GET", "/readyz").status_code == 200
+        assert cut_off.spool.bytes == before, "and a probe leaves nothing"
+
+    assert len(list(cut_off.directory.iterdir())) == 2
+    cut_off.die()
+
+
+def test_a_body_of_very_many_small_events_is_kept_whole(tmp_path, supabase, page):
+    facebook = Facebook(tmp_path, supabase)
+    event = {"event_key": "k" * 300, "facebook_page_id": page["facebook_page_id"], "told": {}}
+    events = [{**event, "number": number} for number in range(50_000)]
+
+    facebook.run(facebook.spool.add(events))
+
+    facebook.run(facebook.spool.rotate())
+    file = facebook.spool.next_closed()
+    assert file is not None
+    assert file.size > 16 * 2**20
+    assert sum(len(line) for line in file.lines()) == len(events)
+    facebook.die()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.ears import DEAF, Ears
+from pipeline.ears import BEHIND, DEAF, Ears
 from pipeline.settings import Settings, SettingsError
 
 LIVE = Settings(
@@ -21,10 +21,11 @@ class Receivers:
 
     def __init__(self, *alive: int) -> None:
         self._alive = list(alive)
+        self.behind = 0.0
         self.said: list[str] = []
 
-    async def receivers_alive(self) -> int:
-        return self._alive.pop(0)
+    async def hearing(self) -> tuple[int, float]:
+        return self._alive.pop(0), self.behind
 
     async def hold_sending(self, why: str) -> None:
         self.said.append(why)
@@ -49,6 +50,17 @@ def test_a_live_worker_sends_only_while_a_receiver_is_heard_of_and_says_so() -> 
 
     assert asyncio.run(asked()) == [False, False, True, True, False]
     assert receivers.said == [DEAF, "", DEAF]
+
+
+def test_a_worker_sends_nothing_while_what_was_heard_is_not_worked_on() -> None:
+    receivers, times = Receivers(1, 1), iter([0, 0, 5, 5])
+    ears = Ears(receivers, lambda: next(times))  # type: ignore[arg-type]
+
+    receivers.behind = 61.0
+    assert asyncio.run(ears.open()) is False
+    receivers.behind = 1.0
+    assert asyncio.run(ears.open()) is True
+    assert receivers.said == [BEHIND, ""]
 
 
 def test_an_answer_that_does_not_come_is_no_yes() -> None:
