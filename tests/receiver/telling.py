@@ -23,7 +23,7 @@ from pipeline.settings import Settings
 
 SECRET = "secret-of-the-app"
 PATH = "/webhooks/facebook"
-ASKED = {"algorithm": "HMAC-SHA256", "user_id": "10771", "issued_at": 1790000000}
+ASKED = {"algorithm": "HMAC-SHA256", "user_id": "10770010771", "issued_at": 1790000000}
 numbers = itertools.count(1)
 
 

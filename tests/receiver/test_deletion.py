@@ -27,7 +27,7 @@ def traces(world, *words):
     return found
 
 
-def known(world, page, sender_id="771"):
+def known(world, page, sender_id="7710000771"):
     """A contact with something in every table, and a worker that is about to send."""
     contact = world.contact(
         page, sender_id=sender_id, sender_name="Amina Diallo", last_inbound_at=ago(hours=2)
@@ -50,14 +50,14 @@ def finish(facebook):
 def test_facebook_is_told_where_to_look_and_everything_of_the_person_goes(facebook, world, page):
     contact, rule, worker = known(world, page)
     worker.send()
-    facebook.tell(message(page, "771", "My secret recipe"))
-    facebook.tell(message(page, "771", "STOP"))
+    facebook.tell(message(page, "7710000771", "My secret recipe"))
+    facebook.tell(message(page, "7710000771", "STOP"))
 
     answer = facebook.call("POST", "/data-deletion", data=signed_request())
     again = facebook.call("POST", "/data-deletion", data=signed_request())
     facebook.settle()
     [open_request] = call(world.connection, "deletions_to_resolve")
-    people = [{"facebook_page_id": page["facebook_page_id"], "sender_id": "771"}]
+    people = [{"facebook_page_id": page["facebook_page_id"], "sender_id": "7710000771"}]
     told = {"p_code": open_request["code"], "p_people": Jsonb(people), "p_complete": True}
     assert "being worked on" in status(facebook, answer).text
     call(world.connection, "resolve_deletion", **told)
@@ -67,7 +67,15 @@ def test_facebook_is_told_where_to_look_and_everything_of_the_person_goes(facebo
     assert answer.json()["confirmation_code"] == open_request["code"]
     assert "nothing about you is kept" in status(facebook, answer).text
     assert (
-        traces(world, "771", "10771", "Amina", "recipe", "See you Saturday", str(contact["id"]))
+        traces(
+            world,
+            "7710000771",
+            "10770010771",
+            "Amina",
+            "recipe",
+            "See you Saturday",
+            str(contact["id"]),
+        )
         == []
     )
     assert facebook.spool.bytes == 0
@@ -79,21 +87,23 @@ def test_facebook_is_told_where_to_look_and_everything_of_the_person_goes(facebo
 def test_no_import_and_no_sync_brings_them_back_but_they_themselves(facebook, world, page):
     owner = {"id": page["user_id"]}
     contact, _, _ = known(world, page)
-    said_before = message(page, "771", "From before", at=int(ago(minutes=5).timestamp() * 1000))
+    said_before = message(
+        page, "7710000771", "From before", at=int(ago(minutes=5).timestamp() * 1000)
+    )
     assert call_as(world, owner, "delete_contact", p_contact_id=contact["id"]) == {"deleted": True}
 
-    rows = Jsonb([{"line": 2, "sender_id": "771"}])
+    rows = Jsonb([{"line": 2, "sender_id": "7710000771"}])
     brought = call_as(world, owner, "import_contacts", p_page_id=page["id"], p_contacts=rows)
-    facebook.tell(said_before, message(page, "771", "We write", is_echo=True))
+    facebook.tell(said_before, message(page, "7710000771", "We write", is_echo=True))
 
     assert [row["line"] for row in brought["rejected"]] == [2]
     audit = world.rows("select action, affected from public.ai_automation_audit order by id")
     assert {"action": "delete_contact", "affected": 1} in audit
     # The page's own words, which cannot bring them back, are not kept either.
-    assert traces(world, "771", "Amina", "From before", "We write") == []
-    facebook.tell(message(page, "771", "Hello again"))
+    assert traces(world, "7710000771", "Amina", "From before", "We write") == []
+    facebook.tell(message(page, "7710000771", "Hello again"))
     [back] = world.rows("select sender_id, tags from public.contacts")
-    assert back["sender_id"] == "771"
+    assert back["sender_id"] == "7710000771"
 
 
 def test_what_is_on_its_way_is_let_through_and_nothing_after_it(facebook, world, page):
