@@ -135,7 +135,8 @@ def belongings_of(world, person):
     run_now(world, rule)
     beating(world)
     call(world.connection, "set_metrics_key", p_token_hash=MARK)
-    world.insert("public.metrics_totals", stage="sent", bucket=0)
+    sums = "insert into public.metrics_totals (stage, bucket) values ('sent', 0)"
+    world.connection.execute(sums + " on conflict do nothing")
     bulk = call_as(world, person, "preview_bulk", p_rule_id=rule["id"], p_action="retry")
     owned = {"user_id": person["id"], "rule_id": rule["id"]}
     figures_of(world, owned)
