@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import secrets
 import time
 from collections import deque
@@ -12,6 +13,8 @@ from typing import Any
 from api.patch import is_news, patch
 from pipeline.feed import Feed, FeedError
 from pipeline.readings import moment
+
+log = logging.getLogger("stagelight.channel")
 
 Row = dict[str, Any]
 TICK_SECONDS = 0.6
@@ -135,9 +138,12 @@ class Channel:
                 await self.refresh(feed)
             except FeedError as error:
                 if error.signed_out:
-                    self.streams.pop(key)
+                    self.streams.pop(key, None)  # it may have left meanwhile
                     self._wake()
                     continue
+            except Exception:
+                # One reading more or less; the streams of all others hang on this pulse.
+                log.exception("reading for streams failed")
             await asyncio.sleep(pause_after(time.monotonic() - began))
 
 

@@ -1459,6 +1459,7 @@ begin
     insert into public.user_settings (user_id) values (v_user_id) on conflict do nothing;
     select u.* into v_before from public.user_settings as u where u.user_id = v_user_id for no key update;
     v_now := jsonb_populate_record(v_before, p_settings - 'user_id' - 'updated_at');
+    v_now.theme := coalesce(v_now.theme, 'system');
     update public.user_settings as u
     set
         time_zone = v_now.time_zone, theme = v_now.theme, wait_minutes = v_now.wait_minutes, max_follow_ups = v_now.max_follow_ups,
@@ -4698,6 +4699,7 @@ begin
     perform public.remove_deleted_rules();
     perform public.forget_previews();
     delete from public.ai_automation_bulk_actions as b where b.created_at < now() - interval '1 day';
+    perform public.forget_contact_bulks();
     perform public.keep_figures_small(20000);
     begin
         v_made := public.make_history_days(v_today, v_today + 3);
@@ -7412,7 +7414,7 @@ comment on column public.contact_bulk_actions.id is 'preview_contact_bulk return
 comment on column public.contact_bulk_actions.user_id is 'Who pressed; the owner of the contacts.';
 comment on column public.contact_bulk_actions.action is 'add_tag, remove_tag, opt_out, lift_opt_out or delete.';
 comment on column public.contact_bulk_actions.tag is 'Which tag, where the action is about one.';
-comment on column public.contact_bulk_actions.filter is 'The filter they were chosen by; empty where they were named. Stands in the audit too.';
+comment on column public.contact_bulk_actions.filter is 'The filter they were chosen by, of words only that there were some; empty where they were named. Stands in the audit too.';
 comment on column public.contact_bulk_actions.contact_ids is 'The contacts that the preview counted; emptied when it has ended.';
 comment on column public.contact_bulk_actions.total is 'How many the preview counted.';
 comment on column public.contact_bulk_actions.done is 'How many of contact_ids were taken up, in their order.';
@@ -7420,6 +7422,11 @@ comment on column public.contact_bulk_actions.changed is 'Those of done for whic
 comment on column public.contact_bulk_actions.created_at is 'When they were counted.';
 comment on column public.contact_bulk_actions.ended_at is 'When the last was done, or a person stopped it.';
 comment on index public.contact_bulk_actions_owner_idx is 'Serves row level security, previews that have run out, and the deletion of a person.';
+
+alter table public.contact_bulk_actions add column if not exists touched_at timestamptz not null default now();
+comment on column public.contact_bulk_actions.touched_at is 'When it went on last; an hour later it has run out.';
+create index if not exists contact_bulk_actions_touched_idx on public.contact_bulk_actions (touched_at);
+comment on index public.contact_bulk_actions_touched_idx is 'Serves forget_contact_bulks: what nobody goes on with.';
 
 alter table public.contact_bulk_actions enable row level security;
 revoke all on public.contact_bulk_actions from public, anon, authenticated, service_role;
@@ -7456,12 +7463,6 @@ begin
     ) then
         raise exception 'One of these contacts does not exist.' using errcode = 'PT404', hint = 'Load the list again.';
     end if;
-    delete from public.contact_bulk_actions as b
-    where b.user_id = v_user and b.done = 0 and b.created_at < now() - interval '1 hour';
-    -- One that was left halfway has run out too: what it did stays told, whom it meant is forgotten.
-    update public.contact_bulk_actions as b
-    set ended_at = now(), contact_ids = '{}'
-    where b.user_id = v_user and b.ended_at is null and b.created_at < now() - interval '1 hour';
     if p_filter is not null then
         v_meant := array(select f.id from public.find_contacts(v_user, p_filter, '', null, 10000000) as f (id));
     end if;
@@ -7482,7 +7483,16 @@ begin
         order by c.id
     );
     insert into public.contact_bulk_actions (user_id, action, tag, filter, contact_ids, total)
-    values (v_user, p_action, v_tag, p_filter, v_ids, cardinality(v_ids))
+    values (
+        v_user, p_action, v_tag,
+        -- Words may be a name, and the audit that gets this forgets nothing: only that there were some.
+        case when p_filter is not null then (
+            select coalesce(jsonb_object_agg(f.key, case f.key when 'q' then to_jsonb(true) else f.value end), '{}')
+            from jsonb_each(p_filter) as f
+            where f.key in ('page', 'tag', 'opted', 'window', 'q')
+        ) end,
+        v_ids, cardinality(v_ids)
+    )
     returning id into v_id;
     return jsonb_build_object('id', v_id, 'action', p_action, 'tag', v_tag, 'total', cardinality(v_ids), 'others', cardinality(v_meant) - cardinality(v_ids));
 end;
@@ -7504,7 +7514,7 @@ declare
 begin
     select b.* into v_bulk
     from public.contact_bulk_actions as b
-    where b.id = p_id and b.user_id = (select auth.uid()) and b.created_at > now() - interval '1 hour'
+    where b.id = p_id and b.user_id = (select auth.uid()) and b.touched_at > now() - interval '1 hour'
     for update;
     if not found then
         raise exception 'This preview has run out.' using errcode = 'PT404', hint = 'Ask for the number again.';
@@ -7530,6 +7540,7 @@ begin
         set
             done = least(b.done + v_limit, b.total),
             changed = b.changed + v_changed,
+            touched_at = now(),
             ended_at = case when b.done + v_limit >= b.total then now() end,
             contact_ids = case when b.done + v_limit >= b.total then '{}' else b.contact_ids end
         where b.id = p_id
@@ -7574,8 +7585,23 @@ $$;
 
 comment on function public.stop_contact_bulk(uuid) is 'Ends a bulk action on contacts where it is; what was done stays done.';
 
+-- One that was left halfway has run out too: what it did stays told for a day, whom it meant is forgotten.
+create or replace function public.forget_contact_bulks()
+returns void
+language sql
+set search_path = ''
+as $$
+    delete from public.contact_bulk_actions as b
+    where b.touched_at < now() - interval '1 hour' and (b.done = 0 or b.touched_at < now() - interval '1 day');
+    update public.contact_bulk_actions as b
+    set ended_at = now(), contact_ids = '{}'
+    where b.ended_at is null and b.touched_at < now() - interval '1 hour';
+$$;
+
+comment on function public.forget_contact_bulks() is 'Called by maintain: removes previews that ran out, and a day later what was done.';
+
 revoke execute on function
-public.preview_contact_bulk(text, text, jsonb, uuid[]),
+public.forget_contact_bulks(), public.preview_contact_bulk(text, text, jsonb, uuid[]),
 public.advance_contact_bulk(uuid, integer), public.stop_contact_bulk(uuid)
 from public, anon, authenticated, service_role;
 grant execute on function
@@ -8920,7 +8946,7 @@ create table if not exists public.ai_automation_bulk_actions (
 
 alter table public.ai_automation_bulk_actions
 add column if not exists filter jsonb not null default '{}';
-comment on column public.ai_automation_bulk_actions.filter is 'What the preview was asked for: stage, search, reason.';
+comment on column public.ai_automation_bulk_actions.filter is 'What the preview was asked for: stage, cause, reason, and of words only that there were some.';
 
 create index if not exists ai_automation_bulk_actions_rule_idx on public.ai_automation_bulk_actions (rule_id, created_at desc);
 create index if not exists ai_automation_bulk_actions_owner_idx on public.ai_automation_bulk_actions (user_id);
@@ -9053,7 +9079,11 @@ begin
     insert into public.ai_automation_bulk_actions (user_id, rule_id, action, state_ids, total, filter)
     values (
         (select auth.uid()), p_rule_id, p_action, v_ids, cardinality(v_ids),
-        jsonb_strip_nulls(jsonb_build_object('stage', p_stage, 'search', left(nullif(btrim(p_search), ''), 200), 'reason', p_reason))
+        -- Words may be a name, and the audit that gets this forgets nothing: only that there were some.
+        jsonb_strip_nulls(jsonb_build_object(
+            'stage', p_stage, 'cause', public.search_cause(p_search), 'reason', p_reason,
+            'search', case when public.search_pattern(p_search) is not null then true end
+        ))
     )
     returning id into v_id;
     return jsonb_build_object('id', v_id, 'action', p_action, 'total', cardinality(v_ids));

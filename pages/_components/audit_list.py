@@ -4,6 +4,7 @@ from typing import Any
 
 from dash.development.base_component import Component
 
+from pages._components.causes import cause
 from pages._components.list_ask import Cursor, ListAsk
 from pages._components.list_frame import ANY, Column, choice, day, list_frame
 from pages._components.words import count, epoch, reason
@@ -153,10 +154,11 @@ def _filter(asked: Row) -> str:
     told = []
     if asked.get("stage") in list(Stage):
         told.append(f"stage {LOOKS[Stage(asked['stage'])].word}")
-    for name in ("search", "q"):
-        if asked.get(name):
-            told.append(f"search “{asked[name]}”")
+    if asked.get("search") or asked.get("q"):
+        told.append("words that were searched for")
     told += [f"{name} {asked[name]}" for name in ("tag", "opted", "window") if asked.get(name)]
     if asked.get("reason"):
         told.append(f"cause {reason(asked['reason'])}")
+    if asked.get("cause") is not None:
+        told.append(f"cause {cause(asked['cause'])}")
     return "Filter: " + (", ".join(told) or "none")

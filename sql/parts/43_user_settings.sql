@@ -58,6 +58,7 @@ begin
     insert into public.user_settings (user_id) values (v_user_id) on conflict do nothing;
     select u.* into v_before from public.user_settings as u where u.user_id = v_user_id for no key update;
     v_now := jsonb_populate_record(v_before, p_settings - 'user_id' - 'updated_at');
+    v_now.theme := coalesce(v_now.theme, 'system');
     update public.user_settings as u
     set
         time_zone = v_now.time_zone, theme = v_now.theme, wait_minutes = v_now.wait_minutes, max_follow_ups = v_now.max_follow_ups,

@@ -20,7 +20,7 @@ create table if not exists public.ai_automation_bulk_actions (
 
 alter table public.ai_automation_bulk_actions
 add column if not exists filter jsonb not null default '{}';
-comment on column public.ai_automation_bulk_actions.filter is 'What the preview was asked for: stage, search, reason.';
+comment on column public.ai_automation_bulk_actions.filter is 'What the preview was asked for: stage, cause, reason, and of words only that there were some.';
 
 create index if not exists ai_automation_bulk_actions_rule_idx on public.ai_automation_bulk_actions (rule_id, created_at desc);
 create index if not exists ai_automation_bulk_actions_owner_idx on public.ai_automation_bulk_actions (user_id);
@@ -153,7 +153,11 @@ begin
     insert into public.ai_automation_bulk_actions (user_id, rule_id, action, state_ids, total, filter)
     values (
         (select auth.uid()), p_rule_id, p_action, v_ids, cardinality(v_ids),
-        jsonb_strip_nulls(jsonb_build_object('stage', p_stage, 'search', left(nullif(btrim(p_search), ''), 200), 'reason', p_reason))
+        -- Words may be a name, and the audit that gets this forgets nothing: only that there were some.
+        jsonb_strip_nulls(jsonb_build_object(
+            'stage', p_stage, 'cause', public.search_cause(p_search), 'reason', p_reason,
+            'search', case when public.search_pattern(p_search) is not null then true end
+        ))
     )
     returning id into v_id;
     return jsonb_build_object('id', v_id, 'action', p_action, 'total', cardinality(v_ids));

@@ -21,6 +21,7 @@ FOR_NOBODY = {
     "judge_import": {"p_page": None, "p_contacts": []},
     "page_to_import": {"p_page_id": NOBODY, "p_contacts": []},
     "delete_contacts": {"p_contact_ids": [NOBODY]},
+    "forget_contact_bulks": {},
     "checked_contact_action": {"p_action": "opt_out", "p_tag": None},
     "attempts_floor": {
         "p_user_id": NOBODY,

@@ -70,7 +70,7 @@ def test_what_a_worker_changes_is_no_action_of_a_person(world):
     assert actions(world, ana) == []
 
 
-def test_many_at_once_are_one_line_with_the_filter(world):
+def test_many_at_once_are_one_line_with_the_filter_but_no_name(world):
     ana = world.user()
     page = world.page(ana)
     rule = world.rule(page)
@@ -79,19 +79,23 @@ def test_many_at_once_are_one_line_with_the_filter(world):
             "public.ai_automation_contact_states",
             user_id=ana["id"],
             rule_id=rule["id"],
-            contact_id=world.contact(page)["id"],
+            contact_id=world.contact(page, sender_name="Zoë")["id"],
             current_stage="failed",
             error_code="not_accepted",
         )
     asked = {"p_rule_id": rule["id"], "p_action": "retry", "p_stage": "failed"}
-    bulk = call_as(world, ana, "preview_bulk", **asked, p_search=" cause:not_accepted ")
+    bulk = call_as(world, ana, "preview_bulk", **asked, p_search="ZOË cause:not_accepted ")
     for _ in range(2):
         call_as(world, ana, "advance_bulk", p_id=bulk["id"], p_limit=2)
 
     [line] = actions(world, ana)
 
     assert (line["action"], line["affected"]) == ("bulk_retry", 3)
-    assert line["detail"]["filter"] == {"stage": "failed", "search": "cause:not_accepted"}
+    assert line["detail"]["filter"] == {
+        "stage": "failed",
+        "cause": "not_accepted",
+        "search": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -122,11 +126,13 @@ def test_settings_are_kept_one_by_one_and_given_back_by_null(world):
 
     call_as(world, ana, "save_settings", p_settings=Jsonb(both))
     now = call_as(world, ana, "save_settings", p_settings=Jsonb({"time_zone": None}))
+    last = call_as(world, ana, "save_settings", p_settings=Jsonb({"theme": None}))
 
-    assert (now["theme"], now["time_zone"]) == ("dark", None)
+    assert (now["theme"], now["time_zone"], last["theme"]) == ("dark", None, "system")
     assert [row["detail"]["changed"] for row in actions(world, ana)] == [
         ["theme", "time_zone"],
         ["time_zone"],
+        ["theme"],
     ]
     for wrong in ({"time_zone": "Atlantis"}, {"theme": "pink"}, {"daily_limit": -1}):
         with pytest.raises(psycopg.DatabaseError):

@@ -7,7 +7,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.builders import ago
-from tests.database.acting import Worker, call_as, change, run_now
+from tests.database.acting import Worker, call, call_as, change, run_now
 
 
 def preview(world, owner, action, tag=None, ids=None, **fits):
@@ -48,7 +48,7 @@ def town(world):
 
 def test_exactly_the_counted_ones_are_changed_in_batches_and_it_is_written_down(town):
     owner = town.owner
-    bulk = preview(town, owner, "add_tag", " VIP ", q="person")
+    bulk = preview(town, owner, "add_tag", " VIP ", q="person", named="Person 1")
     assert (bulk["total"], bulk["others"], bulk["tag"]) == (10, 0, "vip")
     page = town.rows("select * from public.facebook_pages where user_id = %s", owner["id"])[0]
     town.contact(page, sender_name="Person who came later")
@@ -66,13 +66,14 @@ def test_exactly_the_counted_ones_are_changed_in_batches_and_it_is_written_down(
     change(town, "contacts", people["Person 1"], tags=[])
     assert finish(town, owner, removed)["changed"] == 3
     written = town.rows(
-        "select action, sum(affected) as n from public.ai_automation_audit"
-        " where user_id = %s group by action order by action",
+        "select action, affected as n, detail -> 'filter' as filter from public.ai_automation_audit"
+        " where user_id = %s order by action",
         owner["id"],
     )
-    assert [(row["action"], row["n"]) for row in written] == [
-        ("contacts_add_tag", 10),
-        ("contacts_remove_tag", 4),
+    # Nobody's name is written down.
+    assert [tuple(row.values()) for row in written] == [
+        ("contacts_add_tag", 10, {"q": True}),
+        ("contacts_remove_tag", 4, {}),
     ]
     assert town.rows("select tags from public.contacts where id = %s", town.theirs["id"])[0] == {
         "tags": []
@@ -124,12 +125,31 @@ def test_it_can_be_stopped_runs_out_and_is_nobody_elses(town):
     with pytest.raises(psycopg.Error, match="does not exist"):
         preview(town, owner, "opt_out", ids=[town.theirs["id"]])
     again = preview(town, owner, "opt_out")
-    change(town, "contact_bulk_actions", again, created_at=ago(hours=2))
+    change(town, "contact_bulk_actions", again, touched_at=ago(hours=2))
     with pytest.raises(psycopg.Error, match="run out"):
         finish(town, owner, again)
     for wrong in (("shout", None), ("add_tag", " "), ("add_tag", "x" * 101)):
         with pytest.raises(psycopg.errors.InvalidParameterValue):
             preview(town, owner, *wrong)
+
+
+def test_a_long_one_goes_on_as_long_as_somebody_goes_on_and_is_then_forgotten(town):
+    owner = town.owner
+    bulks = [preview(town, owner, "add_tag", tag) for tag in ("x", "y", "z")]
+    unused, half, whole = bulks
+    for bulk in (half, whole):
+        change(town, "contact_bulk_actions", bulk, created_at=ago(hours=3))
+        call_as(town, owner, "advance_contact_bulk", p_id=bulk["id"], p_limit=3)
+    finish(town, owner, whole)
+    for bulk, hours in ((unused, 2), (half, 2), (whole, 25)):
+        change(town, "contact_bulk_actions", bulk, touched_at=ago(hours=hours))
+    call(town.connection, "maintain")
+
+    [left] = town.rows("select id, done, contact_ids, ended_at from public.contact_bulk_actions")
+
+    assert str(left["id"]) == half["id"]
+    assert (left["done"], left["contact_ids"]) == (3, [])
+    assert left["ended_at"]
 
 
 def lived(world):

@@ -21,8 +21,18 @@ LITERAL = re.compile(r"ai_automation_audit \([^)]*action[^;]*?;", re.S)
         ({"changed": ["daily_limit", "prompt"]}, "daily limit, prompt"),
         ({"filter": None, "bulk_id": "x"}, ""),
         ({"filter": {}}, "Filter: none"),
-        ({"filter": {"stage": "failed", "search": "Zoë"}}, "Filter: stage Failed, search “Zoë”"),
-        ({"filter": {"stage": "gone", "q": "a", "tag": "vip"}}, "Filter: search “a”, tag vip"),
+        (
+            {"filter": {"stage": "failed", "search": True}},
+            "Filter: stage Failed, words that were searched for",
+        ),
+        (
+            {"filter": {"stage": "gone", "q": "Zoë", "tag": "vip"}},
+            "Filter: words that were searched for, tag vip",
+        ),
+        (
+            {"filter": {"cause": "not_accepted"}},
+            "Filter: cause Facebook did not accept the message",
+        ),
         ({"of": 1200}, "of 1,200"),
     ],
 )

@@ -1,6 +1,7 @@
 """This file is where a stream that comes back is given what it lacks: events, or the whole."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from api import channel as module
 from api.allowance import Allowance
 from api.channel import Channel, Channels, pause_after
 from pipeline import readings
+from pipeline.answers import FeedError
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -118,6 +120,45 @@ def test_an_automation_that_is_gone_wakes_its_streams(reader):
         return here.gone
 
     assert asyncio.run(watch())
+
+
+class Leaving(Reader):
+    """Whose sign-in ends at one reading, while it leaves."""
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        super().__init__()
+        self.leave = leave
+
+    async def snapshot(self, *_: Any) -> Any:
+        self.leave()
+        raise FeedError("Your sign-in has ended.", signed_out=True)
+
+
+@pytest.mark.parametrize("unforeseen", [False, True])
+def test_others_go_on_being_told_after_one_who_left_or_an_error_nobody_foresaw(
+    reader, monkeypatch, caplog, unforeseen
+):
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.01)
+
+    async def watch() -> int:
+        here = Channel("rule")
+        await here.refresh(reader)
+        here.join(reader)
+        keys: list[object] = []
+
+        def leave() -> None:
+            here.leave(keys.pop())
+            if unforeseen:
+                raise RuntimeError
+
+        keys.append(here.join(Leaving(leave)))
+        number = here.after(-1)[1]
+        for _ in range(2):  # once because somebody has left, perhaps
+            await here.wait(number, 5)
+        return len(here.after(number)[0])
+
+    assert asyncio.run(watch()) >= 1
+    assert ("reading for streams failed" in caplog.text) is unforeseen
 
 
 def test_a_database_that_answers_slowly_is_asked_less_often():
