@@ -9,8 +9,9 @@ from pipeline.vault import SealedTextError, Vault
 
 log = logging.getLogger("stagelight.forgetting")
 
-# Facebook does not know the person: then they have written to none of our pages.
-NOBODY = frozenset({100, 803})
+# Facebook does not know the person: then they have written to none of our pages. 100 says as well
+# that a permission is missing, so it says nothing.
+NOBODY = frozenset({803})
 
 Row = dict[str, Any]
 

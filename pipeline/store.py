@@ -12,6 +12,8 @@ from pipeline.model import Fence, Job, Unreadable
 from pipeline.rows import Row, cleaned, held_of
 from pipeline.stages import Stage
 
+ROWS_AT_ONCE = 500
+
 
 class UnreadableAnswerError(Exception):
     """The answer is not the database's: something in between spoke, as a maintenance page does."""
@@ -113,21 +115,25 @@ class Store:
         return [dict(row) for row in await self._call("deletions_to_resolve")]
 
     async def page_tokens(self) -> list[Row]:
-        """Every page that has a token: Facebook's id of it, and the token, sealed."""
-        found: Any = (
-            await self._client.table("facebook_page_secrets")
-            .select("page_id, encrypted_token")
-            .execute()
-        ).data
-        tokens = {row["page_id"]: row["encrypted_token"] for row in found}
-        pages: Any = (
-            await self._client.table("facebook_pages").select("id, facebook_page_id").execute()
-        ).data
+        """Every proven page: Facebook's id of it, and its token, sealed."""
+        secrets = await self._all("facebook_page_secrets", "page_id", "page_id, encrypted_token")
+        tokens = {row["page_id"]: row["encrypted_token"] for row in secrets}
+        pages = await self._all("facebook_pages", "id", "id, facebook_page_id, proven_at")
         return [
             {"facebook_page_id": row["facebook_page_id"], "encrypted_token": tokens[row["id"]]}
             for row in pages
-            if row["id"] in tokens
+            if row["proven_at"] and row["id"] in tokens
         ]
+
+    async def _all(self, table: str, key: str, columns: str) -> list[Row]:
+        """Every row; a hosted project gives a thousand in one answer."""
+        found: list[Row] = []
+        while True:
+            asked = self._client.table(table).select(columns).order(key).limit(ROWS_AT_ONCE)
+            rows: Any = (await (asked.gt(key, found[-1][key]) if found else asked).execute()).data
+            found += rows
+            if len(rows) < ROWS_AT_ONCE:
+                return found
 
     async def resolve_deletion(self, code: str, people: Sequence[Row], *, complete: bool) -> None:
         """Says who the person of a request is on our pages."""

@@ -138,6 +138,7 @@ set search_path = ''
 as $$
 declare
     v_ids uuid[];
+    v_complete boolean;
 begin
     -- Who adds people holds this together with others, so that none is added between the two looks.
     perform pg_advisory_xact_lock(20261122, 102);
@@ -153,18 +154,29 @@ begin
         inner join public.facebook_pages as p on p.facebook_page_id = n.facebook_page_id
         inner join public.contacts as c on c.page_id = p.id and c.sender_id = n.sender_id
     );
+    -- Of a page that could not be asked, because it is disconnected or not proven, nobody knows who its contacts are.
+    v_complete := p_complete and not exists (
+        select 1
+        from public.facebook_pages as p
+        where
+            p.facebook_page_id not in (
+                select n.facebook_page_id from jsonb_to_recordset(p_people) as n (facebook_page_id text) where n.facebook_page_id is not null
+            )
+            and exists (select 1 from public.contacts as c where c.page_id = p.id)
+    );
     update public.contact_deletions as d
     set
         contact_ids = array(select distinct i.id from unnest(d.contact_ids || v_ids) as i (id)),
         tries = d.tries + 1,
-        resolved_at = case when p_complete then now() end,
-        asked_for = case when p_complete then null else d.asked_for end
+        resolved_at = case when v_complete then now() end,
+        -- After the last try nobody asks again, so who it was is not kept either.
+        asked_for = case when v_complete or d.tries >= 19 then null else d.asked_for end
     where d.code = p_code and d.done_at is null;
 end;
 $$;
 
 comment on function public.resolve_deletion(text, jsonb, boolean) is
-'Who the person of a request is on our pages ([{facebook_page_id, sender_id}]); p_complete when every page has been asked.';
+'Who the person of a request is on our pages ([{facebook_page_id, sender_id}], each page that was asked at least once); p_complete when all of them answered. It is resolved when no other page has contacts; after twenty tries it is given up, and stays unresolved.';
 
 create or replace function public.finish_deletions()
 returns jsonb

@@ -175,3 +175,23 @@ def test_the_status_page_works_before_the_database_is_back(tmp_path, supabase):
     assert (page.status_code, "taken in" in page.text) == (200, True)
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     cut_off.close()
+
+
+def test_it_is_not_done_while_a_page_with_contacts_could_not_be_asked(facebook, world, page):
+    left = world.page(world.user())
+    world.contact(left, sender_id="7710000771")
+    call_as(world, {"id": left["user_id"]}, "disconnect_page", p_page_id=left["id"])
+    facebook.call("POST", "/data-deletion", data=signed_request())
+    facebook.settle()
+    [request] = call(world.connection, "deletions_to_resolve")
+    people = [{"facebook_page_id": page["facebook_page_id"], "sender_id": "7710000771"}]
+    told = {"p_code": request["code"], "p_people": Jsonb(people), "p_complete": True}
+
+    for _ in range(20):
+        call(world.connection, "resolve_deletion", **told)
+        finish(facebook)
+
+    [row] = world.rows("select * from public.contact_deletions")
+    assert (row["resolved_at"], row["done_at"]) == (None, None)
+    assert row["asked_for"] is None, "given up, and who it was is not kept"
+    assert call(world.connection, "deletions_to_resolve") == []
