@@ -3298,6 +3298,25 @@ comment on function public.enqueue_due_contacts(integer) is
 'The plan turn: queues what is due of every enabled automation whose time has come; those of a page that a person paused or disconnected wait for it. Two schedulers never start one slot twice.';
 -- Whose contacts are taken up when there are more than a claim has places.
 
+create or replace function public.has_one_to_try(p_user_id uuid, p_page_id uuid)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select exists (
+        select 1
+        from public.ai_automation_contact_states as s
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        where
+            s.current_stage = 'ready_to_send' and s.user_id = p_user_id and s.page_id = p_page_id
+            and (not r.review_before_send or s.approved_at is not null)
+    );
+$$;
+
+comment on function public.has_one_to_try(uuid, uuid) is
+'Whether a message is written with which a stopped page can be tried again: then no other is written for it.';
+
 -- Owner by owner, and page by page within each, so that ten contacts of one do not wait behind a hundred thousand of
 -- another; who wants less than its share leaves the rest to the others. Who has one page comes before who has many, so
 -- that rounding up takes nothing from the small. Planned each time: a generic plan cannot know the partial index.
@@ -3343,14 +3362,7 @@ begin
             or (
                 (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
                 -- A stopped page is tried again with one message; no others are written meanwhile.
-                and (p.status = 'active' or not exists (
-                    select 1
-                    from public.ai_automation_contact_states as s
-                    inner join public.ai_automation_rules as r on r.id = s.rule_id
-                    where
-                        s.current_stage = 'ready_to_send' and s.user_id = p.user_id and s.page_id = p.id
-                        and (not r.review_before_send or s.approved_at is not null)
-                ))
+                and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
             )
     )
 
@@ -3403,6 +3415,9 @@ $$;
 
 comment on function public.pick_fairly(public.automation_stage, integer) is
 'Locks due contacts of a stage: the same number for every owner who has so many, shared between their pages, the oldest of each first.';
+
+revoke execute on function public.has_one_to_try(uuid, uuid) from public, anon, authenticated, service_role;
+grant execute on function public.has_one_to_try(uuid, uuid) to service_role;
 -- Who was in a worker's hands when it died is written to apart from the others: of many in hand one may have ended the
 -- worker, and only who ends three, the last two alone, is put aside. Least suspected first, so that a storm in which workers
 -- are killed by somebody else is over before anybody's last turn.
@@ -3430,12 +3445,14 @@ begin
         return;
     end if;
 
+    -- Of a page that pick_fairly would leave alone neither is taken.
     select s.times_lost into v_least
     from public.ai_automation_contact_states as s
     inner join public.facebook_pages as p on p.id = s.page_id
     where
         s.current_stage = 'eligible' and s.times_lost > 0 and s.due_at <= now()
-        and (p.paused_until is null or p.paused_until <= now())
+        and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
+        and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
     order by s.times_lost
     limit 1;
     if v_least is null then
@@ -3456,7 +3473,8 @@ begin
     inner join public.facebook_pages as p on p.id = s.page_id
     where
         s.current_stage = 'eligible' and s.times_lost = v_least and s.due_at <= now()
-        and (p.paused_until is null or p.paused_until <= now())
+        and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
+        and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
     order by s.due_at, s.id
     limit case when v_least = 1 then greatest(p_limit / 4, 1) else 1 end
     for no key update of s skip locked;

@@ -1,5 +1,24 @@
 -- Whose contacts are taken up when there are more than a claim has places.
 
+create or replace function public.has_one_to_try(p_user_id uuid, p_page_id uuid)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select exists (
+        select 1
+        from public.ai_automation_contact_states as s
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        where
+            s.current_stage = 'ready_to_send' and s.user_id = p_user_id and s.page_id = p_page_id
+            and (not r.review_before_send or s.approved_at is not null)
+    );
+$$;
+
+comment on function public.has_one_to_try(uuid, uuid) is
+'Whether a message is written with which a stopped page can be tried again: then no other is written for it.';
+
 -- Owner by owner, and page by page within each, so that ten contacts of one do not wait behind a hundred thousand of
 -- another; who wants less than its share leaves the rest to the others. Who has one page comes before who has many, so
 -- that rounding up takes nothing from the small. Planned each time: a generic plan cannot know the partial index.
@@ -45,14 +64,7 @@ begin
             or (
                 (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
                 -- A stopped page is tried again with one message; no others are written meanwhile.
-                and (p.status = 'active' or not exists (
-                    select 1
-                    from public.ai_automation_contact_states as s
-                    inner join public.ai_automation_rules as r on r.id = s.rule_id
-                    where
-                        s.current_stage = 'ready_to_send' and s.user_id = p.user_id and s.page_id = p.id
-                        and (not r.review_before_send or s.approved_at is not null)
-                ))
+                and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
             )
     )
 
@@ -105,3 +117,6 @@ $$;
 
 comment on function public.pick_fairly(public.automation_stage, integer) is
 'Locks due contacts of a stage: the same number for every owner who has so many, shared between their pages, the oldest of each first.';
+
+revoke execute on function public.has_one_to_try(uuid, uuid) from public, anon, authenticated, service_role;
+grant execute on function public.has_one_to_try(uuid, uuid) to service_role;

@@ -25,12 +25,14 @@ begin
         return;
     end if;
 
+    -- Of a page that pick_fairly would leave alone neither is taken.
     select s.times_lost into v_least
     from public.ai_automation_contact_states as s
     inner join public.facebook_pages as p on p.id = s.page_id
     where
         s.current_stage = 'eligible' and s.times_lost > 0 and s.due_at <= now()
-        and (p.paused_until is null or p.paused_until <= now())
+        and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
+        and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
     order by s.times_lost
     limit 1;
     if v_least is null then
@@ -51,7 +53,8 @@ begin
     inner join public.facebook_pages as p on p.id = s.page_id
     where
         s.current_stage = 'eligible' and s.times_lost = v_least and s.due_at <= now()
-        and (p.paused_until is null or p.paused_until <= now())
+        and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
+        and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
     order by s.due_at, s.id
     limit case when v_least = 1 then greatest(p_limit / 4, 1) else 1 end
     for no key update of s skip locked;

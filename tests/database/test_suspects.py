@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.database.acting import Worker, call, run_now
+from tests.database.acting import Worker, call, change, run_now
 
 
 @pytest.fixture
@@ -61,6 +61,22 @@ def test_only_who_ends_its_worker_alone_is_put_aside(world, worker):
     assert stages(world) == {"ready_to_send": 4, "failed": 1}
     lost = world.rows("select times_lost from public.ai_automation_contact_states order by 1")
     assert [row["times_lost"] for row in lost] == [0, 0, 0, 0, 3]
+
+
+def test_a_suspect_of_a_page_that_writes_nothing_waits_with_the_others(world, worker):
+    worker.claim("eligible", limit=2, lease_seconds=0)
+    call(world.connection, "reclaim_expired_leases")
+    [page] = world.rows("select id from public.facebook_pages")
+
+    change(world, "facebook_pages", page, paused_at="now")
+    paused = worker.claim("eligible", limit=4)
+    change(world, "facebook_pages", page, paused_at=None)
+    worker.record(worker.claim("eligible", limit=4), "ready_to_send", generated_message="One")
+    change(world, "facebook_pages", page, status="restricted")
+    stopped = worker.claim("eligible", limit=4)
+
+    assert (paused, stopped) == ([], [])
+    assert stages(world) == {"eligible": 4, "ready_to_send": 1}
 
 
 def test_a_worker_finishes_what_it_holds_before_it_takes_a_suspect(world, worker):
