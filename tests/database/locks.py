@@ -218,7 +218,17 @@ def answered(project, function, things):
         data = project.stranger.rpc(function, project.arguments(function, things)).execute().data
     except APIError as error:
         return f"error {error.code}"
-    return {**data, "now": None} if isinstance(data, dict) and "now" in data else data
+    return timeless(data)
+
+
+def timeless(data):
+    """Without what goes on with the clock between two answers."""
+    if not isinstance(data, dict):
+        return data
+    return {
+        name: None if name in ("now", "behind_seconds") else timeless(value)
+        for name, value in data.items()
+    }
 
 
 def nobodys(things):
