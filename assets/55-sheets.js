@@ -33,14 +33,15 @@
   // Not whether `open` is set: the event that clears it comes later than a quick person's next key.
   const isOpen = () => Boolean(open && open.dialog.open);
 
-  function foot(here, word, look, act, other) {
+  // With `check` the sheet stays open until it finds nothing wrong.
+  function foot(here, word, look, act, other, check) {
     const row = make("div", "sheet-foot", here.body);
     const back = button(other || "Leave as it is", "", row);
     back.className = "btn btn-soft";
     back.addEventListener("click", () => here.dialog.close());
     const go = button(word, "", row, look);
     go.className = "btn " + look;
-    go.addEventListener("click", () => { here.dialog.close(); act(); });
+    go.addEventListener("click", () => { if (check && !check()) return; here.dialog.close(); act(); });
     return go;
   }
 

@@ -12,7 +12,14 @@
     return none();
   }
 
+  function toImport() {
+    const heading = document.querySelector("#import h2");
+    heading.scrollIntoView({ block: "start" });
+    heading.focus({ preventScroll: true });
+  }
+
   document.addEventListener("click", (event) => {
+    if (event.target.closest && event.target.closest("#to-import")) toImport();
     const chosen = event.target.closest && event.target.closest("[data-page-id]");
     if (!chosen) return;
     for (const choice of document.querySelectorAll("[data-page-id]")) {

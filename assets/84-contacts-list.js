@@ -4,8 +4,8 @@
 
   function sum(answer) {
     const many = answer.capped ? "More than " + words.number(answer.total) : words.number(answer.total);
-    const noun = answer.total === 1 && !answer.capped ? "contact" : "contacts";
-    return `${many} ${noun}${answer.filtered ? " fit the filter" : ""} · times in ${words.zone}`;
+    const one = answer.total === 1 && !answer.capped;
+    return `${many} ${one ? "contact" : "contacts"}${answer.filtered ? (one ? " fits the filter" : " fit the filter") : ""} · times in ${words.zone}`;
   }
 
   function empty(answer) {

@@ -4,8 +4,7 @@
 
   function add() {
     const field = document.getElementById("contact-tag");
-    if (field.value.trim()) wish("add_tag", field.value.trim());
-    else field.focus();
+    if (!window.stagelight.tags.watch(field, "add_tag")()) wish("add_tag", field.value.trim());
   }
 
   document.addEventListener("click", (event) => {

@@ -92,8 +92,9 @@
     label.htmlFor = "many-tag";
     label.textContent = "Tag";
     const field = make("input", "form-control", here.body);
-    Object.assign(field, { id: "many-tag", maxLength: 100, dir: "auto", autocomplete: "off" });
-    const go = sheets.foot(here, "Count them", "btn-primary", () => { if (field.value.trim()) send({ step: "preview", action, tag: field.value.trim(), ...meant }); }, "Leave them as they are");
+    Object.assign(field, { id: "many-tag", dir: "auto", autocomplete: "off" });
+    const wrong = window.stagelight.tags.watch(field, action);
+    const go = sheets.foot(here, "Go on", "btn-primary", () => send({ step: "preview", action, tag: field.value.trim(), ...meant }), "Leave them as they are", () => !wrong());
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.isComposing) return;
       event.preventDefault();

@@ -46,13 +46,16 @@ async def layout(**given: str) -> Component:
     choices = [(page["id"], words(page, numbers)) for page in pages]
     return html.Div(
         [
-            heading("Contacts", "/contacts.csv"),
+            heading("Contacts", "/contacts.csv", _to_import()),
             contact_list(ask, answer, pages),
             *[dcc.Store(id=f"contacts-many-{name}") for name in ("ask", "answer")],
             html.Div(id="contacts-many-mark", hidden=True),
             html.Div(id="sheets"),
             html.Section(
-                [html.H2("Import from a CSV file"), *(_form(choices) if choices else _no_page())],
+                [
+                    html.H2("Import from a CSV file", tabIndex="-1"),
+                    *(_form(choices) if choices else _no_page()),
+                ],
                 className="panel import",
                 id="import",
             ),
@@ -126,6 +129,11 @@ def _form(choices: list[tuple[str, str]]) -> list[Component]:
     ]
 
 
+def _to_import() -> Component:
+    """The import stands below a long list; this leads there."""
+    return html.Button("Import CSV", id="to-import", className="btn btn-soft", type="button")
+
+
 def _upload() -> Component:
     button = html.Button(
         "Choose a file", id="import-choose", className="btn btn-primary", type="button"
@@ -151,7 +159,8 @@ def _example() -> Component:
                 "2026-11-22T09:30:00+01:00\n24680135792,محمد العلي,asked,Asia/Dubai,",
             ),
             html.P(
-                "sender_id is the contact's id for this page. Tags stand between ; or |. A "
+                "sender_id is the contact's id for this page. Tags stand between ; or |, or "
+                "between commas if the cell is in quotation marks: no tag has a comma. A "
                 "moment without a zone is taken as UTC. Only sender_id is needed.",
                 className="mute",
             ),

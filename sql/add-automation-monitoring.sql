@@ -5618,7 +5618,7 @@ as $$
                 from unnest(
                     case jsonb_typeof(e.value -> 'tags')
                         when 'array' then array(select jsonb_array_elements_text(e.value -> 'tags'))
-                        else regexp_split_to_array(coalesce(e.value ->> 'tags', ''), '[;|]')
+                        else regexp_split_to_array(coalesce(e.value ->> 'tags', ''), '[;|,]')
                     end
                 ) as t (tag)
                 where btrim(t.tag) <> ''
@@ -7649,6 +7649,10 @@ begin
     if length(v_tag) > 100 then
         raise exception 'A tag has at most 100 characters.' using errcode = '22023';
     end if;
+    -- A comma parts tags in a file. One from before that was so can still be taken away.
+    if p_action = 'add_tag' and strpos(v_tag, ',') > 0 then
+        raise exception 'One tag at a time, without a comma.' using errcode = '22023';
+    end if;
     return v_tag;
 end;
 $$;
@@ -9454,7 +9458,7 @@ as $$
             select jsonb_agg(jsonb_build_object(
                 'state_id', s.id, 'rule_id', r.id, 'rule', r.name, 'stage', s.current_stage, 'at', s.stage_entered_at,
                 'follow_up_count', s.follow_up_count, 'max_follow_ups', s.max_follow_ups, 'reason_code', s.reason_code,
-                'error_message', s.error_message
+                'error_message', s.error_message, 'next_check_at', s.next_check_at
             ) order by s.stage_entered_at desc)
             from public.ai_automation_contact_states as s
             inner join public.ai_automation_rules as r on r.id = s.rule_id

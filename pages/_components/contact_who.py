@@ -11,7 +11,7 @@ from pages._components.attributes import attrs
 from pages._components.contact_list import WINDOW_SECONDS
 from pages._components.moments import when
 from pages._components.words import duration, epoch, reason
-from pipeline.stages import LOOKS, Stage
+from pipeline.stages import FINISHED, LOOKS, Stage
 
 Row = dict[str, Any]
 
@@ -75,13 +75,12 @@ def _tags(tags: list[str]) -> list[Component]:
         html.Div(
             [
                 html.Label("Add a tag", htmlFor="contact-tag", className="visually-hidden"),
-                dbc.Input(
-                    id="contact-tag", placeholder="Add a tag…", autocomplete="off", maxlength=100
-                ),
+                dbc.Input(id="contact-tag", placeholder="Add a tag…", autocomplete="off"),
                 html.Button("Add", className="btn btn-soft", type="button", id="contact-tag-add"),
             ],
             className="who-add",
         ),
+        html.P("", id="contact-tag-wrong", className="field-error", role="alert"),
     ]
 
 
@@ -116,10 +115,15 @@ def _state(state: Row) -> Component:
     because = state["error_message"] or ""
     if not because and state["reason_code"]:
         because = reason(state["reason_code"])
+    check: list[Any] = []
+    if state["next_check_at"] and name in FINISHED:
+        check = [" · next check ", when(state["next_check_at"])]
     return html.Li(
         [
             dcc.Link(state["rule"], href=f"/automations/{state['rule_id']}/monitor"),
             html.Span(f"{look.icon} {look.word}", className=f"stage-tag st-{name.value}"),
-            html.Div([because, " · " if because else "", when(state["at"])], className="mute"),
+            html.Div(
+                [because, " · " if because else "", when(state["at"]), *check], className="mute"
+            ),
         ]
     )

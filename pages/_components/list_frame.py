@@ -117,8 +117,8 @@ def day(name: str, field: str, label: str, value: str) -> Component:
     )
 
 
-def heading(title: str, file: str) -> Component:
-    """The page's title, and the way to the list as a file; the script adds the filter."""
+def heading(title: str, file: str, *more: Component) -> Component:
+    """The page's title, `more`, and the way to the list as a file; the script adds the filter."""
     link = html.A(
         "Download CSV",
         href=file,
@@ -126,7 +126,8 @@ def heading(title: str, file: str) -> Component:
         download="",
         **attrs({"data-csv": file}),
     )
-    return html.Div([html.H1(title, tabIndex="-1"), link], className="list-head")
+    ways = html.Div([*more, link], className="list-ways")
+    return html.Div([html.H1(title, tabIndex="-1"), ways], className="list-head")
 
 
 def _heading(column: Column) -> Component:

@@ -43,7 +43,7 @@ as $$
                 from unnest(
                     case jsonb_typeof(e.value -> 'tags')
                         when 'array' then array(select jsonb_array_elements_text(e.value -> 'tags'))
-                        else regexp_split_to_array(coalesce(e.value ->> 'tags', ''), '[;|]')
+                        else regexp_split_to_array(coalesce(e.value ->> 'tags', ''), '[;|,]')
                     end
                 ) as t (tag)
                 where btrim(t.tag) <> ''

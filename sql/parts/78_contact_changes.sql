@@ -21,6 +21,10 @@ begin
     if length(v_tag) > 100 then
         raise exception 'A tag has at most 100 characters.' using errcode = '22023';
     end if;
+    -- A comma parts tags in a file. One from before that was so can still be taken away.
+    if p_action = 'add_tag' and strpos(v_tag, ',') > 0 then
+        raise exception 'One tag at a time, without a comma.' using errcode = '22023';
+    end if;
     return v_tag;
 end;
 $$;

@@ -128,7 +128,7 @@ def test_it_can_be_stopped_runs_out_and_is_nobody_elses(town):
     change(town, "contact_bulk_actions", again, touched_at=ago(hours=2))
     with pytest.raises(psycopg.Error, match="run out"):
         finish(town, owner, again)
-    for wrong in (("shout", None), ("add_tag", " "), ("add_tag", "x" * 101)):
+    for wrong in (("shout", None), ("add_tag", " "), ("add_tag", "x" * 101), ("add_tag", "a,b")):
         with pytest.raises(psycopg.errors.InvalidParameterValue):
             preview(town, owner, *wrong)
 
@@ -203,6 +203,12 @@ def test_the_story_of_a_contact_is_told_over_all_automations_page_by_page(world)
     assert seen == at_once["entries"]
     details = call_as(world, owner, "contact_details", p_contact_id=contact["id"])
     assert {state["rule"] for state in details["states"]} == {"First", "Second"}
+    checks = world.rows(
+        "select to_jsonb(next_check_at) as at from public.ai_automation_contact_states"
+        " where contact_id = %s",
+        contact["id"],
+    )
+    assert {state["next_check_at"] for state in details["states"]} == {row["at"] for row in checks}
 
 
 def test_the_story_of_a_contact_is_nobody_elses(world):
