@@ -2408,13 +2408,16 @@ $$;
 comment on function public.roll_up_moves(timestamptz, timestamptz, integer) is
 'Adds the minutes from p_from on, at most p_limit of their rows, and what failed before it was written; says until when.';
 
-create or replace function public.roll_up_tries(p_from timestamptz, p_now timestamptz, p_open_after uuid, p_limit integer)
+-- Its arguments had other names.
+drop function if exists public.roll_up_tries(timestamptz, timestamptz, uuid, integer);
+
+create or replace function public.roll_up_tries(p_from timestamptz, p_until timestamptz, p_open_after uuid, p_limit integer)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_until timestamptz := greatest(p_now - interval '20 seconds', p_from);
+    v_until timestamptz := greatest(p_until, p_from);
     v_open uuid[];
     v_figures public.automation_figure[];
     v_states bigint[];
@@ -2486,7 +2489,7 @@ begin
                 select from seen as s
                 where
                     s.id = o.attempt_id and s.outcome in ('sending', 'unknown', 'abandoned')
-                    and (s.outcome <> 'abandoned' or s.started_at > p_now - interval '3 days' or not s.was_counted)
+                    and (s.outcome <> 'abandoned' or s.started_at > p_until - interval '3 days' or not s.was_counted)
             )
     ),
 
@@ -2553,7 +2556,7 @@ end;
 $$;
 
 comment on function public.roll_up_tries(timestamptz, timestamptz, uuid, integer) is
-'Adds the tries from p_from on, and what became of open ones since; at most p_limit of each. Says until when, and which contacts to look at for replies.';
+'Adds the tries from p_from on that began before p_until, and what became of open ones since; at most p_limit of each. Says until when, and which contacts to look at for replies.';
 -- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
 
 create or replace function public.is_active_now(p_days smallint[], p_from time, p_until time, p_zone text, p_now timestamptz)
@@ -2856,7 +2859,12 @@ $$;
 comment on function public.reason_text(text) is 'The sentence a person reads for a reason code.';
 -- Replies among the figures, and the turn that brings all of them up to date.
 
-create or replace function public.roll_up_replies(p_states bigint[], p_oldest timestamptz, p_newest timestamptz, p_messages bigint, p_until bigint)
+-- It did not know how far the tries are.
+drop function if exists public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint);
+
+create or replace function public.roll_up_replies(
+    p_states bigint[], p_oldest timestamptz, p_newest timestamptz, p_messages bigint, p_until bigint, p_tries_until timestamptz
+)
 returns integer
 language plpgsql
 set search_path = ''
@@ -2903,6 +2911,9 @@ begin
         where
             t.outcome = 'sent' and f.state_id = t.state_id and f.follow_up = t.follow_up and f.attempt_id = t.id
             and f.replied_at is null
+            -- What is not among the figures as sent yet brings its contact here once it is.
+            and t.started_at < p_tries_until
+            and not exists (select from public.ai_automation_open_tries as o where o.attempt_id = t.id)
         returning t.user_id, t.rule_id, t.started_at, t.follow_up
     )
 
@@ -2914,8 +2925,8 @@ begin
 end;
 $$;
 
-comment on function public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint) is
-'Adds replies to sent messages of these contacts and of those who wrote the messages after p_messages: the first thing a contact says within 7 days, before the next follow-up. Each message is replied to once.';
+comment on function public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint, timestamptz) is
+'Adds replies to messages that are counted as sent (tries before p_tries_until), of these contacts and of those who wrote the messages after p_messages: the first thing a contact says within 7 days, before the next follow-up. Each message is replied to once.';
 
 create or replace function public.roll_up(p_limit integer default 5000, p_now timestamptz default null)
 returns jsonb
@@ -2943,7 +2954,8 @@ begin
     select m.* into v_mark from public.ai_automation_roll_up_marks as m;
 
     v_moves_until := public.roll_up_moves(v_mark.moves_until, v_now, p_limit);
-    v_tries := public.roll_up_tries(v_mark.tries_until, v_now, v_mark.open_after, p_limit);
+    -- Tries up to where the moves are and no further: a message must not be sent among the figures before it was queued.
+    v_tries := public.roll_up_tries(v_mark.tries_until, v_moves_until, v_mark.open_after, p_limit);
     v_messages_until := v_mark.messages_until;
     if v_mark.noted_at <= v_now - interval '20 seconds' then
         v_messages_until := coalesce(
@@ -2958,7 +2970,8 @@ begin
     end if;
     v_replies := public.roll_up_replies(
         array(select s.id::bigint from jsonb_array_elements_text(v_tries -> 'states') as s (id)), (v_tries ->> 'oldest')::timestamptz,
-        (v_tries ->> 'newest')::timestamptz, v_mark.messages_until, v_messages_until
+        (v_tries ->> 'newest')::timestamptz, v_mark.messages_until, v_messages_until,
+        (v_tries ->> 'until')::timestamptz
     );
 
     update public.ai_automation_roll_up_marks as m
@@ -2978,7 +2991,7 @@ begin
         'settled', jsonb_array_length(v_tries -> 'states'),
         'replies', v_replies,
         'more', v_moves_until < date_trunc('minute', v_now - interval '20 seconds')
-        or (v_tries ->> 'until')::timestamptz < v_now - interval '20 seconds'
+        or (v_tries ->> 'until')::timestamptz < v_moves_until
         or v_messages_until < v_mark.messages_noted and v_mark.noted_at <= v_now - interval '20 seconds'
     );
 end;
@@ -9442,6 +9455,21 @@ $$;
 
 comment on function public.analytics_by_automation(uuid[], timestamptz, timestamptz) is
 'What the AI used in a span, per automation and model: [{rule_id, kind, key, total}], without zeros.';
+
+create or replace function public.analytics_until()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'until', (select least(m.moves_until, m.tries_until) from public.ai_automation_roll_up_marks as m), 'now', now()
+    );
+$$;
+
+comment on function public.analytics_until() is
+'Up to when everything is among the figures, null while nothing was ever counted; and now.';
 -- One contact over all automations: who they are, where they stand, and everything that happened, newest first.
 
 create or replace function public.contact_details(p_contact_id uuid)
@@ -9982,9 +10010,9 @@ public.monitor_reasons(uuid, public.automation_stage[]),
 public.dry_run(uuid),
 public.running_sums(integer[], bigint[]), public.add_sums(bigint[], bigint[]), public.add_figures(public.automation_figure[]),
 public.roll_up_moves(timestamptz, timestamptz, integer), public.roll_up_tries(timestamptz, timestamptz, uuid, integer),
-public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint), public.roll_up(integer, timestamptz), public.keep_figures_small(integer),
+public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint, timestamptz), public.roll_up(integer, timestamptz), public.keep_figures_small(integer),
 public.figures_between(uuid[], text[], timestamptz[]), public.analytics_flow(uuid[], timestamptz[]),
-public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz)
+public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz), public.analytics_until()
 from public, anon, authenticated, service_role;
 
 grant execute on function public.schema_version() to anon, authenticated, service_role;
@@ -10004,7 +10032,7 @@ public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snap
 public.monitor_reasons(uuid, public.automation_stage[]),
 public.dry_run(uuid),
 public.figures_between(uuid[], text[], timestamptz[]), public.analytics_flow(uuid[], timestamptz[]),
-public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz)
+public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz), public.analytics_until()
 to authenticated;
 
 grant execute on function

@@ -97,13 +97,16 @@ $$;
 comment on function public.roll_up_moves(timestamptz, timestamptz, integer) is
 'Adds the minutes from p_from on, at most p_limit of their rows, and what failed before it was written; says until when.';
 
-create or replace function public.roll_up_tries(p_from timestamptz, p_now timestamptz, p_open_after uuid, p_limit integer)
+-- Its arguments had other names.
+drop function if exists public.roll_up_tries(timestamptz, timestamptz, uuid, integer);
+
+create or replace function public.roll_up_tries(p_from timestamptz, p_until timestamptz, p_open_after uuid, p_limit integer)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_until timestamptz := greatest(p_now - interval '20 seconds', p_from);
+    v_until timestamptz := greatest(p_until, p_from);
     v_open uuid[];
     v_figures public.automation_figure[];
     v_states bigint[];
@@ -175,7 +178,7 @@ begin
                 select from seen as s
                 where
                     s.id = o.attempt_id and s.outcome in ('sending', 'unknown', 'abandoned')
-                    and (s.outcome <> 'abandoned' or s.started_at > p_now - interval '3 days' or not s.was_counted)
+                    and (s.outcome <> 'abandoned' or s.started_at > p_until - interval '3 days' or not s.was_counted)
             )
     ),
 
@@ -242,4 +245,4 @@ end;
 $$;
 
 comment on function public.roll_up_tries(timestamptz, timestamptz, uuid, integer) is
-'Adds the tries from p_from on, and what became of open ones since; at most p_limit of each. Says until when, and which contacts to look at for replies.';
+'Adds the tries from p_from on that began before p_until, and what became of open ones since; at most p_limit of each. Says until when, and which contacts to look at for replies.';

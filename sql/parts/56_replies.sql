@@ -1,6 +1,11 @@
 -- Replies among the figures, and the turn that brings all of them up to date.
 
-create or replace function public.roll_up_replies(p_states bigint[], p_oldest timestamptz, p_newest timestamptz, p_messages bigint, p_until bigint)
+-- It did not know how far the tries are.
+drop function if exists public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint);
+
+create or replace function public.roll_up_replies(
+    p_states bigint[], p_oldest timestamptz, p_newest timestamptz, p_messages bigint, p_until bigint, p_tries_until timestamptz
+)
 returns integer
 language plpgsql
 set search_path = ''
@@ -47,6 +52,9 @@ begin
         where
             t.outcome = 'sent' and f.state_id = t.state_id and f.follow_up = t.follow_up and f.attempt_id = t.id
             and f.replied_at is null
+            -- What is not among the figures as sent yet brings its contact here once it is.
+            and t.started_at < p_tries_until
+            and not exists (select from public.ai_automation_open_tries as o where o.attempt_id = t.id)
         returning t.user_id, t.rule_id, t.started_at, t.follow_up
     )
 
@@ -58,8 +66,8 @@ begin
 end;
 $$;
 
-comment on function public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint) is
-'Adds replies to sent messages of these contacts and of those who wrote the messages after p_messages: the first thing a contact says within 7 days, before the next follow-up. Each message is replied to once.';
+comment on function public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint, timestamptz) is
+'Adds replies to messages that are counted as sent (tries before p_tries_until), of these contacts and of those who wrote the messages after p_messages: the first thing a contact says within 7 days, before the next follow-up. Each message is replied to once.';
 
 create or replace function public.roll_up(p_limit integer default 5000, p_now timestamptz default null)
 returns jsonb
@@ -87,7 +95,8 @@ begin
     select m.* into v_mark from public.ai_automation_roll_up_marks as m;
 
     v_moves_until := public.roll_up_moves(v_mark.moves_until, v_now, p_limit);
-    v_tries := public.roll_up_tries(v_mark.tries_until, v_now, v_mark.open_after, p_limit);
+    -- Tries up to where the moves are and no further: a message must not be sent among the figures before it was queued.
+    v_tries := public.roll_up_tries(v_mark.tries_until, v_moves_until, v_mark.open_after, p_limit);
     v_messages_until := v_mark.messages_until;
     if v_mark.noted_at <= v_now - interval '20 seconds' then
         v_messages_until := coalesce(
@@ -102,7 +111,8 @@ begin
     end if;
     v_replies := public.roll_up_replies(
         array(select s.id::bigint from jsonb_array_elements_text(v_tries -> 'states') as s (id)), (v_tries ->> 'oldest')::timestamptz,
-        (v_tries ->> 'newest')::timestamptz, v_mark.messages_until, v_messages_until
+        (v_tries ->> 'newest')::timestamptz, v_mark.messages_until, v_messages_until,
+        (v_tries ->> 'until')::timestamptz
     );
 
     update public.ai_automation_roll_up_marks as m
@@ -122,7 +132,7 @@ begin
         'settled', jsonb_array_length(v_tries -> 'states'),
         'replies', v_replies,
         'more', v_moves_until < date_trunc('minute', v_now - interval '20 seconds')
-        or (v_tries ->> 'until')::timestamptz < v_now - interval '20 seconds'
+        or (v_tries ->> 'until')::timestamptz < v_moves_until
         or v_messages_until < v_mark.messages_noted and v_mark.noted_at <= v_now - interval '20 seconds'
     );
 end;

@@ -187,3 +187,18 @@ $$;
 
 comment on function public.analytics_by_automation(uuid[], timestamptz, timestamptz) is
 'What the AI used in a span, per automation and model: [{rule_id, kind, key, total}], without zeros.';
+
+create or replace function public.analytics_until()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'until', (select least(m.moves_until, m.tries_until) from public.ai_automation_roll_up_marks as m), 'now', now()
+    );
+$$;
+
+comment on function public.analytics_until() is
+'Up to when everything is among the figures, null while nothing was ever counted; and now.';

@@ -183,9 +183,9 @@ public.monitor_reasons(uuid, public.automation_stage[]),
 public.dry_run(uuid),
 public.running_sums(integer[], bigint[]), public.add_sums(bigint[], bigint[]), public.add_figures(public.automation_figure[]),
 public.roll_up_moves(timestamptz, timestamptz, integer), public.roll_up_tries(timestamptz, timestamptz, uuid, integer),
-public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint), public.roll_up(integer, timestamptz), public.keep_figures_small(integer),
+public.roll_up_replies(bigint[], timestamptz, timestamptz, bigint, bigint, timestamptz), public.roll_up(integer, timestamptz), public.keep_figures_small(integer),
 public.figures_between(uuid[], text[], timestamptz[]), public.analytics_flow(uuid[], timestamptz[]),
-public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz)
+public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz), public.analytics_until()
 from public, anon, authenticated, service_role;
 
 grant execute on function public.schema_version() to anon, authenticated, service_role;
@@ -205,7 +205,7 @@ public.monitor_contacts(uuid, text, text, integer, integer), public.monitor_snap
 public.monitor_reasons(uuid, public.automation_stage[]),
 public.dry_run(uuid),
 public.figures_between(uuid[], text[], timestamptz[]), public.analytics_flow(uuid[], timestamptz[]),
-public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz)
+public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uuid[], timestamptz, timestamptz), public.analytics_until()
 to authenticated;
 
 grant execute on function

@@ -69,6 +69,7 @@ PERSON: dict[str, tuple[Row, object]] = {
     "system_health": ({}, dict),
     "save_settings": ({"p_settings": {"theme": "dark"}}, dict),
     "receiver_health": ({}, dict),
+    "analytics_until": ({}, dict),
     "analytics_flow": ({"p_rule_ids": None, "p_edges": [HOUR, NEXT_HOUR]}, list),
     "analytics_paces": ({"p_rule_ids": [NOBODY], "p_edges": [HOUR, NEXT_HOUR]}, list),
     "analytics_by_automation": (

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.builders import ago
-from tests.database.acting import Worker, call, run_now
+from tests.database.acting import Worker, call, call_as, run_now
 from tests.database.past import Past
 
 
@@ -43,6 +43,38 @@ def test_figures_are_what_the_raw_rows_say_whatever_the_order(world, database, s
     )}  # fmt: skip
     for kind in listed:
         assert days[kind] == sum(many for place, many in truth.items() if place[1] == kind)
+
+
+def test_nothing_is_sent_before_it_was_queued_nor_replied_to_before_it_was_sent(world):
+    """A run under way, looked at after every call, also by calls that read little."""
+    past = Past(world, 4)
+    seen = set()
+    for _ in range(60):
+        queued_at, tried = past.now, len(past.tries)
+        past.now += timedelta(seconds=1)
+        past.try_to_send()
+        world.connection.execute(
+            "insert into public.ai_automation_stage_minutes as m"
+            " (user_id, rule_id, stage, minute, bucket, shard, entered)"
+            " values (%s, %s, 'queued', date_trunc('minute', %s::timestamptz), 0, 0, %s)"
+            " on conflict (rule_id, minute, stage, bucket, shard) do update"
+            " set entered = m.entered + excluded.entered",
+            [past.owner["id"], past.rules[0]["id"], queued_at, len(past.tries) - tried],
+        )
+        past.hear_of_a_try()
+        past.hear_from_a_contact()
+        past.now += timedelta(seconds=past.random.choice((1, 9, 30)))
+        past.roll_up()
+        found: Counter = Counter()
+        for (scope, kind, *_), many in past.figures().items():
+            found[kind] += many if scope == past.owner["id"] else 0
+        assert found["entered"] >= found["sent"] >= found["replied"]
+        seen.add(found["entered"] - found["sent"])
+    past.catch_up()
+
+    assert len(seen) > 1
+    told = call_as(world, past.owner, "analytics_until")
+    assert told["until"] <= told["now"]
 
 
 def test_one_rolls_up_at_a_time(world, database):
