@@ -1,6 +1,5 @@
 """This file is where figures over time are served: what was sent, how fast, at what cost."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,16 +16,24 @@ from dash import (
 )
 from dash.development.base_component import Component
 
-from pages._components.analytics_filter import analytics_filter, chosen_of, range_of
+from pages._components.analytics_filter import (
+    analytics_filter,
+    chosen_of,
+    misread,
+    range_of,
+)
 from pages._components.analytics_view import analytics
 from pages._components.figures import Figures
 from pages._components.late import versioned
 from pages._components.monitor_frame import unreachable
 from pages._components.span import cut
 from pipeline.feed import FeedError, signed_in
+from pipeline.readings import figures
 
 dash.register_page(__name__, path="/analytics", title="Analytics · Stagelight")  # type: ignore[no-untyped-call]
 PLOTLY = "vendor/plotly/plotly-basic-4.1.1.min.js"
+# The longer the span, the dearer, and the less a minute changes it.
+KEPT_SECONDS = {"24h": 30.0, "7d": 30.0, "30d": 60.0, "90d": 120.0}
 SCRIPT, STYLE = "late/analytics.js", "late/analytics.css"
 
 
@@ -87,15 +94,21 @@ async def show(wish: Any) -> Any:
         span = cut(range_of(asked.get("range")), str(asked.get("zone")), datetime.now(UTC))
     except ValueError:
         span = cut(range_of(asked.get("range")), "UTC", datetime.now(UTC))
-    chosen, feed = chosen_of(asked.get("rules")), signed_in.get()
+    feed = signed_in.get()
     try:
-        found, rules = await asyncio.gather(
-            feed.figures(chosen, span.before, span.edges), feed.rule_names()
-        )
+        names = {rule["id"]: str(rule["name"]) for rule in await feed.rule_names()}
+        chosen = [each for each in chosen_of(asked.get("rules")) if each in names]
+        found = await figures(feed, chosen, span.before, span.edges, KEPT_SECONDS[span.range])
     except FeedError as error:
         if error.signed_out:
             raise
         return no_update, {"at": at, "problem": [error.message, error.hint]}
-    names = {rule["id"]: str(rule["name"]) for rule in rules}
-    body, drawings = analytics(Figures(found, span), names, chosen)
-    return body, {"at": at, "charts": drawings, "zone": span.zone, "first": span.first_day}
+    told = Figures(found, span)
+    body, drawings = analytics(told, names, chosen)
+    until = told.until.timestamp() if told.until else 0
+    return [*misread(asked, names), *body], {
+        "at": at,
+        "charts": drawings,
+        "zone": span.zone,
+        "until": until,
+    }

@@ -20,7 +20,8 @@ class FiguresReads(Asking):
         """
         chosen = list(rule_ids) or None
         moments = [edge.isoformat() for edge in edges]
-        flow, paces, sums = await asyncio.gather(
+        until, flow, paces, sums = await asyncio.gather(
+            self._call("analytics_until"),
             self._call(
                 "analytics_flow",
                 p_rule_ids=chosen,
@@ -34,4 +35,4 @@ class FiguresReads(Asking):
                 p_until=moments[-1],
             ),
         )
-        return {"flow": flow, "paces": paces, "sums": sums}
+        return {"until": until, "flow": flow, "paces": paces, "sums": sums}

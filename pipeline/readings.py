@@ -1,5 +1,7 @@
 """This file is where whoever watches an automation shares one reading of it: pages and streams."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pipeline.feed import Feed
@@ -10,6 +12,7 @@ Row = dict[str, Any]
 EVERYTHING = ("", "", 0)
 PER_PAGE = 100
 MOMENTS: Shared[Row | None] = Shared()
+FIGURES: Shared[Row] = Shared(kept_seconds=120.0)
 
 
 async def moment(
@@ -26,6 +29,22 @@ async def moment(
         max_age,
         lambda: feed.snapshot(rule_id, stage, search, (PER_PAGE, offset)),
     )
+
+
+async def figures(
+    feed: Feed,
+    rule_ids: Sequence[str],
+    before: Sequence[datetime],
+    edges: Sequence[datetime],
+    max_age: float,
+) -> Row:
+    """What /analytics shows, at most `max_age` seconds old; its `until` says how far it goes."""
+    found, _, _ = await FIGURES.get(
+        (feed.person, *rule_ids, *before, *edges),
+        max_age,
+        lambda: feed.figures(rule_ids, before, edges),
+    )
+    return found
 
 
 def forget(person: str, rule_id: str) -> None:

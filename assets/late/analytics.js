@@ -16,11 +16,14 @@
     return found;
   }
 
+  // What else stands there means nothing here, and is told.
+  const others = () => [...new URLSearchParams(location.search).keys()].filter((name) => name !== "range" && name !== "rules");
+
   function ask() {
     if (!page()) return;
     asked = Date.now();
     byId("analytics-body").setAttribute("aria-busy", "true");
-    set("analytics-ask", { data: { ...wish(), zone: words.zone, at: asked } });
+    set("analytics-ask", { data: { ...wish(), others: others(), zone: words.zone, at: asked } });
   }
 
   function change(found) {
@@ -32,7 +35,8 @@
   }
 
   function mark() {
-    const { range = "7d", rules = "" } = wish(), chosen = rules ? rules.split(",") : [];
+    const { range = "7d", rules = "" } = wish(), known = (id) => document.querySelector(`#analytics-filter [data-rule="${CSS.escape(id)}"]`);
+    const chosen = rules.split(",").filter((id) => id && known(id));
     const names = [];
     for (const button of document.querySelectorAll("#analytics-filter button")) {
       const { range: its, rule } = button.dataset;
@@ -132,7 +136,8 @@
     problem.hidden = !answer.problem;
     problem.textContent = answer.problem ? answer.problem.join(" ") : "";
     if (answer.problem) return;
-    byId("analytics-when").textContent = `As of ${words.moment(Date.now() / 1000, Date.now() / 1000)}; days and hours of ${answer.zone}`;
+    const counted = answer.until ? `Counted up to ${words.moment(answer.until, Date.now() / 1000)}, still counting what came later` : "Nothing is counted yet";
+    byId("analytics-when").textContent = `${counted}; days and hours of ${answer.zone}`;
     drawings = answer.charts;
     whenThere(PATIENCE);
   }

@@ -1,6 +1,6 @@
 """This file is where it is chosen what /analytics shows: how long, and of which automations."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from dash import html
@@ -11,7 +11,7 @@ from pages._components.span import RANGES, USUAL
 from pipeline.answers import is_uuid
 
 Row = dict[str, Any]
-MOST_CHOSEN = 100
+MOST_CHOSEN, MOST_SAID = 100, 40
 
 
 def range_of(word: Any) -> str:
@@ -23,6 +23,22 @@ def chosen_of(word: Any) -> list[str]:
     """Ids of automations out of an address; what is none is left out."""
     told = word.split(",") if isinstance(word, str) else []
     return list(dict.fromkeys(each for each in told[:MOST_CHOSEN] if is_uuid(each)))
+
+
+def misread(asked: Mapping[str, Any], names: Container[str]) -> list[Component]:
+    """Says what in the address means nothing here, instead of leaving it out silently."""
+    rules, span = asked.get("rules"), asked.get("range")
+    unknown = [each for each in rules.split(",") if each] if isinstance(rules, str) else []
+    unknown = [each for each in unknown if each not in names]
+    if span and range_of(span) != span:
+        unknown.append(str(span))
+    others = asked.get("others")
+    unknown += map(str, others) if isinstance(others, list) else []
+    if not unknown:
+        return []
+    said = ", ".join(f"“{each[:MOST_SAID]}”" for each in unknown[:3])
+    words = f"The address asks for {said}, which nothing here is called; it is left out."
+    return [html.P(words, className="notice warn figures-note", role="status", dir="auto")]
 
 
 def analytics_filter(rules: Sequence[Row], chosen: Sequence[str], span: str) -> Component:

@@ -1,6 +1,7 @@
 """This file is where /analytics is put together: headline numbers, then a finding per figure."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -25,12 +26,14 @@ from pages._components.words import count
 
 Drawn = tuple[list[Component], dict[str, Any]]
 MOST_CAUSES = 12
+# Figures end with a whole minute that is over for 20 s, and are added up every 30 s.
+USUALLY_BEHIND = timedelta(minutes=4)
 
 
 def analytics(figures: Figures, names: Mapping[str, str], rule_ids: Sequence[str]) -> Drawn:
     """What is on the page, and what is drawn into it, by the names of the charts."""
     if figures.is_empty() and not figures.total("failed"):
-        return [_headlines(figures), _nothing(figures)], {}
+        return [_headlines(figures), *_behind(figures), _nothing(figures)], {}
     parts = [
         throughput(figures),
         funnel_panel(figures),
@@ -44,7 +47,7 @@ def analytics(figures: Figures, names: Mapping[str, str], rule_ids: Sequence[str
     for _, drawn in parts:
         drawings |= drawn
     grid = html.Div([part for part, _ in parts], className="figure-grid")
-    return [_headlines(figures), *_beginning(figures), grid], drawings
+    return [_headlines(figures), *_behind(figures), *_beginning(figures), grid], drawings
 
 
 def _headlines(figures: Figures) -> Component:
@@ -94,7 +97,7 @@ def _nothing(figures: Figures) -> Component:
             html.P(f"Nothing happened in these {figures.span.words}."),
             html.P(
                 "Figures come as soon as contacts move: start a run, or choose a longer time. "
-                "They are brought up to date every half minute while a worker runs.",
+                "They follow what happens by up to two minutes while a worker runs.",
                 className="mute",
             ),
         ],
@@ -107,8 +110,20 @@ def _beginning(figures: Figures) -> list[Component]:
     first = figures.begins_with()
     if not first or figures.before("entered"):
         return []
-    words = f"Nothing is known of the time before {figures.span.names[first]}."
-    return [html.P(words, className="mute figures-begin")]
+    begun = figures.span.names[first].split(" to ")[0]
+    return [html.P(f"Nothing was counted before {begun}.", className="mute figures-note")]
+
+
+def _behind(figures: Figures) -> list[Component]:
+    """The line at the top says how far the count is; this says so when that is too far back."""
+    until, asked_at = figures.until, figures.asked_at
+    if until and asked_at and asked_at - until <= USUALLY_BEHIND:
+        return []
+    words = (
+        "Still counting: what happened lately is not among these figures yet. "
+        "Workers count; without one that runs the figures stay as they are."
+    )
+    return [html.P(words, className="notice warn figures-note", role="status")]
 
 
 def throughput(figures: Figures) -> tuple[Component, dict[str, Any]]:
@@ -150,18 +165,22 @@ def funnel_panel(figures: Figures) -> tuple[Component, dict[str, Any]]:
     finding = _funnel_finding(found)
     colours = ("--queued", "--checking", "--eligible", "--ready_to_send", "--sent", "--completed")
     share = max(values[0], 1)
-    rows = [(step.word, f"{step.contacts:,}", percent(step.contacts, share)) for step in found]
+    rows = [
+        (step.word, f"{step.contacts:,}", f"{step.earlier:,}", percent(step.contacts, share))
+        for step in found
+    ]
     about = (
-        "What passed each step in this time, whenever it was queued; one contact counts once for "
-        "each follow-up."
+        "What came through this time, with what was on its way when it began; one contact counts "
+        "once for each follow-up."
     )
+    heads = ("Step", "Contacts", "Came this far before", "Of those queued")
     return panel(
         "funnel",
         finding,
         about,
         [
             drawing("funnel", finding),
-            numbers("funnel", "Funnel", ("Step", "Contacts", "Of those queued"), rows),
+            numbers("funnel", "Funnel", heads, rows),
         ],
     ), {"funnel": charts.steps(names, values, colours)}
 
@@ -169,11 +188,13 @@ def funnel_panel(figures: Figures) -> tuple[Component, dict[str, Any]]:
 def _funnel_finding(found: Sequence[Step]) -> str:
     queued, sent = found[0].contacts, found[4].contacts
     if not queued:
-        return f"Nothing was queued; {count(sent, 'message')} queued before went out."
+        return "Nothing was queued."
     pairs = list(pairwise(found[:5]))
     before, after = max(pairs, key=lambda pair: pair[0].contacts - pair[1].contacts)
     lost = before.contacts - after.contacts
     line = f"{sent:,} sent of {queued:,} queued"
+    if found[0].earlier:
+        line += f" ({found[0].earlier:,} of them before this time)"
     if lost <= 0:
         return f"{line}; nobody was held back."
     where = f"between {before.word.lower()} and {after.word.lower()}"

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pages._components.span import Span
@@ -35,6 +36,10 @@ class Figures:
             for row in found["paces"]
         }
         self.sums: list[Row] = found["sums"]
+        known = found.get("until") or {}
+        # Everything up to then is counted, nothing that came later is.
+        self.until = _moment(known.get("until"))
+        self.asked_at = _moment(known.get("now"))
 
     def series(self, kind: str, key: str = "", number: int = -1) -> list[int]:
         """Bin after bin; without a key that of all keys."""
@@ -94,10 +99,15 @@ class Step:
 
     word: str
     contacts: int
+    # Of them those that came this far before the span began.
+    earlier: int = 0
 
 
 def funnel(figures: Figures) -> list[Step]:
     """From the queue to the reply. Tries that were made again count once.
+
+    Who was sent something in the span was queued, if not in the span then before it, so each step
+    is at least as many as the next; `earlier` says how many of them the span did not see.
 
     What left generating became ready, failed or went back to eligible to be tried later; what
     became ready was written, or came back from sending to be tried later.
@@ -111,11 +121,21 @@ def funnel(figures: Figures) -> list[Step]:
 
     retried, unwritten = figures.total("retried"), figures.total("failed", number=0)
     back = max(left("generating") - entered("ready_to_send") + retried - unwritten, 0)
-    return [
-        Step("Queued", entered("queued")),
-        Step("Checked", left("checking")),
-        Step("Eligible", max(entered("eligible") - back, 0)),
-        Step("Written", max(entered("ready_to_send") - retried, 0)),
-        Step("Sent", figures.total("sent")),
-        Step("Replied", figures.total("replied")),
-    ]
+    seen = {
+        "Queued": entered("queued"),
+        "Checked": left("checking"),
+        "Eligible": max(entered("eligible") - back, 0),
+        "Written": max(entered("ready_to_send") - retried, 0),
+        "Sent": figures.total("sent"),
+        "Replied": figures.total("replied"),
+    }
+    steps: list[Step] = []
+    most = 0
+    for word, many in reversed(seen.items()):
+        most = max(most, many)
+        steps.insert(0, Step(word, most, most - many))
+    return steps
+
+
+def _moment(told: str | None) -> datetime | None:
+    return datetime.fromisoformat(told) if told else None

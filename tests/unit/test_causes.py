@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pages._components.analytics_filter import misread
 from pages._components.analytics_parts import change_of, percent
+from pages._components.analytics_view import funnel_panel
 from pages._components.causes import CAUSES, history_of
 from pages._components.figures import Figures, funnel
 from pages._components.span import RANGES, cut
@@ -72,6 +74,33 @@ def test_the_funnel_counts_a_message_once_however_often_it_was_tried() -> None:
     figures = Figures({"flow": found, "paces": [], "sums": []}, cut("7d", "UTC", NOON))
 
     assert [step.contacts for step in funnel(figures)] == [10, 10, 6, 6, 6, 1]
+
+
+def test_a_step_is_never_less_than_the_next_and_says_what_came_before() -> None:
+    told = [("entered", "ready_to_send", 0, 64), ("sent", "", 1, 61), ("entered", "queued", 0, 5)]
+    found = [
+        {"kind": kind, "key": key, "number": number, "bins": {"3": many}}
+        for kind, key, number, many in told
+    ]
+    figures = Figures({"flow": found, "paces": [], "sums": []}, cut("24h", "UTC", NOON))
+
+    steps = funnel(figures)
+
+    assert [(step.contacts, step.earlier) for step in steps] == [
+        *((64, 59), (64, 64), (64, 64), (64, 0), (61, 0), (0, 0)),
+    ]
+    panel, _ = funnel_panel(figures)
+    assert "61 sent of 64 queued (59 of them before this time)" in str(panel)
+
+
+def test_what_means_nothing_in_an_address_is_said() -> None:
+    asked = {"rules": "known,abc", "range": "1y", "others": ["automation"]}
+
+    [line] = misread(asked, {"known": "Winback"})
+
+    assert "“abc”, “1y”, “automation”" in str(line)
+    assert not misread({"rules": "known", "range": "7d", "others": []}, {"known": ""})
+    assert not misread({"range": "", "rules": None}, {})
 
 
 def test_what_changed_is_said_in_words() -> None:
