@@ -19,7 +19,8 @@
       name: el("h2", { dir: "auto" }), id: el("span", { className: "mute" }),
       icon: el("span", { "aria-hidden": "true" }), word: el("span"),
       problems: el("div", { className: "rule-problems" }),
-      rate: el("input", { id: rateId, className: "form-control figures", inputMode: "numeric", autocomplete: "off", maxLength: 5 }),
+      rate: el("input", { id: rateId, className: "form-control figures", inputMode: "numeric", autocomplete: "off", maxLength: 5, "aria-describedby": rateId + "-error" }),
+      error: el("div", { id: rateId + "-error", className: "field-error", role: "alert" }),
       usage: el("span"), usageMeter: el("i"), contacts: el("strong"),
       sync: el("span", { className: "page-sync-text" }), left: el("span", { className: "mute" }), meter: el("i"),
       bar: null, automations: el("ul", { className: "page-rules" }), acts: el("div", { className: "page-acts" }),
@@ -28,7 +29,7 @@
     part.bar = el("div", { className: "meter", role: "progressbar", "aria-label": "Conversations read", "aria-valuemin": "0", "aria-valuemax": "100" }, part.meter);
     part.usageBar = el("div", { className: "meter", role: "meter", "aria-label": "Facebook's limits in use", "aria-valuemin": "0", "aria-valuemax": "100" }, part.usageMeter);
     part.save = el("button", { type: "submit", className: "btn btn-soft btn-sm", textContent: "Save" });
-    part.form = el("form", { className: "page-rate" }, el("label", { htmlFor: rateId, textContent: "Messages a minute, at most" }), el("div", {}, part.rate, part.save));
+    part.form = el("form", { className: "page-rate" }, el("label", { htmlFor: rateId, textContent: "Messages a minute, at most" }), el("div", {}, part.rate, part.save), part.error);
     part.card = el("article", { className: "panel rule page-card" },
       el("div", { className: "rule-top" }, el("div", { className: "rule-what" }, part.name, part.id), part.health),
       part.problems,
@@ -39,11 +40,26 @@
       part.form,
       el("div", {}, el("h3", { className: "page-part", textContent: "Automations" }), part.automations),
       part.acts);
-    part.rate.addEventListener("input", () => { part.rate.dataset.touched = "yes"; saves(part); });
+    part.rate.addEventListener("input", () => { part.rate.dataset.touched = "yes"; tell(part, ""); saves(part); });
     return part;
   }
 
   function saves(part) { part.save.disabled = part.rate.value.trim() === String(part.page.rate) || !part.rate.value.trim(); }
+
+  function tell(part, problem) {
+    put(part.error, problem);
+    part.rate.classList.toggle("is-invalid", problem !== "");
+    if (problem) part.rate.setAttribute("aria-invalid", "true"); else part.rate.removeAttribute("aria-invalid");
+  }
+
+  // The number in a card's field, once it is one that the database takes; else the field says what is.
+  function rate(id) {
+    const part = made.get(id), bare = part.rate.value.trim().replace(",", "");
+    const fits = /^\d+$/.test(bare) && Number(bare) >= 1 && Number(bare) <= 2400;
+    tell(part, fits ? "" : "The rate is a whole number from 1 to 2,400.");
+    if (fits) part.rate.dataset.touched = ""; else part.rate.focus();
+    return fits ? bare : null;
+  }
 
   function fill(page) {
     const part = made.get(page.id);
@@ -124,5 +140,5 @@
     if (anchor) go(event, anchor.getAttribute("href"));
   });
 
-  Object.assign(window.stagelight, { pageCards: { list, tick, clear() { made = new Map(); } } });
+  Object.assign(window.stagelight, { pageCards: { list, tick, rate, clear() { made = new Map(); } } });
 })();

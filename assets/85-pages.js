@@ -74,10 +74,12 @@
 
   function act(name, id, more) { set("pages-action", { act: name, id, ...more, at: Date.now() }); }
 
+  function known(id) { return [...state.cards.values()].find((card) => card.id === id || card.facebook_id === id); }
+
   function press(button) {
     const name = button.dataset.act, page = state.cards.get(button.closest("[data-page]").dataset.page);
     if (name === "disconnect") { disconnect(page); return; }
-    if (name === "token" || name === "connect") { window.stagelight.pageConnect.open(page); return; }
+    if (name === "token" || name === "connect") { window.stagelight.pageConnect.open(page, known); return; }
     button.setAttribute("aria-busy", "true");
     setTimeout(() => button.removeAttribute("aria-busy"), 1500);
     act(name, page.id);
@@ -86,15 +88,14 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("button");
     if (!button || !root() || !root().contains(button)) return;
-    if (button.id === "pages-connect" || button.id === "pages-connect-first") window.stagelight.pageConnect.open(null);
+    if (button.id === "pages-connect" || button.id === "pages-connect-first") window.stagelight.pageConnect.open(null, known);
     else if (button.dataset.act && button.closest("[data-page]")) press(button);
   });
   document.addEventListener("submit", (event) => {
     if (!event.target.matches || !event.target.matches("form.page-rate")) return;
     event.preventDefault();
-    const field = event.target.querySelector("input");
-    act("rate", event.target.closest("[data-page]").dataset.page, { rate: field.value });
-    field.dataset.touched = "";
+    const id = event.target.closest("[data-page]").dataset.page, rate = pageCards.rate(id);
+    if (rate !== null) act("rate", id, { rate });
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && root()) set("pages-now", Date.now()); });
   setInterval(tick, 1000);

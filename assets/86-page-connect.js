@@ -24,7 +24,8 @@
     if (problem) input.setAttribute("aria-invalid", "true"); else input.removeAttribute("aria-invalid");
   }
 
-  function open(page) {
+  // `known` finds the card of a page that this person has already, connected or not.
+  function open(page, known) {
     const here = sheets.sheet(page ? `New token for “${page.name}”` : "Connect a page", "ask");
     const form = make("form", "connect", here.body);
     form.noValidate = true;
@@ -39,7 +40,7 @@
     const back = Object.assign(make("button", "btn btn-soft", foot), { type: "button", textContent: "Cancel" });
     back.addEventListener("click", () => here.dialog.close());
     const send = Object.assign(make("button", "btn btn-primary", foot), { type: "submit", textContent: page ? "Check and store" : "Check and connect" });
-    const at = { here, form, token, id, choices, general, send, back, page };
+    const at = { here, form, token, id, choices, general, send, back, page, known };
     form.addEventListener("submit", (event) => { event.preventDefault(); ask(at); });
     here.dialog.addEventListener("close", () => { token.input.value = ""; });
     // The pages that were offered are those of the token before.
@@ -102,19 +103,27 @@
       Object.assign(make("input", "form-check-input", line), { type: "radio", name: "connect-choice", value: page.id, disabled: !page.may });
       const name = make("span", "", line);
       Object.assign(make("span", "", name), { textContent: page.name, dir: "auto" });
-      Object.assign(make("span", "mute", name), { textContent: page.may ? page.id : `${page.id} · this person may not write for it` });
+      Object.assign(make("span", "mute", name), { textContent: [page.id, ...remarks(page, at.known(page.id))].join(" · ") });
     }
     at.choices.hidden = false;
     at.id.box.hidden = true;
     at.send.textContent = "Connect this page";
-    const first = at.choices.querySelector("input:not(:disabled)");
+    const free = [...at.choices.querySelectorAll("input:not(:disabled)")];
+    const first = free.find((input) => !(at.known(input.value) || {}).connected) || free[0];
     if (first) { first.checked = true; first.focus(); }
+  }
+
+  function remarks(page, card) {
+    if (!page.may) return ["this person may not write for it"];
+    if (!card) return [];
+    return [card.connected ? "already connected: its token will be renewed" : "was disconnected: it goes on with what it had"];
   }
 
   function done(at, found) {
     refresh();
     at.form.hidden = true;
     sheets.text(at.here.body, "", `“${found.name}” is connected. Its conversations are being read; contacts come in by themselves.`, "auto");
+    if ((at.known(found.page_id) || {}).paused) sheets.text(at.here.body, "", "You paused this page: nothing is written or sent until you resume it.");
     if (found.problem) {
       const notice = make("div", "notice warn", at.here.body);
       make("strong", "", notice).textContent = "Facebook does not tell of new messages yet";

@@ -108,7 +108,7 @@ async def do(feed: Feed, action: dict[str, Any]) -> str:
             return "Disconnected: its token is deleted"
         case "rate":
             rate = text(action.get("rate"), 10).strip().replace(",", "")
-            if not rate.isascii() or not rate.isdigit():
+            if not rate.isascii() or not rate.isdigit() or not 1 <= int(rate) <= 2400:
                 raise FeedError(WHOLE)
             await feed.set_page_rate(page_id, int(rate))
             return f"At most {int(rate):,} messages a minute"

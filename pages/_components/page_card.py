@@ -26,6 +26,9 @@ def page_card(page: Row, now: float) -> Row:
         "id": page["id"],
         "facebook_id": page["facebook_page_id"],
         "name": page["name"],
+        # What is said of it where pages are offered to be connected.
+        "connected": not page["disconnected_at"],
+        "paused": bool(page["paused_at"]),
         "health": {"icon": icon, "word": word, "tone": tone},
         "problems": problems(page, now),
         "rate": page["sends_per_minute"],
@@ -62,6 +65,8 @@ def problems(page: Row, now: float) -> list[Row]:
         text = (
             "Its automations stand still. Contacts and history are kept; connect it again to go on."
         )
+        if page["paused_at"]:
+            text += " You had paused it: it stays paused until you resume it."
         return [_notice("info", "The page is disconnected", text, since=page["disconnected_at"])]
     found = [_of_facebook(page, now)]
     if page["paused_at"]:

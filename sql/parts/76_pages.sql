@@ -194,7 +194,8 @@ begin
     where s.page_id = p_page_id;
     update public.facebook_pages as p
     set
-        disconnected_at = now(), paused_at = null, status = 'active', status_reason = null, paused_until = null, setbacks = 0,
+        -- A person's pause outlives it: only a person ends that.
+        disconnected_at = now(), status = 'active', status_reason = null, paused_until = null, setbacks = 0,
         subscribed_at = null, subscribe_error = null, proven_at = null
     where p.id = p_page_id;
     insert into public.ai_automation_audit (user_id, page_id, action) values (v_page.user_id, p_page_id, 'disconnect_page');
@@ -202,7 +203,7 @@ end;
 $$;
 
 comment on function public.disconnect_page(uuid) is
-'Deletes the page''s token: its automations stand still with that reason. Contacts, conversations and history stay, and connect_page goes on with them.';
+'Deletes the page''s token: its automations stand still with that reason. Contacts, conversations, history and a person''s pause stay, and connect_page goes on with them.';
 
 create or replace function public.request_sync(p_page_id uuid)
 returns void

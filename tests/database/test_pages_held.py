@@ -135,6 +135,23 @@ def test_a_disconnected_page_loses_its_token_and_a_connected_one_goes_on(held):
     ]
 
 
+def test_a_persons_pause_outlives_disconnecting_and_connecting_again(held):
+    held.world.contact(held.page)
+    held.do("set_page_paused", p_paused=True)
+    since = held.now()["paused_at"]
+
+    held.do("disconnect_page")
+    held.connect()
+
+    assert held.now()["disconnected_at"] is None
+    assert held.now()["paused_at"] == since
+    with pytest.raises(psycopg.errors.RaiseException, match="paused"):
+        run_now(held.world, held.rule)
+    assert held.plan() == 0
+    held.do("set_page_paused", p_paused=False)
+    assert held.plan() == 1
+
+
 def test_facebooks_pause_ends_when_a_person_says_so(held):
     change(held.world, "facebook_pages", held.page, paused_until=ago(hours=-1), usage_percent=96)
     held.do("set_page_paused", p_paused=True)

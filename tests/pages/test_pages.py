@@ -70,7 +70,9 @@ def test_a_newcomer_connects_a_page_its_people_come_in_and_are_written_to(
     card = page.locator("[data-page]")
     expect(card).to_contain_text("Conversations read")
     expect(card.locator(".page-figures strong")).to_have_text("64")
+
     connected = page_of(people, HARBOUR)
+    look_at_what_is_offered_next(page, people, connected)
     people.rule(connected, daily_limit=1, next_run_at=ago(minutes=1))
     address = f"{stack.sandbox_url}/facebook/messages?page_id={HARBOUR}"
     with closing(httpx.Client(trust_env=False)) as http:
@@ -81,6 +83,19 @@ def test_a_newcomer_connects_a_page_its_people_come_in_and_are_written_to(
         message["recipient_id"],
     )
     assert len(names) == 1
+
+
+def look_at_what_is_offered_next(page: Page, people: World, connected: Row) -> None:
+    """With two of a person's pages connected these say so, and the third one is chosen."""
+    other = {"facebook_page_id": "104200000000001", "name": "Bella's Bakery"}
+    people.page({"id": connected["user_id"]}, **other)
+    expect(page.locator("[data-page]")).to_have_count(2)
+    page.click("#pages-connect")
+    submit(page, "sandbox-user-token")
+    mine = page.get_by_role("radio", name="Harbour Coffee")
+    expect(mine).to_have_accessible_name(re.compile("already connected: its token will be renewed"))
+    expect(page.get_by_role("radio", name="مقهى الزيتون")).to_be_checked()
+    page.keyboard.press("Escape")
 
 
 def test_a_token_is_nowhere_but_sealed(newcomer: Visit, people: World, stack: Stack) -> None:
@@ -132,9 +147,12 @@ def test_a_page_is_paused_and_resumed_and_its_rate_is_set(keeper: Keeper) -> Non
     card.get_by_role("button", name="Resume").click()
     expect(health).to_contain_text("Connected")
 
-    card.get_by_label("Messages a minute").fill("many")
-    card.get_by_role("button", name="Save").click()
-    expect(page.locator("#toasts")).to_contain_text("a whole number from 1 to 2,400")
+    for wrong in ("many", "0", "-5", "99999"):
+        card.get_by_label("Messages a minute").fill(wrong)
+        expect(card.locator(".field-error")).to_be_empty()
+        card.get_by_role("button", name="Save").click()
+        expect(card.locator(".field-error")).to_contain_text("a whole number from 1 to 2,400")
+        expect(card.get_by_label("Messages a minute")).to_have_attribute("aria-invalid", "true")
     card.get_by_label("Messages a minute").fill("45")
     card.get_by_role("button", name="Save").click()
     expect(page.locator("#toasts")).to_contain_text("At most 45 messages a minute")
@@ -160,6 +178,8 @@ def test_a_disconnected_page_keeps_its_people_and_goes_on_with_the_right_token(
     card = page.locator(f"[data-page='{keeper.page['id']}']")
     health = card.locator(".page-health")
 
+    card.get_by_role("button", name="Pause").click()
+    expect(health).to_contain_text("Paused by you")
     card.get_by_role("button", name="Disconnect").click()
     page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
     expect(health).to_contain_text("Disconnected")
@@ -168,8 +188,9 @@ def test_a_disconnected_page_keeps_its_people_and_goes_on_with_the_right_token(
     submit(page, TOKEN)
     expect(page.locator("#connect-form-error")).to_contain_text("not for")
     submit(page, f"sandbox-page-{number}")
+    expect(page.get_by_role("dialog")).to_contain_text("You paused this page")
     page.get_by_role("button", name="Done").click()
-    expect(health).to_contain_text("Connected")
+    expect(health).to_contain_text("Paused by you")
     assert stored(keeper)["disconnected_at"] is None
     assert stored(keeper)["subscribed_at"]
     expect(card.locator(".page-figures strong")).to_have_text("3")

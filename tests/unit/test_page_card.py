@@ -100,6 +100,7 @@ def test_every_trouble_says_what_to_do_and_since_when() -> None:
     unread = {"error_message": "Not listed.", "error_hint": "By itself.", "error_at": moment(-1)}
 
     [trouble] = card(**refused)["problems"]
+    [gone] = card(paused_at=moment(-2), disconnected_at=moment(-1))["problems"]
     paused, unheard, reading = card(paused_at=moment(-2), subscribe_error="No.", **unread)[
         "problems"
     ]
@@ -108,5 +109,23 @@ def test_every_trouble_says_what_to_do_and_since_when() -> None:
     assert "new token" in trouble["text"]
     assert trouble["since"] == (NOW - timedelta(minutes=9)).timestamp()
     assert "resume" in paused["text"]
+    assert "stays paused until you resume it" in gone["text"]
     assert "No." in unheard["text"]
     assert (reading["title"], reading["text"]) == ("Reading stopped: Not listed.", "By itself.")
+
+
+@pytest.mark.parametrize(
+    ("values", "connected", "paused"),
+    [
+        ({}, True, False),
+        ({"paused_at": moment(-5)}, True, True),
+        ({"disconnected_at": moment(-5)}, False, False),
+        ({"disconnected_at": moment(-5), "paused_at": moment(-9)}, False, True),
+    ],
+)
+def test_the_form_can_tell_which_pages_are_connected_or_paused(
+    values: Any, connected: bool, paused: bool
+) -> None:
+    shown = card(**values)
+
+    assert (shown["connected"], shown["paused"]) == (connected, paused)
