@@ -23,6 +23,7 @@ from pipeline.store import UnreadableAnswerError
 LARGEST_FORM = 64 * 1024
 ASK_SECONDS = 0.8
 CODE_LENGTH = 24
+SEAL_LENGTH = 8
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Data deletion</title></head><body><h1>Data deletion</h1><p>{words}</p></body></html>
@@ -76,9 +77,21 @@ def _decoded(text: str) -> bytes:
 
 
 def code_of(told: dict[str, Any], secret: bytes) -> str:
-    """The same request has the same code, and nobody can guess another one's."""
-    whole = f"deletion:{told['user_id']}:{told['issued_at']}".encode()
-    return hmac.new(secret, whole, hashlib.sha256).hexdigest()[:CODE_LENGTH]
+    """The same request has the same code, nobody can guess another one's, and its end is a seal."""
+    whole = f"deletion:{told['user_id']}:{told['issued_at']}"
+    named = _keyed(whole, secret)[: CODE_LENGTH - SEAL_LENGTH]
+    return named + _keyed(f"code:{named}", secret)[:SEAL_LENGTH]
+
+
+def is_ours(code: str, secret: bytes) -> bool:
+    """Whether code_of made it, so that it is known before the database has the request."""
+    named, seal = code[:-SEAL_LENGTH], code[-SEAL_LENGTH:]
+    wanted = _keyed(f"code:{named}", secret)[:SEAL_LENGTH]
+    return hmac.compare_digest(seal.encode(), wanted.encode())
+
+
+def _keyed(text: str, secret: bytes) -> str:
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
 
 
 def event_of(told: dict[str, Any], code: str) -> dict[str, Any]:
@@ -98,6 +111,7 @@ class StatusPage:
 
     def __init__(self, settings: Settings, inbox: Inbox) -> None:
         self._public = settings.receiver_url.rstrip("/")
+        self._secret = settings.facebook_app_secret.encode()
         self._inbox = inbox
 
     @property
@@ -119,8 +133,10 @@ class StatusPage:
                 found = await self._inbox.deletion_status(code)
         except (APIError, httpx.HTTPError, UnreadableAnswerError, TimeoutError):
             return HTMLResponse(PAGE.format(words=ON_ITS_WAY))
+        if found is None and is_ours(code, self._secret):
+            return HTMLResponse(PAGE.format(words=ON_ITS_WAY))
         if found is None:
-            return HTMLResponse(PAGE.format(words="This code is not known, or not yet."), 404)
+            return HTMLResponse(PAGE.format(words="This code is not known."), 404)
         days = {"requested": _day(found["requested_at"]), "done": _day(found["done_at"])}
         return HTMLResponse(PAGE.format(words=escape(WORDS[found["status"]].format(**days))))
 

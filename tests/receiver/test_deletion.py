@@ -55,6 +55,10 @@ def test_facebook_is_told_where_to_look_and_everything_of_the_person_goes(facebo
 
     answer = facebook.call("POST", "/data-deletion", data=signed_request())
     again = facebook.call("POST", "/data-deletion", data=signed_request())
+    at_once, path = status(facebook, answer), urlsplit(answer.json()["url"]).path
+    assert (at_once.status_code, "being taken in" in at_once.text) == (200, True)
+    for other in (path[:-1] + "x", path[:-24] + "0" * 16 + path[-8:]):
+        assert facebook.call("GET", other).status_code == 404, "nobody was given that code"
     facebook.settle()
     [open_request] = call(world.connection, "deletions_to_resolve")
     people = [{"facebook_page_id": page["facebook_page_id"], "sender_id": "7710000771"}]
