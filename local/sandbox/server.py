@@ -109,8 +109,8 @@ class Tools:
         try:
             status = await self.webhook.post(message)
         except httpx.HTTPError as failure:
-            answer = {**asdict(message), "webhook": f"not delivered: {type(failure).__name__}"}
-            return JSONResponse(answer, 201)
+            told = f"not delivered: {type(failure).__name__}; it is posted again"
+            return JSONResponse({**asdict(message), "webhook": told}, 201)
         return JSONResponse({**asdict(message), "webhook": status}, 201)
 
     async def make_threads(self, request: Request) -> Response:

@@ -41,7 +41,7 @@ class Webhook:
     async def post(self, message: Message) -> int | None:
         """Posts what a contact wrote; the receiver's HTTP status, or None when it was not posted.
 
-        Raises httpx.HTTPError.
+        What was not taken then is posted again like everything else. Raises httpx.HTTPError.
         """
         event = said(message)
         fault = self._meet(event)
@@ -50,7 +50,13 @@ class Webhook:
         if fault and fault.kind in ("webhook-delay", "webhook-out-of-order"):
             self._later(fault.seconds, event)
             return None
-        status = await self._call(packed([event]))
+        try:
+            status = await self._call(packed([event]))
+        except httpx.HTTPError:
+            self._queue(event)
+            raise
+        if status != httpx.codes.OK:
+            self._queue(event)
         if fault and fault.kind == "webhook-duplicate":
             status = await self._call(packed([event]))
         return status

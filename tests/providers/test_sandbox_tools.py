@@ -14,6 +14,7 @@ from starlette.routing import Route
 from local.sandbox.serve import Sandbox, call, serve_on_thread, serve_sandbox
 from local.sandbox.server import SandboxConfig
 from tests.providers.jobs import NOWHERE, PAGE, PERSON, Desk
+from tests.running import until
 
 
 def test_health_answers(sandbox: Sandbox) -> None:
@@ -119,6 +120,26 @@ def test_a_reply_is_posted_to_the_webhook_with_facebooks_signature() -> None:
     assert message["sender"]["id"] == PERSON
     assert message["message"]["text"] == "Hello?"
     assert signature.startswith("sha256=")
+
+
+@pytest.mark.parametrize("refusal", [503, 403])
+def test_a_reply_that_the_receiver_refuses_is_posted_again_until_it_is_taken(refusal: int) -> None:
+    posted: list[str] = []
+
+    async def receive(request: Request) -> Response:
+        event = await request.json()
+        posted.append(event["entry"][0]["messaging"][0]["message"]["mid"])
+        return Response("", refusal if len(posted) < 3 else 200)
+
+    receiver = Starlette(routes=[Route("/hook", receive, methods=["POST"])])
+    with serve_on_thread(receiver) as hook:
+        config = SandboxConfig(webhook_url=f"{hook.url}/hook", app_secret="app secret")
+        with serve_sandbox(config) as sandbox:
+            answer = reply(sandbox).json()
+            until(lambda: len(posted) == 3, 10)
+
+    assert answer["webhook"] == refusal
+    assert posted == [answer["message_id"]] * 3
 
 
 def test_a_webhook_that_is_away_loses_nothing() -> None:
