@@ -18,7 +18,10 @@ MAY_WRITE = frozenset({"MESSAGING", "MESSAGE"})
 SHORTEST, LONGEST = 10, 2000
 SHORT_LIVED_SECONDS = 86_400
 KEPT = "Nothing was stored, and what you typed is still here. Try again in a moment."
-LONG_LIVED = "Make a long-lived one: docs/operating.md, Pages, says how."
+LONG_LIVED = (
+    "Make a long-lived one: open it in Facebook's Access Token Debugger, choose "
+    "“Extend Access Token”, and paste the new one."
+)
 
 
 class ConnectError(Exception):
@@ -185,11 +188,11 @@ def refuse_missing(known: Known, needed: Sequence[str]) -> None:
         return
     missing = [scope for scope in needed if scope not in known.scopes]
     if missing:
-        word = "permission" if len(missing) == 1 else "permissions"
+        word, them = ("permission", "it") if len(missing) == 1 else ("permissions", "them")
         raise ConnectError(
             "token",
             f"The token lacks the {word} {', '.join(missing)}.",
-            "Grant them to the app when the token is made, then paste the new one.",
+            f"Grant {them} to the app when the token is made, then paste the new one.",
         )
 
 

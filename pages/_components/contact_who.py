@@ -87,7 +87,13 @@ def _tags(tags: list[str]) -> list[Component]:
 def _opting_out(contact: Row) -> list[Component]:
     if not contact["opted_out_at"]:
         text = "Automations may write to this contact, within their rules."
-        return [html.P(text, className="mute"), _button("Opt out", "opt_out")]
+        words = (
+            "Who sends STOP, or a word that means it such as UNSUBSCRIBE, as the whole message is "
+            "opted out by that. A sentence with the word in it, such as “stop please”, does "
+            "not do it: opt them out here."
+        )
+        told = [html.P(each, className="mute") for each in (text, words)]
+        return [*told, _button("Opt out", "opt_out")]
     since = when(contact["opted_out_at"])
     if contact["opted_out_by"] == "owner":
         told = html.P(["You opted this contact out: ", since])

@@ -10,7 +10,7 @@ from local.sandbox.server import SandboxConfig
 from pipeline.adapters.facebook import create_http
 from pipeline.adapters.graph import Graph
 from pipeline.adapters.page_directory import PageDirectory
-from pipeline.connecting import ConnectError, Connector
+from pipeline.connecting import NEEDED, ConnectError, Connector, Known, refuse_missing
 from pipeline.settings import Settings
 from tests.providers.jobs import Desk
 
@@ -95,7 +95,27 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_stored(
 
     assert (error.field, kept.told) == (field, [])
     assert said in error.message
+    assert "docs/" not in error.hint, "who connects a page may not have the repository"
     assert not token or token not in f"{error.message} {error.hint} {error!r}"
+
+
+@pytest.mark.parametrize(
+    ("missing", "asked"),
+    [
+        (["pages_messaging"], "permission pages_messaging. Grant it to"),
+        (
+            ["pages_messaging", "pages_manage_metadata"],
+            "permissions pages_messaging, pages_manage_metadata. Grant them to",
+        ),
+    ],
+)
+def test_one_missing_permission_is_one_and_two_are_two(missing: list[str], asked: str) -> None:
+    known = Known(scopes=[scope for scope in NEEDED if scope not in missing])
+
+    with pytest.raises(ConnectError) as refused:
+        refuse_missing(known, NEEDED)
+
+    assert asked in f"{refused.value.message} {refused.value.hint}"
 
 
 @pytest.mark.parametrize(
