@@ -92,8 +92,8 @@ def _opting_out(contact: Row) -> list[Component]:
             "opted out by that. A sentence with the word in it, such as “stop please”, does "
             "not do it: opt them out here."
         )
-        told = [html.P(each, className="mute") for each in (text, words)]
-        return [*told, _button("Opt out", "opt_out")]
+        both = [html.P(each, className="mute") for each in (text, words)]
+        return [*both, _button("Opt out", "opt_out")]
     since = when(contact["opted_out_at"])
     if contact["opted_out_by"] == "owner":
         told = html.P(["You opted this contact out: ", since])
