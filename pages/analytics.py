@@ -98,7 +98,7 @@ async def show(wish: Any) -> Any:
     try:
         names = {rule["id"]: str(rule["name"]) for rule in await feed.rule_names()}
         chosen = [each for each in chosen_of(asked.get("rules")) if each in names]
-        found = await figures(feed, chosen, span.before, span.edges, KEPT_SECONDS[span.range])
+        found = await figures(feed, chosen, span, KEPT_SECONDS[span.range])
     except FeedError as error:
         if error.signed_out:
             raise

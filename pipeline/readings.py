@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pipeline.feed import Feed
 from pipeline.shared import Shared
@@ -31,18 +31,30 @@ async def moment(
     )
 
 
+class Cuts(Protocol):
+    """The moments between which /analytics counts."""
+
+    @property
+    def before(self) -> Sequence[datetime]: ...
+
+    @property
+    def edges(self) -> Sequence[datetime]: ...
+
+    @property
+    def pace_edges(self) -> Sequence[datetime]: ...
+
+
 async def figures(
     feed: Feed,
     rule_ids: Sequence[str],
-    before: Sequence[datetime],
-    edges: Sequence[datetime],
+    span: Cuts,
     max_age: float,
 ) -> Row:
     """What /analytics shows, at most `max_age` seconds old; its `until` says how far it goes."""
     found, _, _ = await FIGURES.get(
-        (feed.person, *rule_ids, *before, *edges),
+        (feed.person, *rule_ids, *span.before, *span.edges),
         max_age,
-        lambda: feed.figures(rule_ids, before, edges),
+        lambda: feed.figures(rule_ids, span.before, span.edges, span.pace_edges),
     )
     return found
 

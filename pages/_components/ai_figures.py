@@ -48,6 +48,7 @@ def ai_time(figures: Figures) -> tuple[Component, dict[str, Any]]:
     found = {model: figures.pace("ai_time", model) for model in models[: len(COLOURS)]}
     most = figures.pace("ai_time", models[0])
     finding = "The time the AI took is not known."
+    together = figures.span.paced_together
     if most:
         by = f" by {model_name(models[0])}" if len(models) > 1 else ""
         finding = (
@@ -62,7 +63,8 @@ def ai_time(figures: Figures) -> tuple[Component, dict[str, Any]]:
     return panel(
         "ai-time",
         finding,
-        "All drafts of a message together. Solid: half of the messages. Dotted: 95 of a hundred.",
+        "All drafts of a message together. Solid: half of the messages. Dotted: 95 of a hundred."
+        + (f" Lines are of {together} days together." if together > 1 else ""),
         [
             drawing("ai-time", finding),
             numbers("ai-time", "AI time", ("Model", "Messages", "Half", "95 %"), rows),

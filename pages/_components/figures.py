@@ -67,8 +67,12 @@ class Figures:
         return self._paces.get((kind, key, 0))
 
     def paces(self, kind: str, key: str) -> list[Pace | None]:
-        """Bin after bin."""
-        return [self._paces.get((kind, key, place)) for place in range(1, len(self.span.names) + 1)]
+        """Bin after bin; in a long span several have one."""
+        together = self.span.paced_together
+        return [
+            self._paces.get((kind, key, place // together + 1))
+            for place in range(len(self.span.names))
+        ]
 
     def paced(self, kind: str) -> list[str]:
         """The keys of which there is a pace, the one of most first."""

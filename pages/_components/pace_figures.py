@@ -19,6 +19,8 @@ def paces(figures: Figures) -> tuple[Component, dict[str, Any]]:
     about = (
         "Solid: half of the contacts left the stage within this time. Dotted: 95 of a hundred did."
     )
+    if span.paced_together > 1:
+        about += f" Lines are of {span.paced_together} days together."
     if not known:
         words = html.P("No contact passed through a stage.", className="none")
         return panel("paces", "Nothing moved.", about, [words], wide=True), {}

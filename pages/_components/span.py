@@ -12,6 +12,8 @@ USUAL = "7d"
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # Every so many bins one has a word below it.
 TICKS = {"24h": 4, "7d": 4, "30d": 5, "90d": 15}
+# A percentile is of many rows: in a long span it is told of so many bins together.
+PACED_TOGETHER = {"24h": 1, "7d": 1, "30d": 3, "90d": 7}
 LENGTHS = {"24h": 1, "7d": 7, "30d": 30, "90d": 90}
 
 
@@ -30,6 +32,16 @@ class Span:
     def words(self) -> str:
         """24 hours, 7 days."""
         return RANGES[self.range]
+
+    @property
+    def paced_together(self) -> int:
+        """Of how many bins a pace is."""
+        return PACED_TOGETHER[self.range]
+
+    @property
+    def pace_edges(self) -> tuple[datetime, ...]:
+        """What lies between two of them has one pace."""
+        return (*self.edges[: -1 : self.paced_together], self.edges[-1])
 
     @property
     def first_day(self) -> str:

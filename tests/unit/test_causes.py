@@ -45,6 +45,11 @@ def test_a_range_is_whole_days_or_hours_of_the_reader_up_to_now(name: str, zone:
     assert list(span.edges) == sorted(set(span.edges))
     assert len(span.edges) == len(span.names) + 1 == len(span.ticks) + 1
     assert len(set(span.names)) == len(span.names)
+    paced = span.pace_edges
+    assert set(paced) <= set(span.edges)
+    assert (paced[0], paced[-1]) == (span.edges[0], span.edges[-1])
+    assert len(paced) == 2 + (len(span.names) - 1) // span.paced_together
+    assert list(paced) == sorted(set(paced))
     assert span.edges[0] < NOON < span.edges[-1] <= NOON + timedelta(hours=25)
     assert all(edge.minute % 15 == 0 for edge in [*span.edges, *span.before])
     assert span.before[1] <= span.edges[0]
