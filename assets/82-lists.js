@@ -116,8 +116,9 @@
     if (!list || (answer.at && answer.at < asked)) return none();
     list.removeAttribute("aria-busy");
     const problem = byId(`${name}-problem`);
-    problem.hidden = !answer.problem;
-    put(problem, answer.problem ? answer.problem.join(" ") : "");
+    const wrong = answer.problem || unknown(answer.left_out);
+    problem.hidden = !wrong;
+    put(problem, wrong ? wrong.join(" ") : "");
     if (answer.problem) return none();
     const kind = kinds.get(name);
     kind.answer = answer;
@@ -128,6 +129,11 @@
     offerFile(name);
     kind.drawn(answer);
     return none();
+  }
+
+  // Only an address that somebody wrote or cut asks for such; the fields cannot.
+  function unknown(left) {
+    return left && left.length ? [`What the address asks for in “${left.join("”, “")}” is not known here and was left out.`] : null;
   }
 
   function drawRows(name, answer) {

@@ -93,6 +93,7 @@ def told(found: list[Row], ask: ListAsk, names: dict[str, str]) -> Row:
     return {
         "at": ask.at,
         "filtered": bool(ask.fits),
+        "left_out": ask.left_out,
         "order": ORDER,
         "rows": [line(row, names) for row in rows],
         "prev": "first" if ask.cursor else "",

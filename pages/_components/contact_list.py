@@ -73,6 +73,7 @@ def told(found: Row, ask: ListAsk) -> Row:
         "total": found["total"],
         "capped": found["capped"],
         "filtered": bool(ask.fits),
+        "left_out": ask.left_out,
         "order": ask.order,
         "rows": [row(contact) for contact in contacts],
         "prev": _cursor(contacts[0]).word if earlier and contacts else "",

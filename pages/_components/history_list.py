@@ -60,6 +60,7 @@ def told(found: Row, ask: ListAsk) -> Row:
     return {
         "at": ask.at,
         "filtered": bool(ask.fits),
+        "left_out": ask.left_out,
         "order": ORDER,
         "rows": [row(attempt) for attempt in found["attempts"]],
         "prev": "first" if ask.cursor else "",

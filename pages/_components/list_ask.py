@@ -42,6 +42,7 @@ class ListAsk:
     order: str
     cursor: Cursor | None = None
     at: int = 0
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: Any, filters: Filters, orders: Sequence[str]) -> "ListAsk":
@@ -53,7 +54,13 @@ class ListAsk:
         cursor = _cursor(given.get("after"), order) or _cursor(
             given.get("before"), order, back=True
         )
-        return cls(fits, order, cursor, whole(given.get("at")))
+        return cls(fits, order, cursor, whole(given.get("at")), left_out(given, fits, filters))
+
+
+def left_out(given: dict[str, Any], fits: dict[str, str], filters: Filters) -> tuple[str, ...]:
+    """The filters that were asked for with something that is no value of theirs."""
+    meant = (name for name in filters if name not in fits and name != "zone")
+    return tuple(name for name in meant if text(given.get(name), 400).strip() not in ("", "any"))
 
 
 def _cursor(word: Any, order: str, *, back: bool = False) -> Cursor | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.builders import Row, World, ago
 from tests.pages.conftest import Visit
@@ -63,6 +63,13 @@ def no_grave_finding(page: Page) -> None:
         assert findings(page, "#content") == []
 
 
+def box_of(node: Locator) -> tuple[float, float]:
+    """Where it begins and ends, from left to right."""
+    box = node.bounding_box()
+    assert box is not None
+    return box["x"], box["x"] + box["width"]
+
+
 def no_sideways_scroll(page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("() => document.documentElement.scrollWidth") == 320
@@ -78,6 +85,9 @@ def test_contacts_are_paged_filtered_and_found_and_back_goes_back(keeper: Keeper
     no_grave_finding(page)
     no_sideways_scroll(page)
 
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert box_of(rows.first.get_by_role("checkbox"))[1] < box_of(rows.first)[1] - 10
+    page.set_viewport_size({"width": 1280, "height": 900})
     page.click("#to-import")
     expect(page.get_by_role("heading", name="Import from a CSV file")).to_be_focused()
     page.click("[data-to=next]")
@@ -148,6 +158,9 @@ def test_the_history_is_filtered_and_taken_home_and_leads_to_the_contact(keeper:
     no_grave_finding(page)
     no_sideways_scroll(page)
 
+    for choice in page.locator("#history-list select").all():
+        begin, end = box_of(choice)
+        assert end - begin > 160, "its words are cut"
     page.select_option("#history-by-outcome", "failed")
     expect(rows).to_have_count(1)
     expect(page.locator("[data-csv]")).to_have_attribute("href", "/history.csv?outcome=failed")
@@ -161,6 +174,11 @@ def test_the_history_is_filtered_and_taken_home_and_leads_to_the_contact(keeper:
     assert page.url.endswith(f"/contacts/{first['id']}")
     page.go_back()
     expect(rows).to_have_count(1)
+    page.goto(keeper.visit.stack.dashboard_url + "/history?from=abc&outcome=zzz")
+    expect(page.locator("#history-problem")).to_contain_text("in “outcome”, “from” is not known")
+    expect(rows).to_have_count(3)
+    page.select_option("#history-by-outcome", "failed")
+    expect(page.locator("#history-problem")).to_be_hidden()
 
 
 def test_a_contact_has_one_story_and_its_tags_and_opting_out_are_the_owners(

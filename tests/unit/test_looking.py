@@ -76,6 +76,13 @@ def test_a_place_in_the_list_survives_the_address_and_a_forged_one_does_not() ->
         assert ListAsk.of({"after": forged}, CONTACT_FILTERS, ("-heard",)).cursor is None
 
 
+def test_what_an_address_asks_for_in_vain_is_named() -> None:
+    asked = {"from": "abc", "outcome": "zzz", "rule": SOME_ID, "page": "any", "q": " ", "zone": "x"}
+    ask = ListAsk.of(asked, HISTORY_FILTERS, ("-started",))
+    assert ask.fits == {"rule": SOME_ID}
+    assert sorted(ask.left_out) == ["from", "outcome"]
+
+
 def test_every_cause_of_a_failed_try_is_in_one_class_that_has_words() -> None:
     known = [code for codes in ERROR_CLASSES.values() for code in codes]
     told = {each.code for each in vars(verdicts).values() if isinstance(each, verdicts.Verdict)}
