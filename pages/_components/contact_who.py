@@ -115,21 +115,30 @@ def _states(states: list[Row]) -> list[Component]:
     return [html.Ul([_state(state) for state in states], className="who-states")]
 
 
+def _check(state: Row, name: Stage) -> list[Any]:
+    """When the automation looks at a finished contact again, as the monitor says it."""
+    at = epoch(state["next_check_at"])
+    if not at or name not in FINISHED:
+        return []
+    return [
+        " · next check ",
+        when(state["next_check_at"]) if at > time.time() else "with the next run",
+    ]
+
+
 def _state(state: Row) -> Component:
     name = Stage(state["stage"])
     look = LOOKS[name]
     because = state["error_message"] or ""
     if not because and state["reason_code"]:
         because = reason(state["reason_code"])
-    check: list[Any] = []
-    if state["next_check_at"] and name in FINISHED:
-        check = [" · next check ", when(state["next_check_at"])]
     return html.Li(
         [
             dcc.Link(state["rule"], href=f"/automations/{state['rule_id']}/monitor"),
             html.Span(f"{look.icon} {look.word}", className=f"stage-tag st-{name.value}"),
             html.Div(
-                [because, " · " if because else "", when(state["at"]), *check], className="mute"
+                [because, " · " if because else "", when(state["at"]), *_check(state, name)],
+                className="mute",
             ),
         ]
     )
