@@ -103,6 +103,26 @@ def choosing(page: Page) -> None:
     expect(page.get_by_role("radio").first).to_be_visible()
 
 
+def rows_are_there(page: Page) -> None:
+    expect(page.locator("tbody tr").first).to_be_visible()
+
+
+def charts_are_there(page: Page) -> None:
+    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=SENT_WITHIN_MS)
+
+
+# Address -> when it can be taken.
+OTHERS = {
+    "contacts": rows_are_there,
+    "history": rows_are_there,
+    "analytics": charts_are_there,
+    "pages": page_is_there,
+    "system": heading_is_there,
+    "settings": heading_is_there,
+    "audit": heading_is_there,
+}
+
+
 def shots(rule: str, monitor: str) -> Iterator[Shot]:
     """Every picture of the demo account; `rule` and `monitor` are addresses."""
     for dark in (False, True):
@@ -116,10 +136,10 @@ def shots(rule: str, monitor: str) -> Iterator[Shot]:
     yield Shot("form-new", "/automations/new", form_is_there)
     yield Shot("form-hours", "/automations/new", hours_are_seen)
     yield Shot("form-errors", rule, refused)
-    yield Shot("contacts", "/contacts", heading_is_there)
-    yield Shot("pages", "/pages", page_is_there)
     yield Shot("pages-choosing", "/pages", choosing)
-    yield Shot("pages", "/pages", page_is_there, dark=True, phone=True)
+    for name, act in OTHERS.items():
+        yield Shot(name, f"/{name}", act)
+        yield Shot(name, f"/{name}", act, dark=True, phone=True)
     yield Shot("not-found", "/nowhere", heading_is_there)
     for name, path, act in (
         ("automations", "/", list_is_there),
