@@ -3682,7 +3682,10 @@ begin
         where (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null and d.contacts > 0
         order by place
     loop
-        perform 1 from public.facebook_pages as p where p.id = v_page.id for no key update skip locked;
+        perform 1
+        from public.facebook_pages as p
+        where p.id = v_page.id and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
+        for no key update skip locked;
         continue when not found;
         v_room := public.page_room(v_page.id);
         continue when v_room = 0;
@@ -3988,7 +3991,8 @@ begin
         status = case when w.page_status is not null then w.page_status when w.is_back then 'active' else p.status end,
         status_reason = case when w.reason is not null then w.reason when not w.is_back then p.status_reason end,
         setbacks = case when w.is_new then w.setbacks + 1 when w.is_back then 0 else p.setbacks end,
-        setback_at = case when w.is_new then now() else p.setback_at end,
+        -- The clock, not this transaction's beginning: whoever claimed before the lock above began before it.
+        setback_at = case when w.is_new then clock_timestamp() else p.setback_at end,
         paused_until = case
             when w.is_back and w.page_status is null and not w.is_full then null
             else greatest(
@@ -6062,15 +6066,16 @@ returns void
 language sql
 set search_path = ''
 as $$
-    insert into public.facebook_page_secrets as k (page_id, user_id, encrypted_token)
-    values (p_page_id, p_user_id, p_encrypted_token)
-    on conflict (page_id) do update set encrypted_token = excluded.encrypted_token, updated_at = now();
-
+    -- The page first: it is the lock that claims share, so no message takes the token of before once this time is stamped.
     update public.facebook_pages as p
     set
-        status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = now(), updated_at = now(),
+        status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = clock_timestamp(), updated_at = now(),
         disconnected_at = null, subscribed_at = null, subscribe_error = null, proven_at = null
     where p.id = p_page_id;
+
+    insert into public.facebook_page_secrets as k (page_id, user_id, encrypted_token, updated_at)
+    values (p_page_id, p_user_id, p_encrypted_token, clock_timestamp())
+    on conflict (page_id) do update set encrypted_token = excluded.encrypted_token, updated_at = excluded.updated_at;
 
     insert into public.facebook_page_syncs as s (page_id, user_id, requested_at)
     values (p_page_id, p_user_id, now())

@@ -27,7 +27,10 @@ begin
         where (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null and d.contacts > 0
         order by place
     loop
-        perform 1 from public.facebook_pages as p where p.id = v_page.id for no key update skip locked;
+        perform 1
+        from public.facebook_pages as p
+        where p.id = v_page.id and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
+        for no key update skip locked;
         continue when not found;
         v_room := public.page_room(v_page.id);
         continue when v_room = 0;

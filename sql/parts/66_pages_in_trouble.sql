@@ -103,7 +103,8 @@ begin
         status = case when w.page_status is not null then w.page_status when w.is_back then 'active' else p.status end,
         status_reason = case when w.reason is not null then w.reason when not w.is_back then p.status_reason end,
         setbacks = case when w.is_new then w.setbacks + 1 when w.is_back then 0 else p.setbacks end,
-        setback_at = case when w.is_new then now() else p.setback_at end,
+        -- The clock, not this transaction's beginning: whoever claimed before the lock above began before it.
+        setback_at = case when w.is_new then clock_timestamp() else p.setback_at end,
         paused_until = case
             when w.is_back and w.page_status is null and not w.is_full then null
             else greatest(

@@ -6,15 +6,16 @@ returns void
 language sql
 set search_path = ''
 as $$
-    insert into public.facebook_page_secrets as k (page_id, user_id, encrypted_token)
-    values (p_page_id, p_user_id, p_encrypted_token)
-    on conflict (page_id) do update set encrypted_token = excluded.encrypted_token, updated_at = now();
-
+    -- The page first: it is the lock that claims share, so no message takes the token of before once this time is stamped.
     update public.facebook_pages as p
     set
-        status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = now(), updated_at = now(),
+        status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = clock_timestamp(), updated_at = now(),
         disconnected_at = null, subscribed_at = null, subscribe_error = null, proven_at = null
     where p.id = p_page_id;
+
+    insert into public.facebook_page_secrets as k (page_id, user_id, encrypted_token, updated_at)
+    values (p_page_id, p_user_id, p_encrypted_token, clock_timestamp())
+    on conflict (page_id) do update set encrypted_token = excluded.encrypted_token, updated_at = excluded.updated_at;
 
     insert into public.facebook_page_syncs as s (page_id, user_id, requested_at)
     values (p_page_id, p_user_id, now())

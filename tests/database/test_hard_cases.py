@@ -229,3 +229,22 @@ def test_a_run_of_everybody_may_take_longer_than_a_look_at_a_page(world, functio
 
     # PostgREST applies this one of a function's settings to the whole request.
     assert "statement_timeout=2min" in row["proconfig"]
+
+
+def test_a_message_taken_while_the_refusal_was_written_down_does_not_free_its_page(
+    world, database, page, worker
+):
+    rule, _ = world.rule(page), [world.contact(page) for _ in range(2)]
+    run_now(world, rule)
+    worker.check()
+    worker.write()
+    [refused] = worker.claim("ready_to_send", limit=1)
+    with psycopg.connect(database.dsn(), row_factory=dict_row) as writer:
+        writer.execute("select now()")
+        [taken] = worker.claim("ready_to_send", limit=1)
+        told = {"attempt_outcome": "failed", "error_code": "token_expired"}
+        Worker(writer).record([refused], "failed", page_status="token_invalid", **told)
+    worker.record([taken], "sent", attempt_outcome="sent", facebook_message_id="m")
+
+    [stored] = world.rows("select status, paused_until from public.facebook_pages")
+    assert (stored["status"], stored["paused_until"] is None) == ("token_invalid", False)
