@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
-from api import description, own
+from api import description, preferences
 from api.bundle import Bundle
 from api.channel import Channels
 from api.connecting import Connecting, why_not
@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> Dash:
         use_pages=True,
         pages_folder=str(ROOT / "pages"),
         assets_folder=str(ROOT / "assets"),
-        assets_path_ignore=["vendor", "first", "late"],
+        assets_path_ignore=["vendor", "first", "lazy"],
         external_stylesheets=STYLES,
         index_string=INDEX,
         title="Stagelight",
@@ -102,7 +102,7 @@ def create_server(settings: Settings, stopping: Callable[[], bool] = bool) -> AS
         *Health(settings, http).routes,
         *description.ROUTES,
         *connecting(settings, graph).routes,
-        *own.ROUTES,
+        *preferences.ROUTES,
         *Monitor(channels).routes,
         *Metrics(settings, http, channels, requests).routes,
         *EXPORTS,

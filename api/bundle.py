@@ -1,6 +1,6 @@
 """This file is where Plotly is served: packed once, and kept by browsers for as long as they like.
 
-Its address carries its version and a digest (pages/_components/late.py), so it never gets stale.
+Its address carries its version and a digest (pages/_components/lazy_assets.py): it is never stale.
 """
 
 import asyncio

@@ -19,7 +19,7 @@ from api.refusals import too_much, unauthorized, unavailable
 from api.sessions import Sessions
 from pipeline.clients import SignInError, Tokens, refresh, subject, user_client
 from pipeline.feed import Feed, signed_in
-from pipeline.own import Machine
+from pipeline.installation import Installation
 from pipeline.settings import LOOPBACK, Settings
 
 COOKIE = "__Host-sid"
@@ -173,7 +173,7 @@ class Guard:
             receive = replay(body or b"", request.receive)
         client = user_client(self._settings, self._http, who.access_token)
         feed = Feed(client, who.email, who.person)
-        feed.machine = partial(Machine.of, self._settings)
+        feed.installation = partial(Installation.of, self._settings)
         token = signed_in.set(feed)
         request.state.sign_in = who
         try:

@@ -24,7 +24,7 @@
     keep(theme);
   }
 
-  function keep(theme) { window.dash_clientside.set_props("own-wish", { data: { theme } }); }
+  function keep(theme) { window.dash_clientside.set_props("preference-wish", { data: { theme } }); }
 
   // Called once at the beginning, and when the server has kept a wish.
   function kept(saved) {

@@ -31,7 +31,7 @@
     return "in " + pad(Math.floor(whole / 60)) + ":" + pad(whole % 60);
   }
 
-  // The zone a person has chosen for every browser (/own.js), else this browser's.
+  // The zone a person has chosen for every browser (/preferences.js), else this browser's.
   let zone = "", clock, second, day;
   function tellIn(wanted) {
     const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
@@ -43,7 +43,7 @@
     second = format({ ...time, second: "2-digit" }, timeZone);
     day = format({ weekday: "short", day: "numeric", month: "short" }, timeZone);
   }
-  tellIn((window.stagelightOwn || {}).zone);
+  tellIn((window.stagelightPreferences || {}).zone);
 
   function told(times, epoch, now) {
     const then = new Date(epoch * 1000), today = day.format(new Date(now * 1000)) === day.format(then) && Math.abs(now - epoch) < 172800;

@@ -24,7 +24,7 @@ from pages._components.analytics_filter import (
 )
 from pages._components.analytics_view import analytics
 from pages._components.figures import Figures
-from pages._components.late import versioned
+from pages._components.lazy_assets import versioned
 from pages._components.monitor_frame import unreachable
 from pages._components.span import cut
 from pipeline.feed import FeedError, signed_in
@@ -34,7 +34,7 @@ dash.register_page(__name__, path="/analytics", title="Analytics · Stagelight")
 PLOTLY = "vendor/plotly/plotly-basic-4.1.1.min.js"
 # The longer the span, the dearer, and the less a minute changes it.
 KEPT_SECONDS = {"24h": 30.0, "7d": 30.0, "30d": 60.0, "90d": 120.0}
-SCRIPT, STYLE = "late/analytics.js", "late/analytics.css"
+SCRIPT, STYLE = "lazy/analytics.js", "lazy/analytics.css"
 
 
 async def layout(rules: str = "", **given: str) -> Component:
@@ -69,12 +69,12 @@ async def layout(rules: str = "", **given: str) -> Component:
 
 
 clientside_callback(
-    ClientsideFunction("late", "load"),
+    ClientsideFunction("lazy", "load"),
     Output("analytics-mark", "children"),
     Input("analytics-scripts", "data"),
 )
 clientside_callback(
-    ClientsideFunction("late", "draw"),
+    ClientsideFunction("lazy", "draw"),
     Output("analytics-drawn", "children"),
     Input("analytics-drawings", "data"),
 )

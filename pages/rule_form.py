@@ -18,7 +18,7 @@ from pages._components.rule_fields import FIELD_OF, NEW, Reading, read, shown
 from pages._components.rule_form import rule_form
 from pages._components.week import week
 from pipeline.feed import FeedError, signed_in
-from pipeline.own import chosen_defaults
+from pipeline.preferences import chosen_defaults
 from pipeline.rule_actions import SETTINGS
 
 dash.register_page(  # type: ignore[no-untyped-call]

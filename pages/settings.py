@@ -11,7 +11,7 @@ from pages._components.errors import toast
 from pages._components.monitor_frame import unreachable
 from pages._components.settings_form import CONTROLS, read_settings, settings_form
 from pipeline.feed import FeedError, signed_in
-from pipeline.own import THEMES
+from pipeline.preferences import THEMES
 
 dash.register_page(__name__, path="/settings", title="Settings · Stagelight")  # type: ignore[no-untyped-call]
 FIELDS = [name for name in CONTROLS if name not in ("wait_unit", "run_24_7")]
@@ -59,7 +59,9 @@ async def save(clicks: Any, *typed: Any) -> Any:
     return {"zone": saved["time_zone"], "theme": saved["theme"]}
 
 
-@callback(Output("own-kept", "data"), Input("own-wish", "data"), prevent_initial_call=True)
+@callback(
+    Output("preference-kept", "data"), Input("preference-wish", "data"), prevent_initial_call=True
+)
 async def keep(wish: Any) -> Any:
     """The theme was chosen in the menu, on any page; not arriving is no reason for a message."""
     theme = wish.get("theme") if isinstance(wish, dict) else None

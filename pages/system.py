@@ -37,7 +37,7 @@ async def look() -> list[Component]:
     """What is wrong, workers, queues, schedule, installation."""
     feed = signed_in.get()
     health, queues = await asyncio.gather(feed.system_health(), feed.queues())
-    return system_view(health, queues, feed.machine())
+    return system_view(health, queues, feed.installation())
 
 
 @callback(

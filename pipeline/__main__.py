@@ -21,11 +21,11 @@ from pipeline.adapters.facebook import Facebook, create_http
 from pipeline.adapters.google_ai import GoogleAi
 from pipeline.adapters.graph import Graph
 from pipeline.clients import service_client
-from pipeline.ears import Ears
 from pipeline.logs import log_to_stderr
 from pipeline.recorder import Recorder
 from pipeline.rotation import rotate_keys
 from pipeline.scheduler import Clocks, follow_clock, schedule
+from pipeline.send_gate import SendGate
 from pipeline.settings import Settings, SettingsError, read_settings
 from pipeline.store import Store
 from pipeline.sync_store import SyncStore
@@ -79,7 +79,7 @@ async def work(settings: Settings, vault: Vault) -> int:
         turns = Turns(store, recorder, google, facebook, vault, retention=keep, syncs=syncs)
         turns.version = VERSION
         if settings.send_mode == "live":
-            turns.sending.may_claim = Ears(store).open
+            turns.sending.may_claim = SendGate(store).open
         writing_down = asyncio.create_task(recorder.run())
         scheduler = schedule(turns, lease_seconds=settings.lease_seconds)
         turns.clocks = Clocks(scheduler)

@@ -10,12 +10,14 @@ from postgrest.exceptions import APIError
 from supabase import AsyncClient
 
 from pipeline.answers import FeedError, answer, is_uuid
+from pipeline.audit_reads import AuditReads
 from pipeline.contact_actions import ContactActions
 from pipeline.figures_reads import FiguresReads
 from pipeline.history_reads import HistoryReads
-from pipeline.own import Own
 from pipeline.page_actions import PageActions
+from pipeline.preferences import Preferences
 from pipeline.rule_actions import RuleActions
+from pipeline.system_reads import SystemReads
 
 Row = dict[str, Any]
 
@@ -38,7 +40,16 @@ PAGE_COLUMNS = {
 NO_PAGE = dict.fromkeys(PAGE_COLUMNS)
 
 
-class Feed(RuleActions, ContactActions, HistoryReads, PageActions, FiguresReads, Own):
+class Feed(
+    RuleActions,
+    ContactActions,
+    HistoryReads,
+    PageActions,
+    FiguresReads,
+    AuditReads,
+    Preferences,
+    SystemReads,
+):
     """What one signed-in person sees and does. Every method may raise FeedError."""
 
     def __init__(self, client: AsyncClient, email: str = "", person: str = "") -> None:

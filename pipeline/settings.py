@@ -64,8 +64,8 @@ class Settings:
     def check_send_mode(self) -> None:
         """Refuses a worker that could reach customers by accident.
 
-        Live needs its secrets, and a receiver that is heard of (pipeline/ears.py); the sandbox must
-        be on this machine.
+        Live needs its secrets, and a receiver that is heard of (pipeline/send_gate.py); the
+        sandbox must be on this machine.
         """
         if self.send_mode == "live":
             self.require("google_api_key", "token_encryption_key", "facebook_app_secret")

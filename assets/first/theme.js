@@ -1,15 +1,15 @@
 // Runs before anything is drawn, so that a dark page never flashes white.
 (function () {
   let chosen = null;
-  // What was chosen in another browser (/own.js) holds here too.
-  const own = (window.stagelightOwn || {}).theme;
+  // What was chosen in another browser (/preferences.js) holds here too.
+  const preferred = (window.stagelightPreferences || {}).theme;
   try {
     // What was chosen here a moment ago may not have arrived there yet.
     if (localStorage.getItem("themeWish")) { /* the newest */ }
-    else if (own === "system") localStorage.removeItem("theme");
-    else if (own) localStorage.setItem("theme", own);
+    else if (preferred === "system") localStorage.removeItem("theme");
+    else if (preferred) localStorage.setItem("theme", preferred);
     chosen = localStorage.getItem("theme");
-  } catch { chosen = own === "system" ? null : own; /* storage may be switched off */ }
+  } catch { chosen = preferred === "system" ? null : own; /* storage may be switched off */ }
   const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   document.documentElement.dataset.bsTheme = dark ? "dark" : "light";
 })();

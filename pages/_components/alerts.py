@@ -43,7 +43,7 @@ def worker_away(snapshot: Row) -> Row | None:
 
 
 def sending_held(snapshot: Row) -> Row | None:
-    """A worker that writes to real people waits for a receiver (pipeline/ears.py)."""
+    """A worker that writes to real people waits for a receiver (pipeline/send_gate.py)."""
     why = snapshot["workers"].get("sending_held")
     if not snapshot["workers"]["alive"] or not why:
         return None

@@ -42,7 +42,7 @@ def misread(asked: Mapping[str, Any], names: Container[str]) -> list[Component]:
 
 
 def analytics_filter(rules: Sequence[Row], chosen: Sequence[str], span: str) -> Component:
-    """Buttons; assets/late/analytics.js puts what is pressed into the address."""
+    """Buttons; assets/lazy/analytics.js puts what is pressed into the address."""
     ranges = html.Div(
         [
             _press(f"Last {words}", {"data-range": key}, key == span)

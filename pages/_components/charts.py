@@ -1,6 +1,6 @@
 """This file is where figures become charts: what Plotly draws, in the names of our colours.
 
-A colour is the name of a style variable; assets/late/analytics.js looks it up, for light and dark.
+A colour is the name of a style variable; assets/lazy/analytics.js looks it up, for light and dark.
 """
 
 from collections.abc import Mapping, Sequence

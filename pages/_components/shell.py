@@ -16,7 +16,7 @@ INDEX = """<!doctype html>
 {%metas%}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{%title%}</title>
-<script src="/own.js"></script>
+<script src="/preferences.js"></script>
 <script src="/assets/first/theme.js"></script>
 <link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
 {%css%}
@@ -53,8 +53,8 @@ def shell(send_mode: str) -> Callable[[], Component]:
                 dcc.Store(id="toast"),
                 dcc.Store(id="undo"),
                 dcc.Store(id="undone"),
-                dcc.Store(id="own-wish"),
-                dcc.Store(id="own-kept"),
+                dcc.Store(id="preference-wish"),
+                dcc.Store(id="preference-kept"),
                 html.Div(id="own-mark", hidden=True),
                 html.Div(id="nav-mark", hidden=True),
                 html.Div(id="toast-mark", hidden=True),
@@ -155,7 +155,7 @@ clientside_callback(
 clientside_callback(
     ClientsideFunction("theme", "kept"),
     Output("own-mark", "children"),
-    Input("own-kept", "data"),
+    Input("preference-kept", "data"),
 )
 clientside_callback(
     ClientsideFunction("shell", "showToast"),

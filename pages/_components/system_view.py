@@ -1,4 +1,4 @@
-"""This file is where the machine's health is drawn: what is wrong in words first, then numbers."""
+"""This file is where the installation's health is drawn: what is wrong in words, then numbers."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from pages._components.moments import when
 from pages._components.words import count, duration, epoch
-from pipeline.own import SCHEMA_VERSION, Machine
+from pipeline.installation import SCHEMA_VERSION, Installation
 from pipeline.stages import IN_FLIGHT, LOOKS, Stage
 
 Row = dict[str, Any]
@@ -85,13 +85,15 @@ def by_stage(queues: list[Row]) -> list[tuple[Stage, int, float]]:
     return found
 
 
-def system_view(health: Row, queues: list[Row], machine: Machine) -> list[Component]:
+def system_view(health: Row, queues: list[Row], installation: Installation) -> list[Component]:
     """Everything below the heading."""
     return [
         _alerts(problems(health, queues)),
         html.Div([_workers(health), _queues(queues)], className="system-pair"),
         _schedule(health),
-        html.Div([_machine(health, machine), _receivers(health)], className="system-pair"),
+        html.Div(
+            [_installation(health, installation), _receivers(health)], className="system-pair"
+        ),
     ]
 
 
@@ -184,21 +186,23 @@ def _in(seconds: float | None, since: float) -> str:
     return f"in {duration(seconds - since)}" if seconds - since > 1 else "now"
 
 
-def _machine(health: Row, machine: Machine) -> Component:
-    live = machine.send_mode == "live"
+def _installation(health: Row, installation: Installation) -> Component:
+    live = installation.send_mode == "live"
     return _panel(
         "This installation",
         [
             _line("Messages", "Live: they reach people" if live else "Sandbox: nothing is sent"),
-            _line("Database", "Embedded, on this machine" if machine.is_embedded else "Hosted"),
+            _line(
+                "Database", "Embedded, on this machine" if installation.is_embedded else "Hosted"
+            ),
             _line(
                 "Schema version",
                 health["schema_version"],
                 f"this program was written for {SCHEMA_VERSION}",
             ),
-            _line("AI model", machine.model, "where an automation names none"),
-            _line("Texts are kept for", duration(machine.text_retention_hours * 3600.0)),
-            _line("History is kept for", duration(machine.history_retention_days * 86400.0)),
+            _line("AI model", installation.model, "where an automation names none"),
+            _line("Texts are kept for", duration(installation.text_retention_hours * 3600.0)),
+            _line("History is kept for", duration(installation.history_retention_days * 86400.0)),
         ],
     )
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from postgrest import APIError
 
-from pipeline.own import SCHEMA_VERSION
+from pipeline.installation import SCHEMA_VERSION
 from tests.builders import ago
 from tests.database import doors, locks
 from tests.database.project import two_owners

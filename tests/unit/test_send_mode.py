@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.ears import BEHIND, DEAF, Ears
+from pipeline.send_gate import BEHIND, NO_RECEIVER, SendGate
 from pipeline.settings import Settings, SettingsError
 
 LIVE = Settings(
@@ -43,34 +43,34 @@ def test_what_live_mode_lacks_is_named(name: str) -> None:
 
 def test_a_live_worker_sends_only_while_a_receiver_is_heard_of_and_says_so() -> None:
     receivers, times = Receivers(0, 0, 1, 0), iter([0, 0, 5, 5, 10, 10, 12, 15, 15])
-    ears = Ears(receivers, lambda: next(times))  # type: ignore[arg-type]
+    gate = SendGate(receivers, lambda: next(times))  # type: ignore[arg-type]
 
     async def asked() -> list[bool]:
-        return [await ears.open() for _ in range(5)]
+        return [await gate.open() for _ in range(5)]
 
     assert asyncio.run(asked()) == [False, False, True, True, False]
-    assert receivers.said == [DEAF, "", DEAF]
+    assert receivers.said == [NO_RECEIVER, "", NO_RECEIVER]
 
 
 def test_a_worker_sends_nothing_while_what_was_heard_is_not_worked_on() -> None:
     receivers, times = Receivers(1, 1), iter([0, 0, 5, 5])
-    ears = Ears(receivers, lambda: next(times))  # type: ignore[arg-type]
+    gate = SendGate(receivers, lambda: next(times))  # type: ignore[arg-type]
 
     receivers.behind = 61.0
-    assert asyncio.run(ears.open()) is False
+    assert asyncio.run(gate.open()) is False
     receivers.behind = 1.0
-    assert asyncio.run(ears.open()) is True
+    assert asyncio.run(gate.open()) is True
     assert receivers.said == [BEHIND, ""]
 
 
 def test_an_answer_that_does_not_come_is_no_yes() -> None:
     receivers, times = Receivers(1), iter([0, 0, 5, 6])
-    ears = Ears(receivers, lambda: next(times))  # type: ignore[arg-type]
+    gate = SendGate(receivers, lambda: next(times))  # type: ignore[arg-type]
 
-    assert asyncio.run(ears.open()) is True
+    assert asyncio.run(gate.open()) is True
     for _ in range(2):
         with pytest.raises(IndexError):
-            asyncio.run(ears.open())
+            asyncio.run(gate.open())
 
 
 def test_the_sandbox_is_on_this_machine() -> None:

@@ -1,7 +1,7 @@
 """This file is where what is wrong with the machine is said in words, and only then."""
 
 from pages._components.system_view import by_stage, problems
-from pipeline.own import SCHEMA_VERSION
+from pipeline.installation import SCHEMA_VERSION
 
 NOW = "2026-11-23T12:00:00+00:00"
 

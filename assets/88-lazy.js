@@ -27,5 +27,5 @@
     return none();
   }
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { late: { load, draw } });
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { lazy: { load, draw } });
 })();

@@ -1,4 +1,4 @@
-"""This file is where what only one page needs is named: assets that are loaded with it alone."""
+"""This file is where assets that one page loads with itself get their addresses."""
 
 from functools import cache
 from hashlib import sha256
