@@ -9,15 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from local.bootstrap import bootstrap, make_database, migrate
 from local.postgres import Postgres, find_bin
 from tests.builders import World
+from tests.copies import Copies
 from tests.running import Stack, free_port, serving, start_stack
 
 TEMPLATE = "template_stagelight"
@@ -74,15 +73,20 @@ def in_memory() -> Path | None:
     return None
 
 
+@pytest.fixture(scope="session")
+def copies(cluster: Postgres) -> Iterator[Copies]:
+    """Copies of the migrated database, some of them made before they are asked for."""
+    copies = Copies(cluster, TEMPLATE)
+    yield copies
+    copies.close()
+
+
 @pytest.fixture
-def database(cluster: Postgres) -> Iterator[Database]:
+def database(cluster: Postgres, copies: Copies) -> Iterator[Database]:
     """A fresh copy of the migrated database, dropped afterwards."""
-    name = f"test_{secrets.token_hex(6)}"
-    copy = sql.SQL("create database {} owner postgres template {} strategy file_copy")
-    with psycopg.connect(cluster.superuser_dsn(), autocommit=True) as admin:
-        admin.execute(copy.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
-        yield Database(cluster, name)
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    name = copies.take()
+    yield Database(cluster, name)
+    copies.give_back(name)
 
 
 @pytest.fixture
