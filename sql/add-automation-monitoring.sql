@@ -7780,6 +7780,14 @@ language sql
 stable
 set search_path = ''
 as $$
+    -- All pages at once: one by one each of them would read every contact of the owner.
+    with told as (
+        select o.page_id, count(*) as contacts
+        from public.contacts as o
+        where p_with_counts and o.user_id = (select auth.uid())
+        group by o.page_id
+    )
+
     select coalesce(jsonb_agg(to_jsonb(c) order by c.disconnected_at is not null, lower(c.name), c.id), '[]'::jsonb)
     from (
         select
@@ -7788,7 +7796,7 @@ as $$
             case when p.usage_at > now() - interval '1 day' then round(p.usage_percent) end as usage_percent, p.usage_at,
             s.phase, s.is_full, s.threads_seen, s.threads_total, s.seconds_a_thread, s.requested_at, s.started_at, s.finished_at,
             s.lease_expires_at > now() as is_read_now, s.not_before_at, s.error_message, s.error_hint, s.error_at,
-            case when p_with_counts then (select count(*) from public.contacts as o where o.page_id = p.id) end as contacts,
+            case when p_with_counts then coalesce(t.contacts, 0) end as contacts,
             (
                 select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'name', r.name, 'enabled', r.enabled) order by lower(r.name), r.id), '[]'::jsonb)
                 from public.ai_automation_rules as r
@@ -7796,6 +7804,7 @@ as $$
             ) as automations
         from public.facebook_pages as p
         left join public.facebook_page_syncs as s on s.page_id = p.id
+        left join told as t on t.page_id = p.id
         where p.user_id = (select auth.uid())
         order by p.disconnected_at is not null, lower(p.name), p.id
         limit 500
