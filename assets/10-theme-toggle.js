@@ -43,6 +43,10 @@
     }
   }
 
+  // Paper is light.
+  addEventListener("beforeprint", () => { root.dataset.bsTheme = "light"; });
+  addEventListener("afterprint", show);
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, { theme: { kept, taken } });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-theme-toggle], [data-theme-choice]");

@@ -53,8 +53,11 @@
   const exact = (epoch, now) => told(second, epoch, now);
 
   const number = new Intl.NumberFormat("en");
+  // For places of five characters: 9,999, then 10k, 1.2m.
+  const rough = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+  const short = (n) => (n < 10000 ? number.format(n) : rough.format(n).toLowerCase());
 
   window.stagelight = Object.assign(window.stagelight || {}, {
-    words: { duration, brief, until, moment, exact, tellIn, get zone() { return zone; }, number: (n) => number.format(n) },
+    words: { duration, brief, until, moment, exact, tellIn, get zone() { return zone; }, number: (n) => number.format(n), short },
   });
 })();

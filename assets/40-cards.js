@@ -21,7 +21,7 @@
   };
   const SINCE = { sent: "Sent", failed: "Failed", skipped: "Skipped", completed: "Completed" };
   const rows = new Map(), nodes = new Map();
-  let order = [], changed = new Set();
+  let order = [], most = Infinity, changed = new Set();
 
   const make = (tag, className, parent) => {
     const node = document.createElement(tag);
@@ -93,6 +93,7 @@
     if (!was || was.stage !== row.stage || was.can !== row.can) {
       node.card.className = "contact st-" + row.stage + (was && was.stage !== row.stage && inSight.has(node) ? " moved" : "");
       node.card.dataset.stage = row.stage;
+      node.card.dataset.can = row.can || "";
       put(node.icon, icon);
       put(node.word, row.can === "review" ? word + " · to review" : word);
       offer(node, row);
@@ -163,7 +164,7 @@
   // Only nodes outside the longest run that is already in order are moved; a moved node loses focus.
   function arrange(list) {
     const place = new Map([...list.children].map((child, index) => [child, index]));
-    const wanted = order.map((id) => nodes.get(id).card);
+    const wanted = listed().map((id) => nodes.get(id).card);
     const stays = longestIncreasing(wanted.map((card) => place.get(card) ?? -1));
     let next = null;
     for (let index = wanted.length - 1; index >= 0; index--) {
@@ -187,19 +188,24 @@
     return stays;
   }
 
+  // What is shown of what the server said; on a phone the rest comes when it is asked for.
+  const listed = () => order.slice(0, most);
+
   // Answers how many rows wait until the reader has left the list.
-  function draw(list, reads, now) {
+  function draw(list, reads, now, upTo) {
     clock = now;
+    most = upTo;
+    const wanted = new Set(listed());
     const waits = reads && nodes.size > 0;
     const dirty = [...changed].filter((id) => nodes.has(id) && rows.has(id));
     const heights = waits ? dirty.map((id) => nodes.get(id).card.offsetHeight) : [];
     for (const id of dirty) { fill(nodes.get(id), rows.get(id)); changed.delete(id); }
     if (waits) return hold(dirty, heights);
     for (const [id, node] of [...nodes]) {
-      if (rows.has(id)) { back(node, rows.get(id)); continue; }
+      if (wanted.has(id)) { back(node, rows.get(id)); continue; }
       leave(id);
     }
-    for (const id of order) {
+    for (const id of wanted) {
       if (nodes.has(id)) continue;
       nodes.set(id, build(id));
       fill(nodes.get(id), rows.get(id));
@@ -231,13 +237,14 @@
       show(node.gone, "No longer in this list");
       for (const each of [...node.acts.children].slice(1)) each.disabled = true;
     }
-    return order.filter((id) => !nodes.has(id)).length;
+    return listed().filter((id) => !nodes.has(id)).length;
   }
 
   // Whether the list shows something else, or in another order, than the server said last.
   function isBehind(list) {
-    if (list.children.length !== order.length) return true;
-    return order.some((id, index) => !nodes.has(id) || list.children[index] !== nodes.get(id).card);
+    const wanted = listed();
+    if (list.children.length !== wanted.length) return true;
+    return wanted.some((id, index) => !nodes.has(id) || list.children[index] !== nodes.get(id).card);
   }
 
   // The row as it stands on the screen; a newer one may wait to be drawn.
@@ -247,7 +254,7 @@
 
   Object.assign(window.stagelight, {
     cards: {
-      take, draw, tick, clear, isBehind, count: () => order.length,
+      take, draw, tick, clear, isBehind, count: () => listed().length, held: () => order.length,
       row: (id) => rows.get(id) || shown(id), shown,
     },
     make, put, show, button, STAGES,

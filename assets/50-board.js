@@ -113,7 +113,7 @@
       put(count, words.number(stage.n));
       card.classList.toggle("zero", !stage.n);
       card.dataset.pace = stage.pace ? stage.pace[0] : stage.note ? "note" : "";
-      const title = `${meaning}. Within a minute ${stage.in} came in and ${stage.out} went on. avg and p95: how long those stayed who left in the last hour; oldest: who waits longest now.`;
+      const title = `${meaning}. Within a minute ${words.number(stage.in)} came in and ${words.number(stage.out)} went on. avg and p95: how long those stayed who left in the last hour; oldest: who waits longest now.`;
       if (card.title !== title) card.title = title;
     });
   }
@@ -134,7 +134,7 @@
       put(values[0], average === null ? "–" : words.brief(average));
       put(values[1], stage.p95 === undefined ? "–" : words.brief(stage.p95));
       put(values[2], stage.since ? words.brief(Math.floor(now - stage.since)) : "–");
-      put(values[3], words.number(stage.in) + " · " + words.number(stage.out));
+      put(values[3], words.short(stage.in) + " · " + words.short(stage.out));
     });
   }
 

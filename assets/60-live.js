@@ -1,16 +1,19 @@
 // The live monitor's heart: when to ask, what to do with an answer, how old the data is.
 (function () {
   const { words, cards, board, put, reader, many, asking } = window.stagelight;
-  const PER_PAGE = 100, GIVE_UP_MS = 8000, LOST_MS = 10000, BATCH_MS = 20000, AGAIN_MS = 2000, SPREAD_MS = 50, SAY_MS = 10000, SLEPT_MS = 5000;
+  const PER_PAGE = 100, STEP = 20, GIVE_UP_MS = 8000, LOST_MS = 10000, BATCH_MS = 20000, AGAIN_MS = 2000, SPREAD_MS = 50, SAY_MS = 10000, SLEPT_MS = 5000;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
+  // A hundred cards are forty screens of a phone: there they come by the step.
+  const small = matchMedia("(max-width: 620px)");
+  const atFirst = () => (small.matches ? STEP : PER_PAGE);
   const now = () => Date.now() / 1000 + state.skew;
   let state = fresh(null), pressed = false, timer = 0;
 
   function fresh(root) {
     return {
       root, rev: "", seq: 0, waiting: 0, askedAt: 0, nextAt: 0, secondAt: Date.now(), again: false, dataAt: 0, skew: 0, problem: null,
-      dirty: false, settle: true, waits: 0, said: "", saidAt: 0,
+      most: atFirst(), dirty: false, settle: true, waits: 0, said: "", saidAt: 0,
       stage: root ? root.dataset.stageFilter : "", search: root ? byId("contact-search").value : "", offset: 0,
     };
   }
@@ -91,20 +94,22 @@
   }
 
   function drawList(waits) {
-    state.waits = cards.draw(byId("contacts"), waits, now());
+    state.waits = cards.draw(byId("contacts"), waits, now(), state.most);
     const strip = byId("new-rows");
     if (strip.hidden !== !state.waits) strip.hidden = !state.waits;
     if (state.waits) put(byId("show-new"), words.number(state.waits) + " new");
   }
 
   function drawFoot() {
-    const matching = (board.totals() || {}).matching || 0, listed = cards.count();
+    const matching = (board.totals() || {}).matching || 0, listed = cards.count(), more = cards.held() - listed;
     const first = listed ? state.offset + 1 : 0;
-    const range = matching > PER_PAGE ? words.number(first) + "–" + words.number(state.offset + listed) : words.number(listed);
+    const range = matching > PER_PAGE || more ? words.number(first) + "–" + words.number(state.offset + listed) : words.number(listed);
     put(byId("showing"), `Showing ${range} of ${words.number(matching)} · updates every 2 s · times in ${words.zone}`);
-    byId("paging").hidden = matching <= PER_PAGE;
+    byId("show-more").hidden = more <= 0;
+    put(byId("show-more"), `Show ${words.number(Math.min(more, STEP))} more`);
+    byId("paging").hidden = matching <= PER_PAGE || (more > 0 && !state.offset);
     byId("page-back").disabled = state.offset === 0;
-    byId("page-on").disabled = state.offset + listed >= matching;
+    byId("page-on").disabled = more > 0 || state.offset + listed >= matching;
     const filtered = state.stage || state.search;
     const nobody = byId("nobody");
     nobody.hidden = listed > 0;
@@ -163,7 +168,7 @@
   }
 
   function filter(change) {
-    Object.assign(state, { offset: 0 }, change, { viewSeq: state.seq + 1 });
+    Object.assign(state, { offset: 0, most: atFirst() }, change, { viewSeq: state.seq + 1 });
     for (const card of document.querySelectorAll(".stage")) card.setAttribute("aria-pressed", String(card.dataset.stage === state.stage));
     const query = new URLSearchParams();
     if (state.stage) query.set("stage", state.stage);
@@ -171,6 +176,15 @@
     history.replaceState(history.state, "", location.pathname + (String(query) ? "?" + query : ""));
     askNow();
   }
+
+  function showMore() {
+    const last = byId("contacts").lastElementChild;
+    state.most += STEP;
+    state.dirty = state.settle = true;
+    flush();
+    if (last && last.nextElementSibling) last.nextElementSibling.focus({ preventScroll: true });
+  }
+  small.addEventListener("change", () => { state.most = atFirst(); state.dirty = state.settle = true; flush(); });
 
   function showNew() {
     state.dirty = state.settle = true;
@@ -201,6 +215,6 @@
     tick();
   }
 
-  Object.assign(window.stagelight, { live: { filter, showNew, state: () => state } });
+  Object.assign(window.stagelight, { live: { filter, showNew, showMore, state: () => state } });
   window.dash_clientside = Object.assign({}, window.dash_clientside, { live: { gate, apply } });
 })();

@@ -21,7 +21,7 @@
     "page-on": () => live.filter({ offset: live.state().offset + PER_PAGE }),
     "retry-all": () => many.preview("retry", filterNow()),
     "cancel-all": () => many.preview("cancel", filterNow()),
-    "show-new": () => live.showNew(),
+    "show-new": () => live.showNew(), "show-more": () => live.showMore(),
     "help-open": help,
   };
   const BY_ACT = {

@@ -53,7 +53,7 @@
     put(part.page, rule.page);
     strips(part.problems, rule.problems);
     const facts = rule.facts.join("\n");
-    if (part.told !== facts) { part.told = facts; part.facts.replaceChildren(...rule.facts.map((text) => el("li", { dir: "auto" }, text))); }
+    if (part.told !== facts) { part.told = facts; part.facts.replaceChildren(...rule.facts.map((text) => el("li", { dir: "auto", title: text }, text))); }
     part.name.href = part.monitor.href = `/automations/${rule.id}/monitor`;
     part.review.hidden = !rule.to_review;
     part.review.classList.toggle("notice", rule.to_review > 0);

@@ -1,6 +1,7 @@
 // One card per Facebook page, made once and then only changed where something differs.
 (function () {
   const { words, put, go, ruleCards } = window.stagelight;
+  const LISTED = 5;
   let made = new Map();
 
   function el(tag, props, ...inside) {
@@ -88,12 +89,15 @@
     lists(part, page);
   }
 
+  const line = (rule) => el("li", {}, el("a", { href: `/automations/${rule.id}/monitor`, dir: "auto" }, rule.name), el("span", { className: "mute" }, rule.enabled ? " · on" : " · off"));
+
   function lists(part, page) {
     const rules = JSON.stringify(page.automations), acts = JSON.stringify(page.acts);
     if (part.rules !== rules) {
       part.rules = rules;
-      part.automations.replaceChildren(...page.automations.map((rule) => el("li", {},
-        el("a", { href: `/automations/${rule.id}/monitor`, dir: "auto" }, rule.name), el("span", { className: "mute" }, rule.enabled ? " · on" : " · off"))));
+      const lines = page.automations.map(line), rest = lines.splice(lines.length > LISTED + 1 ? LISTED : lines.length);
+      part.automations.replaceChildren(...lines);
+      if (rest.length) part.automations.append(el("li", {}, el("details", {}, el("summary", {}, `${rest.length} more`), el("ul", { className: "page-rules" }, ...rest))));
       if (!page.automations.length) part.automations.append(el("li", { className: "mute" }, "None yet"));
     }
     if (part.told === acts) return;

@@ -153,10 +153,8 @@
     }
   });
   new MutationObserver(() => { if (root.dataset.bsTheme !== wasDark) drawAll(); }).observe(root, { attributes: true, attributeFilter: ["data-bs-theme"] });
-  // Paper is light.
-  let onScreen = "";
-  window.addEventListener("beforeprint", () => { if (!page()) return; onScreen = root.dataset.bsTheme; root.dataset.bsTheme = "light"; drawAll(); });
-  window.addEventListener("afterprint", () => { if (onScreen) { root.dataset.bsTheme = onScreen; onScreen = ""; drawAll(); } });
+  // 10-theme-toggle.js has changed the theme before and after; the paper does not wait for the observer.
+  for (const event of ["beforeprint", "afterprint"]) window.addEventListener(event, drawAll);
 
   // Script by script: this one asks, the other one draws.
   function begin(place) {

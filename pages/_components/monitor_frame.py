@@ -123,6 +123,7 @@ def _list(search: str) -> Component:
             ),
             html.Div(id="contacts", className="contacts"),
             html.Div(id="nobody", className="empty", hidden=True),
+            _plain("", "show-more"),
             html.Div([html.Span("", id="showing"), _paging()], className="list-foot"),
         ],
         **attrs({"aria-label": "Contacts"}),

@@ -6,8 +6,10 @@ from playwright.sync_api import Browser, expect
 from tests.builders import World
 from tests.pages.conftest import Visit, waiting_in
 from tests.pages.keeper import keeping
+from tests.pages.watching import Watch, watch
 from tests.running import Stack
 
+__all__ = ["watch"]
 PAGES = ["/", "/automations/new", "/contacts", "/pages", "/nowhere", "monitor"]
 
 
@@ -42,6 +44,27 @@ def test_a_name_of_any_length_and_script_is_whole_and_stays_inside(
     card = page.locator(".contact").filter(has_text=name)
     expect(card.locator(".contact-name")).to_have_text(name)
     assert page.evaluate("() => document.documentElement.scrollWidth") == 320
+
+
+def test_on_a_phone_a_long_list_comes_by_the_step_and_each_stage_says_its_word(
+    phone: Visit, watch: Watch
+) -> None:
+    here = watch()
+    for number in range(23):
+        here.waiting(f"Ana {number}")
+    page = phone.open_monitor(here.path)
+    cards = page.locator(".contact")
+    expect(cards).to_have_count(20)
+    expect(page.locator("#showing")).to_contain_text("Showing 1–20 of 23")
+
+    page.get_by_role("button", name="Show 3 more").click()
+
+    expect(cards).to_have_count(23)
+    expect(cards.nth(20)).to_be_focused()
+    expect(page.locator("#show-more")).not_to_be_visible()
+    words = page.locator(".stage-name span:last-child")
+    cut_off = "nodes => nodes.filter(node => node.scrollWidth > node.clientWidth).length"
+    assert (words.count(), page.locator(".stage-name").evaluate_all(cut_off)) == (10, 0)
 
 
 @pytest.mark.parametrize("path", PAGES)
