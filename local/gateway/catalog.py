@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from local.gateway.statements import read_statements
+from local.gateway.ways import ForeignKey, Way, find_ways
 
 SQL = read_statements("catalog.sql")
 # PostgREST lifts only these from a function to the whole request; lifting `role` would be a hole.
@@ -25,6 +26,7 @@ class Relation:
     key: Sequence[str]
     defaults: Mapping[str, str]
     has_representations: bool
+    is_view: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,15 @@ class Function:
     answers_media: bool
     settings: Mapping[str, str]
     isolation: str
+    relation: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """What the exposed schemas held when it was last read."""
 
     relations: Mapping[tuple[str, str], Relation]
+    ways: Sequence[Way]
     functions: Mapping[tuple[str, str], Sequence[Function]]
     role_settings: Mapping[str, Mapping[str, str]]
     media_types: frozenset[str]
@@ -71,6 +75,7 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
         # With an empty path every type and default is written with its schema.
         await connection.execute("select set_config('search_path', '', true)")
         relations = await (await connection.execute(SQL["relations"], [names])).fetchall()
+        keys = await (await connection.execute(SQL["foreign_keys"], [names, names])).fetchall()
         functions = await (await connection.execute(SQL["functions"], [names])).fetchall()
         settings = await (await connection.execute(SQL["role_settings"])).fetchall()
         media_types = await (await connection.execute(SQL["media_types"], [])).fetchall()
@@ -82,6 +87,7 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
         by_role[role][name] = value
     return Catalog(
         {(row[0], row[1]): Relation(*row) for row in relations},
+        find_ways([ForeignKey(*row) for row in keys]),
         overloads,
         by_role,
         frozenset(name for (name,) in media_types),
@@ -89,7 +95,7 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
 
 
 def _function(row: Sequence[Any]) -> Function:
-    schema, name, returns_set, volatile, void, media, *described, columns, config = row
+    schema, name, returns_set, volatile, void, media, *described, columns, config, relation = row
     arguments, outputs = _arguments(*described)
     pairs = dict(setting.split("=", 1) for setting in config)
     return Function(
@@ -103,6 +109,7 @@ def _function(row: Sequence[Any]) -> Function:
         media,
         {key: value for key, value in pairs.items() if key in HOISTED},
         pairs.get(ISOLATION, "").lower(),
+        relation,
     )
 
 

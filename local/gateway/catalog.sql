@@ -3,9 +3,9 @@ select
     n.nspname,
     c.relname,
     -- A domain over tsvector has its output function; text search must know it for what it is.
-    json_object_agg(a.attname, case
+    coalesce(json_object_agg(a.attname, case
         when t.typoutput = 'tsvectorout'::regproc then 'tsvector' else format_type(a.atttypid, a.atttypmod)
-    end order by a.attnum),
+    end order by a.attnum) filter (where a.attname is not null), '{}'),
     coalesce((
         select array_agg(k.attname::text order by i.ord)
         from pg_index as x
@@ -26,18 +26,25 @@ select
             pg_get_expr(t.typdefaultbin, 0)
         )) filter (where a.attgenerated = '' and (d.oid is not null or a.attidentity = 'd' or t.typdefaultbin is not null)), '{}'
     ),
-    -- A domain with a cast to JSON is shown as that cast says ("data representations").
-    bool_or(t.typtype = 'd' and exists (
+    -- A domain with a cast to JSON is shown as that cast says ("data representations"), and a table with an
+    -- aggregate that gives JSON, or anything, is shown as the aggregate says.
+    coalesce(bool_or(t.typtype = 'd' and exists (
         select 1
         from pg_cast as r
         where r.castsource = t.oid and r.casttarget in ('json'::regtype, 'jsonb'::regtype)
-    ))
+    )), false) or exists (
+        select 1
+        from pg_proc as p
+        inner join pg_type as d on d.oid = p.prorettype
+        where p.prokind = 'a' and p.proargtypes[0] = c.reltype and d.typname in ('application/json', '*/*')
+    ),
+    c.relkind in ('v', 'm')
 from pg_class as c
 inner join pg_namespace as n on n.oid = c.relnamespace
-inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-inner join pg_type as t on t.oid = a.atttypid
+left join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_type as t on t.oid = a.atttypid
 left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
-where n.nspname = any(%s) and c.relkind in ('r', 'v', 'm', 'f', 'p')
+where n.nspname = any(%s) and c.relkind in ('r', 'v', 'm', 'f', 'p') and not c.relispartition
 group by n.nspname, c.relname, c.oid;
 
 -- name: functions
@@ -65,13 +72,56 @@ select
         inner join pg_type as ct on ct.oid = a.atttypid
         where a.attrelid = coalesce(nullif(base.typrelid, 0), nullif(t.typrelid, 0)) and a.attnum > 0 and not a.attisdropped
     ),
-    coalesce(p.proconfig, '{}')
+    coalesce(p.proconfig, '{}'),
+    -- The table whose rows it gives, if they are a table's.
+    (
+        select r.relname
+        from pg_class as r
+        where r.oid = coalesce(nullif(base.typrelid, 0), nullif(t.typrelid, 0)) and r.relkind <> 'c' and r.relnamespace = p.pronamespace
+    )
 from pg_proc as p
 inner join pg_namespace as n on n.oid = p.pronamespace
 inner join pg_type as t on t.oid = p.prorettype
 left join pg_type as base on base.oid = t.typbasetype
 where n.nspname = any(%s) and p.prokind = 'f' and t.typname not in ('trigger', 'event_trigger')
 order by p.oid;
+
+-- name: foreign_keys
+select
+    n.nspname,
+    c.relname,
+    fn.nspname,
+    f.relname,
+    k.conname,
+    cols.names,
+    cols.refs,
+    exists (
+        select 1
+        from pg_constraint as u
+        where u.conrelid = k.conrelid and u.contype in ('p', 'u') and u.conkey <@ k.conkey and u.conkey @> k.conkey
+    ),
+    exists (select 1 from pg_constraint as p where p.conrelid = k.conrelid and p.contype = 'p' and p.conkey @> k.conkey),
+    exists (
+        select 1
+        from pg_depend as d
+        inner join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+        where d.refobjid = c.oid and d.refclassid = 'pg_class'::regclass and r.ev_class <> c.oid
+    )
+from pg_constraint as k
+inner join pg_class as c on c.oid = k.conrelid
+inner join pg_namespace as n on n.oid = c.relnamespace
+inner join pg_class as f on f.oid = k.confrelid
+inner join pg_namespace as fn on fn.oid = f.relnamespace
+cross join lateral (
+    select
+        array_agg(a.attname::text order by i.ord) as names,
+        array_agg(b.attname::text order by i.ord) as refs
+    from unnest(k.conkey, k.confkey) with ordinality as i (num, ref, ord)
+    inner join pg_attribute as a on a.attrelid = k.conrelid and a.attnum = i.num
+    inner join pg_attribute as b on b.attrelid = k.confrelid and b.attnum = i.ref
+) as cols
+where k.contype = 'f' and k.conparentid = 0 and n.nspname = any(%s) and fn.nspname = any(%s)
+order by k.conrelid, k.conname;
 
 -- name: media_types
 -- A domain named like a media type: some function or aggregate may answer in it.

@@ -9,7 +9,7 @@ from local.gateway.call import Call
 from local.gateway.catalog import Relation
 from local.gateway.compose import EMPTY, Composer, comma, identifier, trusted
 from local.gateway.errors import ApiError, not_implemented
-from local.gateway.query import Query
+from local.gateway.query import Item, Query
 
 # Counts the rows that were there before: an upsert that made nothing new is a 200, not a 201.
 KEPT = SQL("nullif(current_setting('pgrst.kept', true), '')::bigint")
@@ -19,7 +19,15 @@ KEEP = SQL("set_config('pgrst.kept', (coalesce({}, 0) + 1)::text, true) <> ''").
 class Change:
     """One write to one relation, as its caller asked for it."""
 
-    def __init__(self, call: Call, relation: Relation, query: Query, composer: Composer) -> None:
+    def __init__(
+        self,
+        call: Call,
+        relation: Relation,
+        query: Query,
+        composer: Composer,
+        needed: Sequence[str] = (),
+    ) -> None:
+        self._needed = needed
         self._call = call
         self._relation = relation
         self._query = query
@@ -47,7 +55,8 @@ class Change:
         # Only what the answer shows: return=minimal needs no right to read any column.
         if not self._call.wants_rows:
             return SQL(" returning 1")
-        names = [item.field.name for item in self._query.select]
+        names = [item.field.name for item in self._query.select if isinstance(item, Item)]
+        names += self._needed
         names += [term.field.name for term in self._query.order]
         columns: list[Composable] = []
         if "*" in names:

@@ -1,6 +1,6 @@
 """This file is where a parsed query becomes SQL: catalog names quoted, values as parameters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
@@ -64,9 +64,17 @@ def comma(parts: Iterable[Composable]) -> Composed:
 class Composer:
     """Composes the parts of one statement over one relation and collects their parameters."""
 
-    def __init__(self, name: str, columns: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, columns: Mapping[str, str], values: list[str | None] | None = None
+    ) -> None:
         self.alias = identifier(name)
-        self.values: list[str | None] = []
+        self.values: list[str | None] = [] if values is None else values
+        # Functions of a row of a table, when the rows at hand come from elsewhere.
+        self.computed: dict[str, Composable] = {}
+        # What stands in a filter for the presence of embedded rows, by their label.
+        self.embedded: dict[str, Composable] = {}
+        # Whether a row counts only with, or only without, what is embedded in it.
+        self.embeds_decide = False
         self._columns = columns
 
     def value(self, value: str | None) -> SQL:
@@ -83,7 +91,8 @@ class Composer:
 
         PostgreSQL refuses what is neither (42703).
         """
-        return SQL("{}.{}").format(self.alias, identifier(name))
+        found = SQL("{}.{}").format(self.alias, identifier(name))
+        return found if name in self._columns else self.computed.get(name, found)
 
     def field(self, field: Field) -> Composable:
         """The column, or what is inside its JSON."""
@@ -95,10 +104,8 @@ class Composer:
             column = Composed([column, SQL(arrow), self.value(str(key)), kind])
         return column
 
-    def select(self, items: Iterable[Item]) -> Composed:
-        return comma(self._item(item) for item in items)
-
-    def _item(self, item: Item) -> Composable:
+    def item(self, item: Item) -> Composable:
+        """One entry of `select`, named as the answer shows it."""
         name, path = item.field.name, item.field.path
         if name == "*" and not item.alias:
             return SQL("{}.*").format(self.alias)
@@ -109,8 +116,10 @@ class Composer:
         label = item.alias or (keys[-1] if keys else name)
         return SQL("{} as {}").format(found, identifier(label))
 
-    def where(self, filters: Iterable[Condition | Group]) -> Composable:
-        terms = [self._filter(found) for found in filters]
+    def where(
+        self, filters: Iterable[Condition | Group], joined: Sequence[Composable] = ()
+    ) -> Composable:
+        terms = [*joined, *(self._filter(found) for found in filters)]
         return SQL(" where {}").format(SQL(" and ").join(terms)) if terms else EMPTY
 
     def _filter(self, found: Condition | Group) -> Composable:
@@ -122,7 +131,12 @@ class Composer:
         return SQL("{}({})").format(negation, members)
 
     def _condition(self, condition: Condition) -> Composable:
-        field, value = self.field(condition.field), condition.value
+        if (value := condition.value) == "null" and condition.operator == "is":
+            embedded = None if condition.field.path else self.embedded.get(condition.field.name)
+            if embedded is not None:
+                self.embeds_decide = True
+                return SQL("{} is not distinct from null").format(embedded)
+        field = self.field(condition.field)
         if isinstance(value, tuple):
             return SQL("{} = any({})").format(field, self.value(array(value)))
         if condition.operator == "is":

@@ -33,7 +33,7 @@ class ApiError(Exception):
         status: int,
         code: str | None,
         message: str,
-        details: str | None = None,
+        details: object = None,
         hint: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:

@@ -114,9 +114,8 @@ def _group(reader: Reader, depth: int = 0) -> Condition | Group:
 
 def parse_logic(name: str, text: str) -> Condition | Group:
     """An `or=(...)` or `not.and=(...)` parameter."""
-    reader = Reader(name + text, "logic tree", f"({text})")
-    found = _group(reader)
-    return found if reader.done() else reader.fail("end of input")
+    # PostgREST passes over what follows the last closing bracket.
+    return _group(Reader(name + text, "logic tree", text))
 
 
 def parse_filter(name: str, text: str) -> Condition:

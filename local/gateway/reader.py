@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from local.gateway.errors import ApiError
 
+KEY = '"-", digit or any non reserved character different from: .,>()'
 FIELD = "field name (* or [a..z0..9_$])"
 
 
@@ -29,7 +30,9 @@ class Reader:
 
     def fail(self, expected: str) -> NoReturn:
         """Raises ApiError 400 that shows where reading stopped."""
-        found = f'"{self.text[self.at]}"' if self.at < len(self.text) else "end of input"
+        # Parsec's way with quotes: a letter where the end was expected stands in single ones.
+        mark = "'" if expected.endswith("or end of input") else '"'
+        found = f"{mark}{self.text[self.at]}{mark}" if not self.done() else "end of input"
         place = f"(line 1, column {self.at + 1})"
         message = f'"failed to parse {self.what} ({self.shown or self.text})" {place}'
         raise ApiError(400, "PGRST100", message, f"unexpected {found} expecting {expected}")
@@ -80,7 +83,7 @@ class Reader:
                 self.fail("digit")
             else:
                 key = self.match(r'(?:(?!->|::)[^.,():"])+')
-                steps.append((arrow, key or self.fail("json key")))
+                steps.append((arrow, key or self.fail(KEY)))
         return tuple(steps)
 
     def field(self) -> Field:

@@ -1,7 +1,7 @@
 """This file is where requests for tables and views are answered."""
 
-import difflib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 from psycopg.sql import SQL, Composable
@@ -29,7 +29,9 @@ from local.gateway.compose import (
     identifier,
 )
 from local.gateway.database import Answer, Database, Work
+from local.gateway.embedding import needed, page_and_total
 from local.gateway.errors import ApiError, not_implemented
+from local.gateway.hints import nearest
 from local.gateway.query import Query, parse_query
 
 APPLIED = {
@@ -42,9 +44,9 @@ APPLIED = {
 async def answer_table(call: Call, database: Database) -> Response:
     """Answers any request for a table or view."""
     relation = _relation(call, database.catalog)
-    refuse_other_media(call)
     if relation.has_representations:
-        raise not_implemented("domains with a cast to JSON")
+        raise not_implemented("tables that the database shows in a form of its own")
+    refuse_other_media(call)
     query = parse_query(call.parameters)
     if call.reads:
         return await _read(call, database, relation, query)
@@ -58,18 +60,19 @@ def _relation(call: Call, catalog: Catalog) -> Relation:
     found = catalog.relations.get((call.schema, call.name))
     if found is None:
         names = [name for schema, name in catalog.relations if schema == call.schema]
-        near = difflib.get_close_matches(call.name, names, 1, 0.75)
+        near = nearest(call.name, names, 0.75)
         raise ApiError(
             404,
             "PGRST205",
             f"Could not find the table '{call.schema}.{call.name}' in the schema cache",
-            hint=f"Perhaps you meant the table '{call.schema}.{near[0]}'" if near else None,
+            hint=f"Perhaps you meant the table '{call.schema}.{near}'" if near else None,
         )
     return found
 
 
 async def _read(call: Call, database: Database, relation: Relation, query: Query) -> Response:
     prepared = _select(
+        database.catalog,
         relation,
         query,
         "none" if call.method == "HEAD" else call.media.form,
@@ -89,32 +92,36 @@ async def _read(call: Call, database: Database, relation: Relation, query: Query
 
 @lru_cache(maxsize=REMEMBERED)
 def _select(
-    relation: Relation, query: Query, form: str, strip_nulls: bool, counts: bool, max_rows: int
+    catalog: Catalog,
+    relation: Relation,
+    query: Query,
+    form: str,
+    strip_nulls: bool,
+    counts: bool,
+    max_rows: int,
 ) -> Prepared:
     composer = Composer(relation.name, relation.columns)
     table = identifier(relation.schema, relation.name)
-    where = composer.where(query.where)
-    source = SQL(" from {} as {}{}").format(table, composer.alias, where)
-    select, order = composer.select(query.select), composer.order(query.order)
-    page = composer.page(query, max_rows)
-    rows = SQL("select {}{}{}{}").format(select, source, order, page)
-    total = SQL("(select count(*){})").format(source) if counts else NO_COUNT
-    return composer.prepared(envelope(rows, body(form, strip_nulls), total, EMPTY))
+    source = SQL(" from {} as {}").format(table, composer.alias)
+    rows, total = page_and_total(catalog, relation, query, composer, source, max_rows)
+    text = body(form, strip_nulls)
+    return composer.prepared(envelope(rows, text, total if counts else NO_COUNT, EMPTY))
 
 
 async def _write(call: Call, database: Database, relation: Relation, query: Query) -> Answer:
     composer = Composer(relation.name, relation.columns)
-    change = Change(call, relation, query, composer)
+    extra = needed(database.catalog, relation, query)
+    change = Change(call, relation, query, composer, extra)
     changed = change.compose(safeupdate=database.config.safeupdate)
     if changed is None:
         refuse_unless_single(call, 0)
         return Answer(0, b"[]" if call.wants_rows else b"")
-    items: Composable = SQL("1")
-    order, form = EMPTY, "none"
+    rows: Composable = SQL("select 1 from _changed")
+    form = "none"
     if call.wants_rows:
-        items, form = composer.select(query.select), call.media.form
-        order = composer.order(query.order)
-    rows = SQL("select {} from _changed as {}{}").format(items, composer.alias, order)
+        answered, form = replace(query, where=()), call.media.form
+        table = SQL(" from _changed as {}").format(composer.alias)
+        rows, _ = page_and_total(database.catalog, relation, answered, composer, table, None)
     source = SQL("_changed as ({}), ").format(changed)
     statement = composer.prepared(envelope(rows, body(form, call.media.strip_nulls), KEPT, source))
     work = Work(call, statement.with_body(call.rows), write=True, check=_check(call))

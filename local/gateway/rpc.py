@@ -1,7 +1,7 @@
 """This file is where functions are chosen and called."""
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from psycopg.sql import SQL, Composable
@@ -16,7 +16,7 @@ from local.gateway.answers import (
     respond,
 )
 from local.gateway.call import Call
-from local.gateway.catalog import Argument, Function, describe
+from local.gateway.catalog import Argument, Catalog, Function, Relation, describe
 from local.gateway.compose import (
     EMPTY,
     NO_COUNT,
@@ -32,12 +32,15 @@ from local.gateway.compose import (
     trusted,
 )
 from local.gateway.database import Answer, Database, Work
+from local.gateway.embedding import page_and_total
 from local.gateway.errors import ApiError, not_implemented
-from local.gateway.query import Query, parse_query
+from local.gateway.hints import nearest
+from local.gateway.query import Item, Query, parse_query
+from local.gateway.reader import Field
 
 SCALAR = "_scalar"
-# How alike a name must be to be hinted at; PostgREST's own measure counts differently.
-NEAR_NAME, NEAR_ARGUMENTS = 0.75, 0.5
+# How alike a name must be to be hinted at.
+NEAR_NAME, NEAR_ARGUMENTS = 0.75, 0.33
 
 
 async def answer_rpc(call: Call, database: Database) -> Response:
@@ -52,7 +55,7 @@ async def answer_rpc(call: Call, database: Database) -> Response:
     refuse_other_media(call)
     form = _form(call, function)
     details = (form, call.media.strip_nulls, call.counts, database.config.max_rows)
-    prepared = _compose(function, query, names, call.reads, *details)
+    prepared = _compose(database.catalog, function, query, names, call.reads, *details)
     work = Work(
         call,
         prepared.with_body(call.text),
@@ -136,13 +139,12 @@ def _not_found(
     document = " or with a single unnamed json/jsonb parameter" if call.method == "POST" else ""
     if overloads:
         inputs = (sorted(argument.name for argument in each.arguments) for each in overloads)
-        near = difflib.get_close_matches(
-            f"({listed})", [f"({', '.join(each)})" for each in inputs], 1, NEAR_ARGUMENTS
-        )
-        hint = f"{full}{near[0]}" if near else None
+        told = [f"({', '.join(each)})" for each in inputs]
+        near = nearest(f"({listed})", told, NEAR_ARGUMENTS)
+        hint = near and f"{full}{near}"
     else:
-        near = difflib.get_close_matches(call.name, known, 1, NEAR_NAME)
-        hint = f"{call.schema}.{near[0]}" if near else None
+        near = nearest(call.name, known, NEAR_NAME)
+        hint = near and f"{call.schema}.{near}"
     return ApiError(
         404,
         "PGRST202",
@@ -155,6 +157,7 @@ def _not_found(
 
 @lru_cache(maxsize=REMEMBERED)
 def _compose(
+    catalog: Catalog,
     function: Function,
     query: Query,
     names: frozenset[str],
@@ -162,7 +165,7 @@ def _compose(
     form: str,
     strip_nulls: bool,
     counts: bool,
-    max_rows: int,
+    max_rows: int | None,
 ) -> Prepared:
     columns = function.columns or {SCALAR: "text"}
     composer = Composer(function.name, columns)
@@ -170,14 +173,23 @@ def _compose(
         _from_query(function, query, composer) if reads else _from_body(function, names, composer)
     )
     called = SQL("_called as materialized ({}), ").format(_call(function, *inputs))
-    items = composer.select(query.select) if function.columns else SQL(SCALAR)
-    where = composer.where(query.where)
-    source = SQL(" from _called as {}{}").format(composer.alias, where)
-    page = composer.page(query, max_rows) if function.returns_set else EMPTY
-    rows = SQL("select {}{}{}{}").format(items, source, composer.order(query.order), page)
-    total = SQL("(select count(*){})").format(source) if counts else NO_COUNT
+    asked = query if function.columns else replace(query, select=(Item(Field(SCALAR)),))
+    source = SQL(" from _called as {}").format(composer.alias)
+    relation = catalog.relations.get((function.schema, function.relation or ""))
+    if relation is not None:
+        composer.computed = _computed(catalog, relation, composer)
+    if not function.returns_set:
+        asked, max_rows = replace(asked, limit=None, offset=0), None
+    rows, total = page_and_total(catalog, relation, asked, composer, source, max_rows)
+    total = total if counts else NO_COUNT
     text = body(form, strip_nulls, WHOLE_ROW if function.columns else f"_row.{SCALAR}")
     return composer.prepared(envelope(rows, text, total, called))
+
+
+def _computed(catalog: Catalog, of: Relation, composer: Composer) -> dict[str, Composable]:
+    row = SQL("(row({}.*)::{})").format(composer.alias, identifier(of.schema, of.name))
+    names = [name for schema, name in catalog.functions if schema == of.schema]
+    return {name: SQL("{}.{}").format(row, identifier(name)) for name in names}
 
 
 def _form(call: Call, function: Function) -> str:

@@ -94,7 +94,7 @@ def gateway(cluster: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iter
         connection.execute(Path(__file__).with_name("demo.sql").read_bytes())
     home = tmp_path_factory.mktemp("gateway")
     config = make_config(lambda user: cluster.dsn(user, name), home, port, rate_limit=5)
-    with serving(create_gateway(config), port), httpx.Client(timeout=20) as http:
+    with serving(create_gateway(config), port), httpx.Client(timeout=120) as http:
         yield Served(config, http, cluster.superuser_dsn(name))
 
 

@@ -63,6 +63,34 @@ create function public.rows_of_any() returns setof record language sql stable as
 create table public.links (id int primary key, next_id int references public.links deferrable initially deferred);
 grant select, insert, delete on public.links to authenticated;
 
+-- Ways from one table to another: to one, to many, through a third, to itself, and two at once.
+create table public.people (id int primary key, name text not null, boss_id int references public.people);
+create table public.badges (person_id int primary key references public.people, colour text not null);
+create table public.teams (id int primary key, name text not null, lead_id int references public.people, host_id int references public.people);
+create table public.members (team_id int references public.teams, person_id int references public.people, primary key (team_id, person_id));
+create table public.skills (id int primary key, name text not null);
+create table public.person_skills (person_id int references public.people, skill_id int references public.skills, primary key (person_id, skill_id));
+create view public.skilled with (security_invoker = on) as select person_id, skill_id from public.person_skills;
+create view public.team_names with (security_invoker = on) as select id, name, lead_id from public.teams;
+insert into public.people values (1, 'Ada', null), (2, 'Bob', 1), (3, 'Cy', 1), (4, 'Dee', 2);
+insert into public.badges values (1, 'red'), (2, 'blue');
+insert into public.teams values (1, 'North', 1, 2), (2, 'South', 2, null), (3, 'Empty', null, null);
+insert into public.members values (1, 1), (1, 2), (1, 3), (2, 4);
+insert into public.skills values (1, 'sql'), (2, 'tea');
+insert into public.person_skills values (1, 1), (1, 2), (4, 2);
+create table public.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn (id int primary key, up int references public.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn);
+insert into public.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn values (1, null), (2, 1);
+grant select on public.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn to authenticated;
+alter table public.badges enable row level security;
+create policy "only red is seen" on public.badges for select to authenticated using (colour = 'red');
+grant select on public.people, public.badges, public.teams, public.members, public.skills, public.person_skills, public.team_names to authenticated;
+grant insert, update, delete on public.teams to authenticated;
+create function public.people_of(team int) returns setof public.people language sql stable as $$
+    select p.* from public.people as p inner join public.members as m on m.person_id = p.id where m.team_id = team order by p.id
+$$;
+create function public.initial(public.people) returns text language sql immutable as $$ select left($1.name, 1) $$;
+create function public.friends(public.people) returns setof public.people language sql stable as $$ select * from public.people $$;
+
 create function public.ping(n int default 1) returns int language sql stable as $$ select n + 1 $$;
 create function public.whoami() returns jsonb language sql stable as $$
     select jsonb_build_object(
@@ -97,6 +125,7 @@ create function public.unclear(a text) returns int language sql immutable as $$ 
 create function public.fail(code text, msg text, det text default 'some detail') returns void language plpgsql volatile as $$
 begin raise exception using errcode = code, message = msg, detail = det, hint = 'some hint'; end $$;
 create function public.doze(seconds float) returns text language sql volatile as $$ select pg_sleep(seconds)::text $$;
+create function public.wait_turn() returns text language sql volatile as $$ select pg_advisory_lock(7)::text $$;
 create function public.doze_shortly(seconds float) returns text language sql volatile set statement_timeout = '100ms' as $$ select pg_sleep(seconds)::text $$;
 create function public.isolation() returns text language sql volatile set default_transaction_isolation = 'serializable' as $$
     select current_setting('transaction_isolation')

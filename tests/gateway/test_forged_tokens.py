@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
+from local.gateway.errors import ApiError
+from local.gateway.tokens import Keys
 from tests.gateway.conftest import Person, Served
 
 
@@ -123,3 +125,26 @@ def test_keys_are_needed_and_must_fit(gateway: Served, ada: Person) -> None:
 
     assert [answer.status_code for answer in refused] == [401] * 7
     assert all(answer.json()["message"] for answer in refused)
+
+
+WORDS = {
+    "exp": "The JWT 'exp' claim must be a number",
+    "nbf": "The JWT 'nbf' claim must be a number",
+    "iat": "The JWT 'iat' claim must be a number",
+    "aud": "The JWT 'aud' claim must be a string or an array of strings",
+}
+
+
+def test_the_configured_secret_signs_for_ever_but_not_nonsense(tmp_path: Path) -> None:
+    secret = "s" * 40
+    keys = Keys(tmp_path / "jwt.json", secret)
+    said = {"role": "authenticated", "id": "jdoe"}
+
+    assert keys.verify(jwt.encode(said, secret, "HS256")) == said
+    assert keys.verify(jwt.encode(said, secret, "HS256")) == said
+    for claim, words in WORDS.items():
+        wrong = [{"a": 1}] if claim == "aud" else "soon"
+        with pytest.raises(ApiError, match=words):
+            keys.verify(jwt.encode({**said, claim: wrong}, secret, "HS256"))
+    with pytest.raises(ApiError, match="must have an 'exp' claim"):
+        keys.verify(keys.sign(said))

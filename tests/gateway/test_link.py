@@ -37,7 +37,7 @@ def dsn() -> Iterator[str]:
         speaker = threading.Thread(target=_speak, args=(server,), daemon=True)
         speaker.start()
         yield f"host=127.0.0.1 port={port} user=x sslmode=disable gssencmode=disable"
-        speaker.join(timeout=10)
+        speaker.join(timeout=60)
 
 
 def test_a_frame_that_cannot_be_read_ends_the_link_and_not_the_gateway(dsn: str) -> None:
@@ -54,7 +54,7 @@ def test_a_frame_that_cannot_be_read_ends_the_link_and_not_the_gateway(dsn: str)
     # On a thread of its own: a loop that goes round for ever cannot be stopped from within.
     asking = threading.Thread(target=asyncio.run, args=(ask(),), daemon=True)
     asking.start()
-    asking.join(timeout=20)
+    asking.join(timeout=120)
 
     assert not asking.is_alive()
     assert [type(error) for error in errors] == [psycopg.OperationalError]

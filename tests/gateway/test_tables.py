@@ -196,9 +196,6 @@ def test_a_misspelt_table_is_answered_with_the_right_name(ada: Person) -> None:
 
 
 LEFT_OUT = {
-    "embedding": lambda c: c.table("items").select("*,numbers(*)"),
-    "embedding with a hint": lambda c: c.table("items").select("*,numbers!inner(*)"),
-    "spreading": lambda c: c.table("items").select("*,...numbers(*)"),
     "ordering by an embedded table": lambda c: c.table("items").select("*").order("numbers(id)"),
     "a cast to an unknown type": lambda c: c.table("items").select("qty::money"),
     "explain": lambda c: c.table("items").select("*").explain(),
