@@ -6,6 +6,7 @@
   const fetchAsBefore = window.fetch;
 
   // `begin` is called when a request for one of these outputs starts, and what it answers when that ends: with how it went.
+  // `limit` is in ms, or what says so when it starts.
   // When that says false, nobody wants the answer any more: Dash is told that nothing is new.
   function watch(outputs, limit, begin) { watched.push({ outputs, limit, begin }); }
 
@@ -30,7 +31,7 @@
   // The whole answer, or status 0: the limit holds until its last byte.
   async function whole(address, options, limit) {
     const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort(), limit);
+    const timer = setTimeout(() => stop.abort(), typeof limit === "function" ? limit() : limit);
     try {
       const answer = await fetchAsBefore.call(window, address, { ...options, signal: stop.signal });
       const body = await answer.arrayBuffer();

@@ -1,7 +1,7 @@
 // The live monitor's heart: when to ask, what to do with an answer, how old the data is.
 (function () {
-  const { words, cards, board, put, reader, many, asking } = window.stagelight;
-  const PER_PAGE = 100, STEP = 20, GIVE_UP_MS = 8000, LOST_MS = 10000, BATCH_MS = 20000, AGAIN_MS = 2000, SPREAD_MS = 50, SAY_MS = 10000, SLEPT_MS = 5000;
+  const { words, cards, board, put, reader, asking } = window.stagelight;
+  const PER_PAGE = 100, STEP = 20, GIVE_UP_MS = 8000, LOST_MS = 10000, AGAIN_MS = 2000, SPREAD_MS = 50, SAY_MS = 10000, SLEPT_MS = 5000;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   // A hundred cards are forty screens of a phone: there they come by the step.
@@ -206,7 +206,6 @@
     const { seq } = state;
     return ({ ok, status }) => { if (!ok) failed(seq, status); };
   });
-  asking.watch(["many-answer.data"], BATCH_MS, () => ({ ok }) => { if (!ok) many.failed(); });
 
   function failed(seq, status) {
     if (seq !== state.seq || !state.waiting) return;

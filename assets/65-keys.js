@@ -10,6 +10,7 @@
     window.dash_clientside.set_props("contact-search", { value: text });
   };
   const filterNow = () => { const { stage, search } = live.state(); return { stage, search }; };
+  const ofRule = (whom, twice) => ({ about: { rule_id: byId("monitor").dataset.ruleId }, whom, more: { twice } });
   const ofCause = (code) => "cause:" + (code || "none");
   const showCause = (code) => { setSearch(ofCause(code)); live.filter({ stage: "failed", search: ofCause(code) }); };
   const toStage = (stage) => live.filter({ stage: live.state().stage === stage ? "" : stage });
@@ -19,8 +20,8 @@
     "clear-stage": clear,
     "page-back": () => live.filter({ offset: Math.max(0, live.state().offset - PER_PAGE) }),
     "page-on": () => live.filter({ offset: live.state().offset + PER_PAGE }),
-    "retry-all": () => many.preview("retry", filterNow()),
-    "cancel-all": () => many.preview("cancel", filterNow()),
+    "retry-all": () => many.preview("retry", ofRule(filterNow())),
+    "cancel-all": () => many.preview("cancel", ofRule(filterNow())),
     "show-new": () => live.showNew(), "show-more": () => live.showMore(),
     "help-open": help,
   };
@@ -34,7 +35,7 @@
     dry: () => dialogs.dry(byId("monitor").dataset.ruleId, byId("monitor-title").textContent),
     "show-stage": (button) => { setSearch(""); live.filter({ stage: button.dataset.stage, search: "" }); },
     "show-cause": (button) => showCause(button.dataset.cause),
-    "retry-cause": (button) => many.preview("retry", { stage: "failed", search: ofCause(button.dataset.cause) }, button.dataset.twice),
+    "retry-cause": (button) => many.preview("retry", ofRule({ stage: "failed", search: ofCause(button.dataset.cause) }, button.dataset.twice)),
   };
   const idOf = (node) => Number(node.closest("[data-state-id]").dataset.stateId);
 

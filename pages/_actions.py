@@ -2,16 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID
 
-from pages._components.ask import Ask, text, whole
+from pages._components.ask import text, whole
 from pages._components.words import count
 from pipeline.feed import Feed, FeedError
 
 Row = dict[str, Any]
 PER_PAGE = 100
-# So many contacts at a time, so that a worker can go on between two batches.
-BATCH = 100
 LONGEST_MESSAGE = 1990
 TOO_LATE = "It had already moved on; nothing was changed"
 UNKNOWN = FeedError("This button is not known here.", "Reload the page.")
@@ -73,21 +70,6 @@ BUTTONS: dict[str, Press] = {
 }
 
 
-async def many(feed: Feed, wish: Row, rule_id: str) -> Row:
-    """One step of acting on many: count them, go on, or stop. Raises FeedError."""
-    step = wish.get("step")
-    if step == "preview":
-        ask = Ask.of({**wish, "rule_id": rule_id}) or Ask(rule_id)
-        action = "retry" if wish.get("action") == "retry" else "cancel"
-        return await feed.preview_bulk(rule_id, action, ask.stage, ask.search)
-    bulk_id = _uuid(wish.get("id"))
-    if step == "go":
-        return await feed.advance_bulk(bulk_id, BATCH)
-    if step == "stop":
-        return await feed.stop_bulk(bulk_id)
-    raise UNKNOWN
-
-
 def _chosen(action: Row) -> list[int]:
     # At most what one page of the list shows.
     ids = action.get("ids")
@@ -96,10 +78,3 @@ def _chosen(action: Row) -> list[int]:
 
 def _one(action: Row) -> int:
     return (_chosen(action) or [0])[0]
-
-
-def _uuid(value: Any) -> str:
-    try:
-        return str(UUID(value))
-    except (ValueError, TypeError, AttributeError):
-        raise UNKNOWN from None

@@ -18,20 +18,18 @@ from dash import (
 )
 from dash.development.base_component import Component
 
-from pages import _contact_many
 from pages._components.attributes import attrs
 from pages._components.contact_list import ORDERS, PER_PAGE, contact_list, told
 from pages._components.list_ask import ListAsk
 from pages._components.list_frame import heading
 from pages._components.monitor_frame import unreachable
 from pages._components.words import count
+from pages._many import many
 from pipeline.contact_file import EXAMPLE
 from pipeline.feed import FeedError, signed_in
 from pipeline.looking import CONTACT_FILTERS
 
 dash.register_page(__name__, path="/contacts", title="Contacts · Stagelight")  # type: ignore[no-untyped-call]
-# The callbacks of changing many; importing registers them.
-MANY = _contact_many.act_on_many
 # The browser refuses larger ones without a word, so the message of the file reader gets its chance.
 UPLOAD_BYTES = 9 * 1024 * 1024
 
@@ -40,7 +38,9 @@ async def layout(**given: str) -> Component:
     """The list as the address asks for it; choose a page and a file, read what became of it."""
     ask = ListAsk.of(given, CONTACT_FILTERS, tuple(ORDERS))
     try:
-        answer, (pages, numbers) = await asyncio.gather(look(ask), _pages())
+        answer, (pages, numbers), open_bulks = await asyncio.gather(
+            look(ask), _pages(), signed_in.get().open_bulks()
+        )
     except FeedError as error:
         return unreachable(error.message, error.hint)
     choices = [(page["id"], words(page, numbers)) for page in pages]
@@ -48,8 +48,7 @@ async def layout(**given: str) -> Component:
         [
             heading("Contacts", "/contacts.csv", _to_import()),
             contact_list(ask, answer, pages),
-            *[dcc.Store(id=f"contacts-many-{name}") for name in ("ask", "answer")],
-            html.Div(id="contacts-many-mark", hidden=True),
+            *many(open_bulks),
             html.Div(id="sheets"),
             html.Section(
                 [

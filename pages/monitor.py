@@ -9,8 +9,8 @@ import dash
 from dash import ClientsideFunction, Input, Output, State, callback, clientside_callback, no_update
 from dash.development.base_component import Component
 
-from pages import _asking
-from pages._actions import many, press
+from pages import _asking, _many
+from pages._actions import press
 from pages._components.ask import Ask, whole
 from pages._components.board import board
 from pages._components.delta import Drawn, Sent
@@ -50,7 +50,7 @@ async def layout(rule_id: str = "", stage: str = "", q: str = "", **_: str) -> C
         return unreachable(error.message, error.hint)
     if "gone" in answer:
         return missing_automation()
-    return frame(ask, answer, open_bulks)
+    return frame(ask, answer, _many.many(open_bulks))
 
 
 async def look(ask: Ask) -> dict[str, Any]:
@@ -108,12 +108,6 @@ clientside_callback(
     Input("live-answer", "data"),
 )
 clientside_callback(ClientsideFunction("sheets", "told"), Input("timeline-answer", "data"))
-# With an output, because Dash calls one without it only for what comes later.
-clientside_callback(
-    ClientsideFunction("sheets", "counted"),
-    Output("many-mark", "children"),
-    Input("many-answer", "data"),
-)
 
 
 @callback(Output("live-answer", "data"), Input("live-request", "data"), prevent_initial_call=True)
@@ -160,26 +154,6 @@ async def ran(_: Any, rule_id: Any) -> Any:
     """A run was asked for in the dialog; who was queued is fetched at once."""
     forget(signed_in.get().person, str(rule_id))
     return time.time()
-
-
-@callback(
-    Output("many-answer", "data"),
-    Input("many-ask", "data"),
-    State("live-rule", "data"),
-    prevent_initial_call=True,
-)
-async def act_on_many(wish: Any, rule_id: Any) -> Any:
-    """First the number, then batch by batch; the browser asks for the next one until it ends."""
-    if not isinstance(wish, dict) or not isinstance(rule_id, str):
-        return no_update
-    try:
-        answer = await many(signed_in.get(), wish, rule_id)
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        answer = {"problem": [error.message, error.hint]}
-    forget(signed_in.get().person, rule_id)
-    return {**answer, "at": whole(wish.get("at"))}
 
 
 @callback(

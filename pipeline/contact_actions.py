@@ -75,25 +75,3 @@ class ContactActions(Asking):
             "change_contacts", p_contact_ids=list(contact_ids), p_action=action, p_tag=tag
         )
         return int(done["changed"])
-
-    async def preview_contact_bulk(
-        self, action: str, tag: str | None, whom: Row | Sequence[str]
-    ) -> Row:
-        """Counts whom of a filter, or of ids, it would change; keeps exactly them under an id."""
-        named = None if isinstance(whom, dict) else list(whom)
-        found = await self._call(
-            "preview_contact_bulk",
-            p_action=action,
-            p_tag=tag,
-            p_filter=whom if named is None else None,
-            p_contact_ids=named,
-        )
-        return dict(found)
-
-    async def advance_contact_bulk(self, bulk_id: str, limit: int) -> Row:
-        """Changes the next `limit` contacts of a preview; says how far it has come."""
-        return dict(await self._call("advance_contact_bulk", p_id=bulk_id, p_limit=limit))
-
-    async def stop_contact_bulk(self, bulk_id: str) -> Row:
-        """Ends it where it is."""
-        return dict(await self._call("stop_contact_bulk", p_id=bulk_id))

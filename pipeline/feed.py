@@ -11,6 +11,7 @@ from supabase import AsyncClient
 
 from pipeline.answers import FeedError, answer, is_uuid
 from pipeline.audit_reads import AuditReads
+from pipeline.bulk_actions import BulkActions
 from pipeline.contact_actions import ContactActions
 from pipeline.figures_reads import FiguresReads
 from pipeline.history_reads import HistoryReads
@@ -43,6 +44,7 @@ NO_PAGE = dict.fromkeys(PAGE_COLUMNS)
 class Feed(
     RuleActions,
     ContactActions,
+    BulkActions,
     HistoryReads,
     PageActions,
     FiguresReads,
@@ -150,35 +152,6 @@ class Feed(
     async def reject_message(self, state_id: int, reason: str = "") -> None:
         """Takes a message out that waits for review."""
         await self._call("reject_message", p_state_id=state_id, p_reason=reason or None)
-
-    async def preview_bulk(
-        self, rule_id: str, action: str, stage: str = "", search: str = ""
-    ) -> Row:
-        """How many contacts of a filter `action` would change; keeps exactly them under an id."""
-        answer = await self._call(
-            "preview_bulk",
-            p_rule_id=rule_id,
-            p_action=action,
-            p_stage=stage or None,
-            p_search=search or None,
-        )
-        return dict(answer)
-
-    async def advance_bulk(self, bulk_id: str, limit: int) -> Row:
-        """Acts on the next `limit` contacts of a preview; says how far it has come."""
-        return dict(await self._call("advance_bulk", p_id=bulk_id, p_limit=limit))
-
-    async def stop_bulk(self, bulk_id: str) -> Row:
-        """Ends it where it is."""
-        return dict(await self._call("stop_bulk", p_id=bulk_id))
-
-    async def open_bulks(self, rule_id: str) -> list[Row]:
-        """Previews and bulk actions of a rule that have not ended and have not run out."""
-        if not is_uuid(rule_id):
-            return []
-        query = self._client.table("open_bulk_actions").select("id,action,total,done,changed")
-        query = query.eq("rule_id", rule_id).order("created_at", desc=True).limit(10)
-        return list((await answer(query)).data)
 
     async def dry_run(self, rule_id: str) -> Row:
         """Who would get a message now, and why the others would not."""

@@ -4733,8 +4733,7 @@ begin
     delete from public.ai_automation_workers as w where w.beat_at < now() - interval '7 days';
     perform public.remove_deleted_rules();
     perform public.forget_previews();
-    delete from public.ai_automation_bulk_actions as b where b.created_at < now() - interval '1 day';
-    perform public.forget_contact_bulks();
+    perform public.forget_bulks();
     perform public.keep_figures_small(20000);
     begin
         v_made := public.make_history_days(v_today, v_today + 3);
@@ -7422,229 +7421,6 @@ comment on function public.finish_confirmation(uuid, text, text, text) is
 revoke execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text)
 from public, anon, authenticated, service_role;
 grant execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text) to service_role;
--- What an owner does to all contacts that fit a filter: first the exact number, then exactly those contacts, batch by
--- batch, until done or stopped.
-
-create table if not exists public.contact_bulk_actions (
-    id uuid not null default gen_random_uuid(),
-    user_id uuid not null references auth.users (id) on delete cascade,
-    action text not null,
-    tag text,
-    filter jsonb,
-    contact_ids uuid[] not null,
-    total integer not null,
-    done integer not null default 0,
-    changed integer not null default 0,
-    created_at timestamptz not null default now(),
-    ended_at timestamptz,
-    constraint contact_bulk_actions_pkey primary key (id),
-    constraint contact_bulk_actions_action_is_known check (action in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out', 'delete')),
-    constraint contact_bulk_actions_tag_is_named check ((tag is not null) = (action in ('add_tag', 'remove_tag'))),
-    constraint contact_bulk_actions_counts_are_possible check (changed between 0 and done and done <= total)
-);
-
-create index if not exists contact_bulk_actions_owner_idx on public.contact_bulk_actions (user_id, created_at desc);
-
-comment on table public.contact_bulk_actions is
-'An owner''s wish for many contacts at once: which ones, counted before it began, and how far it has come.';
-comment on column public.contact_bulk_actions.id is 'preview_contact_bulk returns it.';
-comment on column public.contact_bulk_actions.user_id is 'Who pressed; the owner of the contacts.';
-comment on column public.contact_bulk_actions.action is 'add_tag, remove_tag, opt_out, lift_opt_out or delete.';
-comment on column public.contact_bulk_actions.tag is 'Which tag, where the action is about one.';
-comment on column public.contact_bulk_actions.filter is 'The filter they were chosen by, of words only that there were some; empty where they were named. Stands in the audit too.';
-comment on column public.contact_bulk_actions.contact_ids is 'The contacts that the preview counted; emptied when it has ended.';
-comment on column public.contact_bulk_actions.total is 'How many the preview counted.';
-comment on column public.contact_bulk_actions.done is 'How many of contact_ids were taken up, in their order.';
-comment on column public.contact_bulk_actions.changed is 'Those of done for which it still changed something.';
-comment on column public.contact_bulk_actions.created_at is 'When they were counted.';
-comment on column public.contact_bulk_actions.ended_at is 'When the last was done, or a person stopped it.';
-comment on index public.contact_bulk_actions_owner_idx is 'Serves row level security, previews that have run out, and the deletion of a person.';
-
-alter table public.contact_bulk_actions add column if not exists touched_at timestamptz not null default now();
-comment on column public.contact_bulk_actions.touched_at is 'When it went on last; an hour later it has run out.';
-create index if not exists contact_bulk_actions_touched_idx on public.contact_bulk_actions (touched_at);
-comment on index public.contact_bulk_actions_touched_idx is 'Serves forget_contact_bulks: what nobody goes on with.';
-
-alter table public.contact_bulk_actions enable row level security;
-revoke all on public.contact_bulk_actions from public, anon, authenticated, service_role;
-grant select, insert, update, delete on public.contact_bulk_actions to service_role;
-grant select on public.contact_bulk_actions to authenticated;
-drop policy if exists "owners see what they do to many contacts" on public.contact_bulk_actions;
-create policy "owners see what they do to many contacts" on public.contact_bulk_actions
-for select to authenticated using (user_id = (select auth.uid()));
-
-create or replace function public.preview_contact_bulk(
-    p_action text, p_tag text default null, p_filter jsonb default null, p_contact_ids uuid[] default null
-)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-set statement_timeout = '2min'
-as $$
-declare
-    v_user uuid := (select auth.uid());
-    v_tag text := public.checked_contact_action(p_action, p_tag);
-    v_meant uuid[] := p_contact_ids;
-    v_ids uuid[];
-    v_id uuid;
-begin
-    if (p_filter is null) = (p_contact_ids is null) then
-        raise exception 'Say either which contacts or which filter.' using errcode = '22023';
-    end if;
-    if exists (
-        select 1
-        from unnest(p_contact_ids) as m (id)
-        left join public.contacts as c on c.id = m.id and c.user_id = v_user
-        where c.id is null
-    ) then
-        raise exception 'One of these contacts does not exist.' using errcode = 'PT404', hint = 'Load the list again.';
-    end if;
-    if p_filter is not null then
-        v_meant := array(select f.id from public.find_contacts(v_user, p_filter, '', null, 10000000) as f (id));
-    end if;
-    v_ids := array(
-        select c.id
-        from unnest(v_meant) as m (id)
-        inner join public.contacts as c on c.id = m.id
-        where
-            c.user_id = v_user
-            and case p_action
-                when 'add_tag' then not c.tags @> array[v_tag] and cardinality(c.tags) < 100
-                when 'remove_tag' then c.tags @> array[v_tag]
-                when 'opt_out' then c.opted_out_at is null
-                -- What contacts said themselves, only they can take back.
-                when 'lift_opt_out' then c.opted_out_by = 'owner' and c.opted_out_at is not null
-                else true
-            end
-        order by c.id
-    );
-    insert into public.contact_bulk_actions (user_id, action, tag, filter, contact_ids, total)
-    values (
-        v_user, p_action, v_tag,
-        -- Words may be a name, and the audit that gets this forgets nothing: only that there were some.
-        case when p_filter is not null then (
-            select coalesce(jsonb_object_agg(f.key, case f.key when 'q' then to_jsonb(true) else f.value end), '{}')
-            from jsonb_each(p_filter) as f
-            where f.key in ('page', 'tag', 'opted', 'window', 'q')
-        ) end,
-        v_ids, cardinality(v_ids)
-    )
-    returning id into v_id;
-    return jsonb_build_object('id', v_id, 'action', p_action, 'tag', v_tag, 'total', cardinality(v_ids), 'others', cardinality(v_meant) - cardinality(v_ids));
-end;
-$$;
-
-comment on function public.preview_contact_bulk(text, text, jsonb, uuid[]) is
-'Counts the caller''s contacts that are named, or fit a filter of find_contacts, and that the action would change, and remembers exactly them; nothing is changed yet. Unused for an hour, it is forgotten.';
-
-create or replace function public.advance_contact_bulk(p_id uuid, p_limit integer default 500)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-    v_bulk public.contact_bulk_actions;
-    v_changed integer;
-    v_limit integer := least(greatest(coalesce(p_limit, 1), 1), 1000);
-begin
-    select b.* into v_bulk
-    from public.contact_bulk_actions as b
-    where b.id = p_id and b.user_id = (select auth.uid()) and b.touched_at > now() - interval '1 hour'
-    for update;
-    if not found then
-        raise exception 'This preview has run out.' using errcode = 'PT404', hint = 'Ask for the number again.';
-    end if;
-    if v_bulk.ended_at is null then
-        if v_bulk.done = 0 then
-            insert into public.ai_automation_audit (user_id, action, affected, detail)
-            values (
-                v_bulk.user_id, 'contacts_' || v_bulk.action, v_bulk.total,
-                jsonb_build_object('filter', v_bulk.filter, 'bulk_id', v_bulk.id)
-            );
-        end if;
-        -- With each goes everything of theirs; a call has eight seconds on a hosted project.
-        if v_bulk.action = 'delete' then
-            v_limit := least(v_limit, 100);
-        end if;
-        perform set_config('stagelight.bulk', 'yes', true);
-        v_changed := (
-            public.change_contacts(v_bulk.contact_ids[v_bulk.done + 1 : v_bulk.done + v_limit], v_bulk.action, v_bulk.tag) ->> 'changed'
-        )::integer;
-        perform set_config('stagelight.bulk', '', true);
-        update public.contact_bulk_actions as b
-        set
-            done = least(b.done + v_limit, b.total),
-            changed = b.changed + v_changed,
-            touched_at = now(),
-            ended_at = case when b.done + v_limit >= b.total then now() end,
-            contact_ids = case when b.done + v_limit >= b.total then '{}' else b.contact_ids end
-        where b.id = p_id
-        returning b.* into v_bulk;
-    end if;
-    return jsonb_build_object(
-        'id', v_bulk.id, 'action', v_bulk.action, 'tag', v_bulk.tag, 'total', v_bulk.total, 'done', v_bulk.done,
-        'changed', v_bulk.changed, 'ended', v_bulk.ended_at is not null
-    );
-end;
-$$;
-
-comment on function public.advance_contact_bulk(uuid, integer) is
-'Does the next p_limit contacts of a preview (at most 1000, of deletions 100) and says how far it has come; after the last, or once stopped, it changes nothing.';
-
-create or replace function public.stop_contact_bulk(p_id uuid)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-    v_bulk public.contact_bulk_actions;
-begin
-    update public.contact_bulk_actions as b
-    set ended_at = coalesce(b.ended_at, now()), contact_ids = '{}'
-    where b.id = p_id and b.user_id = (select auth.uid())
-    returning b.* into v_bulk;
-    if not found then
-        raise exception 'This preview has run out.' using errcode = 'PT404';
-    end if;
-    if v_bulk.done between 1 and v_bulk.total - 1 then
-        insert into public.ai_automation_audit (user_id, action, affected, detail)
-        values (v_bulk.user_id, 'stop_contact_bulk', v_bulk.changed, jsonb_build_object('of', v_bulk.total));
-    end if;
-    return jsonb_build_object(
-        'id', v_bulk.id, 'action', v_bulk.action, 'tag', v_bulk.tag, 'total', v_bulk.total, 'done', v_bulk.done,
-        'changed', v_bulk.changed, 'ended', true
-    );
-end;
-$$;
-
-comment on function public.stop_contact_bulk(uuid) is 'Ends a bulk action on contacts where it is; what was done stays done.';
-
--- One that was left halfway has run out too: what it did stays told for a day, whom it meant is forgotten.
-create or replace function public.forget_contact_bulks()
-returns void
-language sql
-set search_path = ''
-as $$
-    delete from public.contact_bulk_actions as b
-    where b.touched_at < now() - interval '1 hour' and (b.done = 0 or b.touched_at < now() - interval '1 day');
-    update public.contact_bulk_actions as b
-    set ended_at = now(), contact_ids = '{}'
-    where b.ended_at is null and b.touched_at < now() - interval '1 hour';
-$$;
-
-comment on function public.forget_contact_bulks() is 'Called by maintain: removes previews that ran out, and a day later what was done.';
-
-revoke execute on function
-public.forget_contact_bulks(), public.preview_contact_bulk(text, text, jsonb, uuid[]),
-public.advance_contact_bulk(uuid, integer), public.stop_contact_bulk(uuid)
-from public, anon, authenticated, service_role;
-grant execute on function
-public.preview_contact_bulk(text, text, jsonb, uuid[]),
-public.advance_contact_bulk(uuid, integer), public.stop_contact_bulk(uuid)
-to authenticated;
 -- What an owner does to contacts: tags, opting out and back, deleting.
 
 create or replace function public.checked_contact_action(p_action text, p_tag text)
@@ -8986,55 +8762,261 @@ comment on function public.contact_timeline(bigint) is
 
 revoke execute on function public.contact_timeline(bigint) from public, anon, authenticated, service_role;
 grant execute on function public.contact_timeline(bigint) to authenticated;
--- One press for many contacts: first the exact number, then exactly those contacts, batch by batch, until done or stopped.
+-- One press for many contacts, of an automation or of the whole list: exactly those that a preview counted, batch by batch,
+-- until done or stopped. The previews are in the next part.
 
-create table if not exists public.ai_automation_bulk_actions (
+-- A wish lives an hour: what two tables held before is not taken over.
+drop table if exists public.ai_automation_bulk_actions, public.contact_bulk_actions cascade;
+drop function if exists public.bulk_contacts(uuid, text, text, text, text);
+drop function if exists public.advance_contact_bulk(uuid, integer);
+drop function if exists public.stop_contact_bulk(uuid);
+drop function if exists public.forget_contact_bulks();
+
+create table if not exists public.bulk_actions (
     id uuid not null default gen_random_uuid(),
-    user_id uuid not null,
-    rule_id uuid not null,
+    user_id uuid not null references auth.users (id) on delete cascade,
+    rule_id uuid,
     action text not null,
-    state_ids bigint[] not null,
+    tag text,
+    filter jsonb,
+    contact_ids uuid[] not null,
     total integer not null,
     done integer not null default 0,
     changed integer not null default 0,
     created_at timestamptz not null default now(),
+    touched_at timestamptz not null default now(),
     ended_at timestamptz,
-    constraint ai_automation_bulk_actions_pkey primary key (id),
-    constraint ai_automation_bulk_actions_rule_fkey foreign key (rule_id, user_id)
+    constraint bulk_actions_pkey primary key (id),
+    constraint bulk_actions_rule_fkey foreign key (rule_id, user_id)
     references public.ai_automation_rules (id, user_id) on delete cascade,
-    constraint ai_automation_bulk_actions_action_is_known check (action in ('retry', 'cancel')),
-    constraint ai_automation_bulk_actions_counts_are_possible check (changed between 0 and done and done <= total)
+    constraint bulk_actions_action_is_known check (
+        case
+            when rule_id is not null then action in ('retry', 'cancel')
+            else action in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out', 'delete')
+        end
+    ),
+    constraint bulk_actions_tag_is_named check ((tag is not null) = (action in ('add_tag', 'remove_tag'))),
+    constraint bulk_actions_counts_are_possible check (changed between 0 and done and done <= total)
 );
 
-alter table public.ai_automation_bulk_actions
-add column if not exists filter jsonb not null default '{}';
-comment on column public.ai_automation_bulk_actions.filter is 'What the preview was asked for: stage, cause, reason, and of words only that there were some.';
+create index if not exists bulk_actions_owner_idx on public.bulk_actions (user_id, created_at desc);
+create index if not exists bulk_actions_rule_idx on public.bulk_actions (rule_id, created_at desc);
+create index if not exists bulk_actions_touched_idx on public.bulk_actions (touched_at);
 
-create index if not exists ai_automation_bulk_actions_rule_idx on public.ai_automation_bulk_actions (rule_id, created_at desc);
-create index if not exists ai_automation_bulk_actions_owner_idx on public.ai_automation_bulk_actions (user_id);
-
-comment on table public.ai_automation_bulk_actions is
+comment on table public.bulk_actions is
 'A person''s wish for many contacts at once: which ones, counted before it began, and how far it has come.';
-comment on column public.ai_automation_bulk_actions.state_ids is 'The contacts that the preview counted; emptied when it has ended.';
-comment on column public.ai_automation_bulk_actions.done is 'How many of state_ids were taken up, in their order.';
-comment on column public.ai_automation_bulk_actions.changed is 'Those of done that had not moved on by themselves meanwhile.';
-comment on column public.ai_automation_bulk_actions.ended_at is 'When the last was done, or a person stopped it.';
-comment on column public.ai_automation_bulk_actions.id is 'preview_bulk returns it.';
-comment on column public.ai_automation_bulk_actions.user_id is 'Who pressed; the owner of the automation.';
-comment on column public.ai_automation_bulk_actions.rule_id is 'The automation.';
-comment on column public.ai_automation_bulk_actions.action is 'retry or cancel.';
-comment on column public.ai_automation_bulk_actions.total is 'How many the preview counted.';
-comment on column public.ai_automation_bulk_actions.created_at is 'When they were counted.';
-comment on index public.ai_automation_bulk_actions_owner_idx is 'Serves row level security: what one person did to many.';
-comment on index public.ai_automation_bulk_actions_rule_idx is 'Serves the deletion of an automation, and its previews that have run out.';
+comment on column public.bulk_actions.id is 'A preview returns it; advance_bulk and stop_bulk take it.';
+comment on column public.bulk_actions.user_id is 'Who pressed; the owner of the contacts.';
+comment on column public.bulk_actions.rule_id is 'The automation in which it is done to them; null where it is about the contacts themselves.';
+comment on column public.bulk_actions.action is 'In an automation retry or cancel, else add_tag, remove_tag, opt_out, lift_opt_out or delete.';
+comment on column public.bulk_actions.tag is 'Which tag, where the action is about one.';
+comment on column public.bulk_actions.filter is 'What they were chosen by, of words only that there were some; null where they were named. Stands in the audit too.';
+comment on column public.bulk_actions.contact_ids is 'The contacts that the preview counted; emptied when it has ended.';
+comment on column public.bulk_actions.total is 'How many the preview counted.';
+comment on column public.bulk_actions.done is 'How many of contact_ids were taken up, in their order.';
+comment on column public.bulk_actions.changed is 'Those of done for which it still changed something.';
+comment on column public.bulk_actions.created_at is 'When they were counted.';
+comment on column public.bulk_actions.touched_at is 'When it went on last; an hour later it has run out.';
+comment on column public.bulk_actions.ended_at is 'When the last was done, or a person stopped it.';
+comment on index public.bulk_actions_owner_idx is 'Serves row level security and the deletion of a person.';
+comment on index public.bulk_actions_rule_idx is 'Serves the deletion of an automation, and open_bulk_actions.';
+comment on index public.bulk_actions_touched_idx is 'Serves forget_bulks: what nobody goes on with.';
 
-alter table public.ai_automation_bulk_actions enable row level security;
-revoke all on public.ai_automation_bulk_actions from public, anon, authenticated, service_role;
-grant select, insert, update, delete on public.ai_automation_bulk_actions to service_role;
-grant select on public.ai_automation_bulk_actions to authenticated;
-drop policy if exists "owners see what they do to many" on public.ai_automation_bulk_actions;
-create policy "owners see what they do to many" on public.ai_automation_bulk_actions
+alter table public.bulk_actions enable row level security;
+revoke all on public.bulk_actions from public, anon, authenticated, service_role;
+grant select, insert, update, delete on public.bulk_actions to service_role;
+grant select on public.bulk_actions to authenticated;
+drop policy if exists "owners see what they do to many" on public.bulk_actions;
+create policy "owners see what they do to many" on public.bulk_actions
 for select to authenticated using (user_id = (select auth.uid()));
+
+create or replace function public.own_bulk(p_id uuid)
+returns public.bulk_actions
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_bulk public.bulk_actions;
+begin
+    select b.* into v_bulk
+    from public.bulk_actions as b
+    where
+        b.id = p_id and b.user_id = (select auth.uid())
+        and (b.rule_id is null or exists (select 1 from public.ai_automation_rules as r where r.id = b.rule_id and r.deleted_at is null))
+    for update;
+    if not found then
+        raise exception 'This preview has run out.' using errcode = 'PT404', hint = 'Ask for the number again.';
+    end if;
+    return v_bulk;
+end;
+$$;
+
+comment on function public.own_bulk(uuid) is
+'The caller''s bulk action, held until the transaction ends; one of a deleted automation does not exist.';
+
+create or replace function public.told_bulk(p_bulk public.bulk_actions)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'id', p_bulk.id, 'action', p_bulk.action, 'tag', p_bulk.tag, 'total', p_bulk.total, 'done', p_bulk.done,
+        'changed', p_bulk.changed, 'ended', p_bulk.ended_at is not null
+    );
+$$;
+
+comment on function public.told_bulk(public.bulk_actions) is 'How far a bulk action has come, as advance_bulk and stop_bulk say it.';
+
+create or replace function public.change_states(p_rule_id uuid, p_action text, p_contact_ids uuid[])
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    -- One that has moved on by itself since it was counted is left where it is.
+    v_ids bigint[] := array(
+        select s.id
+        from public.ai_automation_contact_states as s
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        inner join public.facebook_pages as g on g.id = r.page_id
+        where
+            s.rule_id = p_rule_id and s.contact_id = any(p_contact_ids)
+            and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status)
+    );
+begin
+    return case p_action when 'retry' then public.retry_contacts(v_ids) else public.cancel_contacts(v_ids) end;
+end;
+$$;
+
+comment on function public.change_states(uuid, text, uuid[]) is
+'retry_contacts or cancel_contacts for those of an automation''s contacts for whom it still does something; what change_contacts is for contacts themselves.';
+
+create or replace function public.advance_bulk(p_id uuid, p_limit integer default 100)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_bulk public.bulk_actions := public.own_bulk(p_id);
+    v_limit integer := least(greatest(coalesce(p_limit, 1), 1), 1000);
+    v_batch uuid[];
+    v_answer jsonb;
+begin
+    if v_bulk.touched_at <= now() - interval '1 hour' then
+        raise exception 'This preview has run out.' using errcode = 'PT404', hint = 'Ask for the number again.';
+    end if;
+    if v_bulk.ended_at is not null then
+        return public.told_bulk(v_bulk);
+    end if;
+    -- One line for all its batches, when the first one begins.
+    if v_bulk.done = 0 then
+        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+        values (
+            v_bulk.user_id, v_bulk.rule_id, case when v_bulk.rule_id is null then 'contacts_' else 'bulk_' end || v_bulk.action,
+            v_bulk.total, jsonb_build_object('filter', v_bulk.filter, 'bulk_id', v_bulk.id)
+        );
+    end if;
+    -- With each deleted one goes everything of theirs; a call has eight seconds on a hosted project.
+    if v_bulk.action = 'delete' then
+        v_limit := least(v_limit, 100);
+    end if;
+    v_batch := v_bulk.contact_ids[v_bulk.done + 1 : v_bulk.done + v_limit];
+    perform set_config('stagelight.bulk', 'yes', true);
+    v_answer := case
+        when v_bulk.rule_id is null then public.change_contacts(v_batch, v_bulk.action, v_bulk.tag)
+        else public.change_states(v_bulk.rule_id, v_bulk.action, v_batch)
+    end;
+    perform set_config('stagelight.bulk', '', true);
+    update public.bulk_actions as b
+    set
+        done = least(b.done + v_limit, b.total),
+        changed = b.changed + (v_answer ->> 'changed')::integer,
+        touched_at = now(),
+        ended_at = case when b.done + v_limit >= b.total then now() end,
+        contact_ids = case when b.done + v_limit >= b.total then '{}' else b.contact_ids end
+    where b.id = p_id
+    returning b.* into v_bulk;
+    return public.told_bulk(v_bulk);
+end;
+$$;
+
+comment on function public.advance_bulk(uuid, integer) is
+'Does the next p_limit contacts of a preview (at most 1000, of deletions 100) and says how far it has come; after the last, or once stopped, it changes nothing.';
+
+create or replace function public.stop_bulk(p_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_bulk public.bulk_actions := public.own_bulk(p_id);
+begin
+    update public.bulk_actions as b
+    set ended_at = coalesce(b.ended_at, now()), contact_ids = '{}'
+    where b.id = p_id
+    returning b.* into v_bulk;
+    if v_bulk.done between 1 and v_bulk.total - 1 then
+        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+        values (
+            v_bulk.user_id, v_bulk.rule_id, case when v_bulk.rule_id is null then 'stop_contact_bulk' else 'stop_bulk' end,
+            v_bulk.changed, jsonb_build_object('of', v_bulk.total)
+        );
+    end if;
+    return public.told_bulk(v_bulk);
+end;
+$$;
+
+comment on function public.stop_bulk(uuid) is 'Ends a bulk action where it is; what was done stays done.';
+
+-- One that was left halfway has run out too: what it did stays told for a day, whom it meant is forgotten.
+create or replace function public.forget_bulks()
+returns void
+language sql
+set search_path = ''
+as $$
+    delete from public.bulk_actions as b
+    where b.touched_at < now() - interval '1 hour' and (b.done = 0 or b.touched_at < now() - interval '1 day');
+    update public.bulk_actions as b
+    set ended_at = now(), contact_ids = '{}'
+    where b.ended_at is null and b.touched_at < now() - interval '1 hour';
+$$;
+
+comment on function public.forget_bulks() is 'Called by maintain: removes previews that ran out, and a day later what was done.';
+
+create or replace view public.open_bulk_actions
+with (security_invoker = on)
+as
+select
+    b.id,
+    b.user_id,
+    b.rule_id,
+    b.action,
+    b.tag,
+    b.total,
+    b.done,
+    b.changed,
+    b.created_at
+from public.bulk_actions as b
+-- A minute less than advance_bulk gives it: what is offered can still be pressed.
+where b.ended_at is null and b.touched_at > now() - interval '59 minutes';
+
+comment on view public.open_bulk_actions is
+'Previews and bulk actions that can go on: not ended, and gone on with within the hour by this database''s own clock.';
+comment on column public.open_bulk_actions.id is 'What advance_bulk and stop_bulk take.';
+comment on column public.open_bulk_actions.rule_id is 'The automation; ask for one, or for null.';
+
+revoke all on public.open_bulk_actions from public, anon, authenticated, service_role;
+grant select on public.open_bulk_actions to authenticated, service_role;
+
+revoke execute on function
+public.own_bulk(uuid), public.told_bulk(public.bulk_actions), public.change_states(uuid, text, uuid[]),
+public.advance_bulk(uuid, integer), public.stop_bulk(uuid), public.forget_bulks()
+from public, anon, authenticated, service_role;
+grant execute on function public.advance_bulk(uuid, integer), public.stop_bulk(uuid) to authenticated;
+-- How many a press would change: counted and remembered, before anything is done. The mechanism is in the part before.
 
 -- The same rule as retry_helps in pages/_components/contact_card.py; a test compares the two.
 create or replace function public.retry_helps(
@@ -9081,26 +9063,18 @@ $$;
 comment on function public.bulk_helps(text, public.automation_stage, text, text, text) is
 'Whether retry or cancel does something for a contact in this state.';
 
-create or replace function public.bulk_contacts(
-    p_rule_id uuid, p_action text, p_stage text, p_search text, p_reason text
-)
-returns bigint[]
+create or replace function public.keep_bulk(p_rule_id uuid, p_action text, p_tag text, p_filter jsonb, p_contact_ids uuid[])
+returns jsonb
 language sql
-stable
 set search_path = ''
 as $$
-    select coalesce(array_agg(m.state_id order by m.state_id), '{}')
-    from public.monitor_matches(p_rule_id, p_stage, public.search_cause(p_search), public.search_pattern(p_search)) as m
-    inner join public.ai_automation_contact_states as s on s.id = m.state_id
-    inner join public.ai_automation_rules as r on r.id = s.rule_id
-    inner join public.facebook_pages as g on g.id = r.page_id
-    where
-        s.user_id = (select auth.uid()) and (p_reason is null or s.end_reason = p_reason)
-        and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status);
+    insert into public.bulk_actions (user_id, rule_id, action, tag, filter, contact_ids, total)
+    values ((select auth.uid()), p_rule_id, p_action, p_tag, p_filter, p_contact_ids, cardinality(p_contact_ids))
+    returning jsonb_build_object('id', id, 'action', action, 'tag', tag, 'total', total);
 $$;
 
-comment on function public.bulk_contacts(uuid, text, text, text, text) is
-'The contacts of the caller''s automation that fit a filter of the monitor and for which the action can do something.';
+comment on function public.keep_bulk(uuid, text, text, jsonb, uuid[]) is
+'Remembers exactly whom a preview counted, for the caller; called by the previews, which know that they are the caller''s.';
 
 create or replace function public.preview_bulk(
     p_rule_id uuid,
@@ -9115,8 +9089,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids bigint[];
-    v_id uuid;
+    v_ids uuid[];
 begin
     if not exists (
         select 1
@@ -9131,155 +9104,102 @@ begin
     if p_stage is not null and p_stage <> all(enum_range(null::public.automation_stage)::text[]) then
         raise exception 'There is no such stage.' using errcode = '22023';
     end if;
-    delete from public.ai_automation_bulk_actions as b
-    where b.user_id = (select auth.uid()) and b.rule_id = p_rule_id and b.done = 0 and b.created_at < now() - interval '1 hour';
-    -- One that was left halfway has run out too: what it did stays told, whom it meant is forgotten.
-    update public.ai_automation_bulk_actions as b
-    set ended_at = now(), state_ids = '{}'
-    where b.user_id = (select auth.uid()) and b.rule_id = p_rule_id and b.ended_at is null and b.created_at < now() - interval '1 hour';
-    v_ids := public.bulk_contacts(p_rule_id, p_action, p_stage, p_search, p_reason);
-    insert into public.ai_automation_bulk_actions (user_id, rule_id, action, state_ids, total, filter)
-    values (
-        (select auth.uid()), p_rule_id, p_action, v_ids, cardinality(v_ids),
+    v_ids := array(
+        select s.contact_id
+        from public.monitor_matches(p_rule_id, p_stage, public.search_cause(p_search), public.search_pattern(p_search)) as m
+        inner join public.ai_automation_contact_states as s on s.id = m.state_id
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        inner join public.facebook_pages as g on g.id = r.page_id
+        where
+            s.user_id = (select auth.uid()) and (p_reason is null or s.end_reason = p_reason)
+            and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status)
+        order by m.state_id
+    );
+    return public.keep_bulk(
+        p_rule_id, p_action, null,
         -- Words may be a name, and the audit that gets this forgets nothing: only that there were some.
         jsonb_strip_nulls(jsonb_build_object(
             'stage', p_stage, 'cause', public.search_cause(p_search), 'reason', p_reason,
             'search', case when public.search_pattern(p_search) is not null then true end
-        ))
-    )
-    returning id into v_id;
-    return jsonb_build_object('id', v_id, 'action', p_action, 'total', cardinality(v_ids));
+        )),
+        v_ids
+    );
 end;
 $$;
 
 comment on function public.preview_bulk(uuid, text, text, text, text) is
 'Counts the contacts that fit a filter and can be retried or cancelled, and remembers exactly them; nothing is changed yet. Unused for an hour, it is forgotten.';
 
-create or replace function public.advance_bulk(p_id uuid, p_limit integer default 100)
+create or replace function public.preview_contact_bulk(
+    p_action text, p_tag text default null, p_filter jsonb default null, p_contact_ids uuid[] default null
+)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+set statement_timeout = '2min'
 as $$
 declare
-    v_bulk public.ai_automation_bulk_actions;
-    v_ids bigint[];
-    v_changed integer;
-    v_limit constant integer := least(greatest(coalesce(p_limit, 1), 1), 1000);
+    v_user uuid := (select auth.uid());
+    v_tag text := public.checked_contact_action(p_action, p_tag);
+    v_meant uuid[] := p_contact_ids;
+    v_ids uuid[];
 begin
-    select b.* into v_bulk
-    from public.ai_automation_bulk_actions as b
-    where
-        b.id = p_id and b.user_id = (select auth.uid()) and b.created_at > now() - interval '1 hour'
-        and exists (select 1 from public.ai_automation_rules as r where r.id = b.rule_id and r.deleted_at is null)
-    for update;
-    if not found then
-        raise exception 'This preview has run out.' using errcode = 'PT404', hint = 'Ask for the number again.';
+    if (p_filter is null) = (p_contact_ids is null) then
+        raise exception 'Say either which contacts or which filter.' using errcode = '22023';
     end if;
-    if v_bulk.ended_at is null then
-        -- One that has moved on by itself since it was counted is left where it is.
-        select coalesce(array_agg(s.id), '{}') into v_ids
-        from public.ai_automation_contact_states as s
-        inner join public.ai_automation_rules as r on r.id = s.rule_id
-        inner join public.facebook_pages as g on g.id = r.page_id
+    if exists (
+        select 1
+        from unnest(p_contact_ids) as m (id)
+        left join public.contacts as c on c.id = m.id and c.user_id = v_user
+        where c.id is null
+    ) then
+        raise exception 'One of these contacts does not exist.' using errcode = 'PT404', hint = 'Load the list again.';
+    end if;
+    if p_filter is not null then
+        v_meant := array(select f.id from public.find_contacts(v_user, p_filter, '', null, 10000000) as f (id));
+    end if;
+    v_ids := array(
+        select c.id
+        from unnest(v_meant) as m (id)
+        inner join public.contacts as c on c.id = m.id
         where
-            s.id = any(v_bulk.state_ids[v_bulk.done + 1 : v_bulk.done + v_limit])
-            and public.bulk_helps(v_bulk.action, s.current_stage, s.reason_code, s.error_code, g.status);
-        -- One line for all its batches, when the first one begins.
-        if v_bulk.done = 0 then
-            insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-            values (
-                v_bulk.user_id, v_bulk.rule_id, 'bulk_' || v_bulk.action, v_bulk.total,
-                jsonb_build_object('filter', v_bulk.filter, 'bulk_id', v_bulk.id)
-            );
-        end if;
-        perform set_config('stagelight.bulk', 'yes', true);
-        v_changed := (
-            case v_bulk.action when 'retry' then public.retry_contacts(v_ids) else public.cancel_contacts(v_ids) end ->> 'changed'
-        )::integer;
-        perform set_config('stagelight.bulk', '', true);
-        update public.ai_automation_bulk_actions as b
-        set
-            done = least(b.done + v_limit, b.total),
-            changed = b.changed + v_changed,
-            ended_at = case when b.done + v_limit >= b.total then now() end,
-            state_ids = case when b.done + v_limit >= b.total then '{}' else b.state_ids end
-        where b.id = p_id
-        returning b.* into v_bulk;
-    end if;
-    return jsonb_build_object(
-        'id', v_bulk.id, 'action', v_bulk.action, 'total', v_bulk.total, 'done', v_bulk.done, 'changed', v_bulk.changed,
-        'ended', v_bulk.ended_at is not null
+            c.user_id = v_user
+            and case p_action
+                when 'add_tag' then not c.tags @> array[v_tag] and cardinality(c.tags) < 100
+                when 'remove_tag' then c.tags @> array[v_tag]
+                when 'opt_out' then c.opted_out_at is null
+                -- What contacts said themselves, only they can take back.
+                when 'lift_opt_out' then c.opted_out_by = 'owner' and c.opted_out_at is not null
+                else true
+            end
+        order by c.id
     );
+    return public.keep_bulk(
+        null, p_action, v_tag,
+        -- Words may be a name, and the audit that gets this forgets nothing: only that there were some.
+        case when p_filter is not null then (
+            select coalesce(jsonb_object_agg(f.key, case f.key when 'q' then to_jsonb(true) else f.value end), '{}')
+            from jsonb_each(p_filter) as f
+            where f.key in ('page', 'tag', 'opted', 'window', 'q')
+        ) end,
+        v_ids
+    ) || jsonb_build_object('others', cardinality(v_meant) - cardinality(v_ids));
 end;
 $$;
 
-comment on function public.advance_bulk(uuid, integer) is
-'Does the next p_limit contacts of a preview (at most 1000) and says how far it has come; after the last, or once stopped, it changes nothing.';
-
-create or replace function public.stop_bulk(p_id uuid)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-    v_bulk public.ai_automation_bulk_actions;
-begin
-    update public.ai_automation_bulk_actions as b
-    set ended_at = coalesce(b.ended_at, now()), state_ids = '{}'
-    where
-        b.id = p_id and b.user_id = (select auth.uid())
-        and exists (select 1 from public.ai_automation_rules as r where r.id = b.rule_id and r.deleted_at is null)
-    returning b.* into v_bulk;
-    if not found then
-        raise exception 'This preview has run out.' using errcode = 'PT404';
-    end if;
-    if v_bulk.done between 1 and v_bulk.total - 1 then
-        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-        values (v_bulk.user_id, v_bulk.rule_id, 'stop_bulk', v_bulk.changed, jsonb_build_object('of', v_bulk.total));
-    end if;
-    return jsonb_build_object(
-        'id', v_bulk.id, 'action', v_bulk.action, 'total', v_bulk.total, 'done', v_bulk.done, 'changed', v_bulk.changed, 'ended', true
-    );
-end;
-$$;
-
-comment on function public.stop_bulk(uuid) is 'Ends a bulk action where it is; what was done stays done.';
-
-create or replace view public.open_bulk_actions
-with (security_invoker = on)
-as
-select
-    b.id,
-    b.user_id,
-    b.rule_id,
-    b.action,
-    b.total,
-    b.done,
-    b.changed,
-    b.created_at
-from public.ai_automation_bulk_actions as b
--- A minute less than advance_bulk gives it: what is offered can still be pressed.
-where b.ended_at is null and b.created_at > now() - interval '59 minutes';
-
-comment on view public.open_bulk_actions is
-'Previews and bulk actions that can go on: not ended, and counted within the hour by this database''s own clock.';
-comment on column public.open_bulk_actions.id is 'What advance_bulk and stop_bulk take.';
-comment on column public.open_bulk_actions.rule_id is 'The automation; ask for one.';
-
-revoke all on public.open_bulk_actions from public, anon, authenticated, service_role;
-grant select on public.open_bulk_actions to authenticated, service_role;
+comment on function public.preview_contact_bulk(text, text, jsonb, uuid[]) is
+'Counts the caller''s contacts that are named, or fit a filter of find_contacts, and that the action would change, and remembers exactly them; nothing is changed yet. Unused for an hour, it is forgotten.';
 
 revoke execute on function
 public.search_cause(text), public.search_pattern(text), public.retry_helps(public.automation_stage, text, text, text),
-public.bulk_helps(text, public.automation_stage, text, text, text), public.bulk_contacts(uuid, text, text, text, text),
-public.preview_bulk(uuid, text, text, text, text), public.advance_bulk(uuid, integer), public.stop_bulk(uuid)
+public.bulk_helps(text, public.automation_stage, text, text, text), public.keep_bulk(uuid, text, text, jsonb, uuid[]),
+public.preview_bulk(uuid, text, text, text, text), public.preview_contact_bulk(text, text, jsonb, uuid[])
 from public, anon, authenticated, service_role;
 grant execute on function
 public.search_cause(text), public.search_pattern(text), public.retry_helps(public.automation_stage, text, text, text),
-public.bulk_helps(text, public.automation_stage, text, text, text), public.bulk_contacts(uuid, text, text, text, text),
-public.preview_bulk(uuid, text, text, text, text), public.advance_bulk(uuid, integer), public.stop_bulk(uuid)
+public.bulk_helps(text, public.automation_stage, text, text, text),
+public.preview_bulk(uuid, text, text, text, text), public.preview_contact_bulk(text, text, jsonb, uuid[])
 to authenticated;
 -- What /analytics is told: figures cut at the moments it names, which are midnights and hours of its reader's time zone.
 

@@ -13,13 +13,10 @@ from pages._components.dialogs import asking
 TICK_MS = 2000
 
 
-STORES = (
-    *("live-request", "live-now", "live-action"),
-    *("many-ask", "timeline-ask", "timeline-answer"),
-)
+STORES = ("live-request", "live-now", "live-action", "timeline-ask", "timeline-answer")
 
 
-def frame(ask: Ask, answer: dict[str, Any], open_bulks: Sequence[dict[str, Any]] = ()) -> Component:
+def frame(ask: Ask, answer: dict[str, Any], many: Sequence[Component] = ()) -> Component:
     """Few Dash components on purpose: each costs browser time at every tick.
 
     Stage cards and panels are made by the script, which has their first numbers when it does.
@@ -28,12 +25,10 @@ def frame(ask: Ask, answer: dict[str, Any], open_bulks: Sequence[dict[str, Any]]
         [
             dcc.Store(id="live-rule", data=ask.rule_id),
             dcc.Store(id="live-answer", data=answer),
-            # What was left halfway, here or in another window, can be gone on with.
-            dcc.Store(id="many-answer", data={"open": list(open_bulks)}),
             *[dcc.Store(id=name) for name in STORES],
             dcc.Interval(id="live-tick", interval=TICK_MS),
             html.Div(id="live-mark", hidden=True),
-            html.Div(id="many-mark", hidden=True),
+            *many,
             _header(answer["head"]["name"]),
             html.Div(id="alerts"),
             html.Div(

@@ -238,8 +238,7 @@ begin
     delete from public.ai_automation_workers as w where w.beat_at < now() - interval '7 days';
     perform public.remove_deleted_rules();
     perform public.forget_previews();
-    delete from public.ai_automation_bulk_actions as b where b.created_at < now() - interval '1 day';
-    perform public.forget_contact_bulks();
+    perform public.forget_bulks();
     perform public.keep_figures_small(20000);
     begin
         v_made := public.make_history_days(v_today, v_today + 3);

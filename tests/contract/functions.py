@@ -38,8 +38,6 @@ PERSON: dict[str, tuple[Row, object]] = {
         {"p_action": "add_tag", "p_tag": "x", "p_filter": {}, "p_contact_ids": None},
         dict,
     ),
-    "advance_contact_bulk": ({"p_id": NOBODY, "p_limit": 500}, "PT404"),
-    "stop_contact_bulk": ({"p_id": NOBODY}, "PT404"),
     "list_attempts": (
         {"p_filter": {"q": "a"}, "p_before": None, "p_limit": 50, "p_look": 1000},
         dict,

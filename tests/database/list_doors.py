@@ -3,12 +3,10 @@
 NOBODY = "00000000-0000-4000-8000-000000000000"
 FOR_OWNERS = {
     "check_import": {"p_page_id": "{page}", "p_contacts": [{"sender_id": "1"}]},
-    "advance_contact_bulk": {"p_id": "{contact_bulk}"},
     "change_contacts": {"p_contact_ids": ["{contact}"], "p_action": "opt_out"},
     "contact_details": {"p_contact_id": "{contact}"},
     "contact_story": {"p_contact_id": "{contact}"},
     "preview_contact_bulk": {"p_action": "opt_out", "p_contact_ids": ["{contact}"]},
-    "stop_contact_bulk": {"p_id": "{contact_bulk}"},
     "contact_words": {
         "p_user_id": NOBODY,
         "p_name": "Zoë",
@@ -21,7 +19,17 @@ FOR_NOBODY = {
     "judge_import": {"p_page": None, "p_contacts": []},
     "page_to_import": {"p_page_id": NOBODY, "p_contacts": []},
     "delete_contacts": {"p_contact_ids": [NOBODY]},
-    "forget_contact_bulks": {},
+    "change_states": {"p_rule_id": NOBODY, "p_action": "retry", "p_contact_ids": [NOBODY]},
+    "forget_bulks": {},
+    "keep_bulk": {
+        "p_rule_id": NOBODY,
+        "p_action": "retry",
+        "p_tag": None,
+        "p_filter": None,
+        "p_contact_ids": [NOBODY],
+    },
+    "own_bulk": {"p_id": NOBODY},
+    "told_bulk": {"p_bulk": None},
     "checked_contact_action": {"p_action": "opt_out", "p_tag": None},
     "attempts_floor": {
         "p_user_id": NOBODY,

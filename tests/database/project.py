@@ -138,13 +138,14 @@ def belongings_of(world, person):
     sums = "insert into public.metrics_totals (stage, bucket) values ('sent', 0)"
     world.connection.execute(sums + " on conflict do nothing")
     bulk = call_as(world, person, "preview_bulk", p_rule_id=rule["id"], p_action="retry")
+    wish = {"p_action": "opt_out", "p_contact_ids": [sent["id"]]}
+    call_as(world, person, "preview_contact_bulk", **wish)
     owned = {"user_id": person["id"], "rule_id": rule["id"]}
     figures_of(world, owned)
     call_as(world, person, "save_settings", p_settings=Jsonb({"theme": "dark"}))
     heard_of(world, person, sent)
     return {
         "bulk": bulk["id"],
-        "contact_bulk": contact_bulk_of(world, person, sent)["id"],
         "page": str(page["id"]),
         "preview": str(preview_for(world, sent)["id"]),
         "rule": str(rule["id"]),
@@ -153,11 +154,6 @@ def belongings_of(world, person):
         "ready": state_of(world, ready),
         "queued": state_of(world, queued),
     }
-
-
-def contact_bulk_of(world, person, contact):
-    wish = {"p_action": "opt_out", "p_contact_ids": [contact["id"]]}
-    return call_as(world, person, "preview_contact_bulk", **wish)
 
 
 def figures_of(world, owned):

@@ -132,7 +132,7 @@ def test_what_is_offered_to_go_on_has_not_ended_nor_run_out_by_the_databases_clo
         for _ in range(3)
     ]
     call_as(world, owner, "stop_bulk", p_id=shown[1])
-    change(world, "ai_automation_bulk_actions", {"id": shown[2]}, created_at=ago(minutes=60))
+    change(world, "bulk_actions", {"id": shown[2]}, touched_at=ago(minutes=60))
 
     offered = world.rows("select id from public.open_bulk_actions where rule_id = %s", rule["id"])
 

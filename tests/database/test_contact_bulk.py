@@ -25,7 +25,7 @@ def preview(world, owner, action, tag=None, ids=None, **fits):
 def finish(world, owner, bulk, limit=3):
     done = {"ended": False}
     while not done["ended"]:
-        done = call_as(world, owner, "advance_contact_bulk", p_id=bulk["id"], p_limit=limit)
+        done = call_as(world, owner, "advance_bulk", p_id=bulk["id"], p_limit=limit)
     return done
 
 
@@ -117,15 +117,15 @@ def test_the_deleted_are_gone_and_do_not_come_back_by_import(town):
 def test_it_can_be_stopped_runs_out_and_is_nobody_elses(town):
     owner, stranger = town.owner, town.user()
     bulk = preview(town, owner, "add_tag", "x")
-    call_as(town, owner, "advance_contact_bulk", p_id=bulk["id"], p_limit=3)
+    call_as(town, owner, "advance_bulk", p_id=bulk["id"], p_limit=3)
     with pytest.raises(psycopg.Error, match="run out"):
-        call_as(town, stranger, "advance_contact_bulk", p_id=bulk["id"], p_limit=3)
-    assert call_as(town, owner, "stop_contact_bulk", p_id=bulk["id"])["done"] == 3
+        call_as(town, stranger, "advance_bulk", p_id=bulk["id"], p_limit=3)
+    assert call_as(town, owner, "stop_bulk", p_id=bulk["id"])["done"] == 3
     assert finish(town, owner, bulk)["changed"] == 3
     with pytest.raises(psycopg.Error, match="does not exist"):
         preview(town, owner, "opt_out", ids=[town.theirs["id"]])
     again = preview(town, owner, "opt_out")
-    change(town, "contact_bulk_actions", again, touched_at=ago(hours=2))
+    change(town, "bulk_actions", again, touched_at=ago(hours=2))
     with pytest.raises(psycopg.Error, match="run out"):
         finish(town, owner, again)
     for wrong in (("shout", None), ("add_tag", " "), ("add_tag", "x" * 101), ("add_tag", "a,b")):
@@ -138,14 +138,14 @@ def test_a_long_one_goes_on_as_long_as_somebody_goes_on_and_is_then_forgotten(to
     bulks = [preview(town, owner, "add_tag", tag) for tag in ("x", "y", "z")]
     unused, half, whole = bulks
     for bulk in (half, whole):
-        change(town, "contact_bulk_actions", bulk, created_at=ago(hours=3))
-        call_as(town, owner, "advance_contact_bulk", p_id=bulk["id"], p_limit=3)
+        change(town, "bulk_actions", bulk, created_at=ago(hours=3))
+        call_as(town, owner, "advance_bulk", p_id=bulk["id"], p_limit=3)
     finish(town, owner, whole)
     for bulk, hours in ((unused, 2), (half, 2), (whole, 25)):
-        change(town, "contact_bulk_actions", bulk, touched_at=ago(hours=hours))
+        change(town, "bulk_actions", bulk, touched_at=ago(hours=hours))
     call(town.connection, "maintain")
 
-    [left] = town.rows("select id, done, contact_ids, ended_at from public.contact_bulk_actions")
+    [left] = town.rows("select id, done, contact_ids, ended_at from public.bulk_actions")
 
     assert str(left["id"]) == half["id"]
     assert (left["done"], left["contact_ids"]) == (3, [])

@@ -132,7 +132,8 @@ def turn(project, reference, thing):
     child, connection = reference["child"], project.world.connection
     change = (
         f"update public.{child} set {reference['points']} = %s where ctid ="  # noqa: S608
-        f" (select ctid from public.{child} where user_id = %s limit 1) returning 1"
+        f" (select ctid from public.{child} where user_id = %s"
+        f" order by {reference['points']} is null limit 1) returning 1"
     )
     try:
         with connection.transaction():

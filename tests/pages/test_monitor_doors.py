@@ -105,16 +105,17 @@ def test_somebody_elses_contact_cannot_be_acted_on(http, stranger, owned, people
 def test_many_of_somebody_else_can_neither_be_counted_nor_moved(http, stranger, owned, people):
     rule = str(owned["rule"]["id"])
     own = signed_in(http, owned["owner"]["email"])
-    counted = call(http, own, MANY, {"step": "preview", "action": "cancel"}, rule).json()
+    count = {"step": "preview", "action": "cancel", "rule_id": rule}
+    counted = call(http, own, MANY, count).json()
     shown = counted["response"]["many-answer"]["data"]
     assert shown["total"] == 1
 
     for wish in (
-        {"step": "preview", "action": "cancel"},
+        count,
         {"step": "go", "id": shown["id"]},
         {"step": "stop", "id": shown["id"]},
     ):
-        answer = call(http, stranger, MANY, wish, rule)
+        answer = call(http, stranger, MANY, wish)
         assert "problem" in answer.json()["response"]["many-answer"]["data"]
     [state] = people.rows(
         "select current_stage from public.ai_automation_contact_states where id = %s",
