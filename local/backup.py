@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -26,10 +26,12 @@ REMOVE_SECONDS = 20
 DUMP = "database.dump"
 # Without them a restored database has tokens that nobody can open, and a password nobody knows.
 KEYS = ("secrets.json", "jwt.json")
+# What a receiver was told and the database does not have yet (api/spool.py).
+SPOOL, SPOOLED = "receiver", "*.events"
 DATABASE = "postgres"
 # What `open` makes; whoever restores has nothing else in the directory.
 OURS = {"logs", "stack.lock"}
-MADE = ("postgres", "postgres.unfinished", "initdb-password", "passwords.json", *KEYS)
+MADE = ("postgres", "postgres.unfinished", "initdb-password", "passwords.json", SPOOL, *KEYS)
 
 
 def backup(home: Home, app_pg_bin: str, file: Path) -> None:
@@ -38,6 +40,8 @@ def backup(home: Home, app_pg_bin: str, file: Path) -> None:
         raise StartError(f"{file} exists already; nothing was written.")
     bin_dir = find_bin(app_pg_bin)
     with _running(home, bin_dir) as dsn, tempfile.TemporaryDirectory() as directory:
+        # Before the database: what is stored and removed meanwhile is in the dump then.
+        spooled = _copy_spool(home, Path(directory))
         dump, taken = Path(directory) / DUMP, time.time()
         _run(bin_dir / "pg_dump", dsn, "--format=custom", "--create", f"--file={dump}")
         # The moment that is told after a restore: what happened while it was written is not in it.
@@ -48,7 +52,18 @@ def backup(home: Home, app_pg_bin: str, file: Path) -> None:
             for path in (dump, *(home.path / name for name in KEYS)):
                 if path.exists():
                     tar.add(path, path.name)
+            for path in spooled:
+                tar.add(path, f"{SPOOL}/{path.name}")
         unfinished.replace(file)
+
+
+def _copy_spool(home: Home, directory: Path) -> list[Path]:
+    """Copies of what waits; a half line at an end was never answered for, and is passed over."""
+    copies = []
+    for path in sorted((home.path / SPOOL).glob(SPOOLED)):
+        with suppress(FileNotFoundError):
+            copies.append(shutil.copyfile(path, directory / path.name))
+    return copies
 
 
 def restore(home: Home, app_pg_bin: str, file: Path) -> dt.datetime:
@@ -178,7 +193,11 @@ def _unpack(home: Home, file: Path, directory: Path) -> Path:
     try:
         with tarfile.open(file) as tar:
             tar.extract(DUMP, directory, filter="data")
-            for name in set(KEYS) & set(tar.getnames()):
+            names = set(tar.getnames())
+            (home.path / SPOOL).mkdir(mode=0o700)
+            for name in (names & set(KEYS)) | {
+                n for n in names if Path(n).match(f"{SPOOL}/{SPOOLED}")
+            }:
                 tar.extract(name, home.path, filter="data")
                 (home.path / name).chmod(0o600)
     except (OSError, KeyError, tarfile.TarError) as error:

@@ -1,5 +1,6 @@
 """This file is where local data is shown to come back from a backup as it was."""
 
+import asyncio
 import datetime as dt
 import io
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from api.spool import Spool
 from local.__main__ import bring_back, run
 from local.backup import backup, restore
 from local.bootstrap import bootstrap, migrate
@@ -104,6 +106,30 @@ def test_everything_comes_back(tmp_path: Path, capsys: pytest.CaptureFixture[str
         restore(other, CHOSEN, file)
     with pytest.raises(StartError, match="exists already"):
         backup(home, CHOSEN, file)
+
+
+def test_what_a_receiver_has_answered_for_comes_back_for_the_next_one(tmp_path: Path) -> None:
+    home, other, file = Home(tmp_path / "home"), Home(tmp_path / "other"), tmp_path / "kept.tar"
+    assert home.open()
+    with started(home) as postgres:
+        bootstrap(postgres)
+        write_private_json(home.connection_file, {"database_url": postgres.dsn()})
+        receiver = Spool(home.path / "receiver")
+        asyncio.run(receiver.add([{"kind": "message", "text": "STOP"}]))
+        backup(Home(home.path), CHOSEN, file)
+        receiver.close()
+    home.close()
+
+    restore(other, CHOSEN, file)
+
+    spool = Spool(other.path / "receiver")
+    assert spool.adopt() == 1
+    found = spool.next_closed()
+    assert found
+    assert list(found.lines()) == [[{"kind": "message", "text": "STOP"}]]
+    assert oct(found.path.stat().st_mode)[-3:] == "600"
+    assert oct(found.path.parent.stat().st_mode)[-3:] == "700"
+    spool.close()
 
 
 def entries(home: Home) -> set[str]:
