@@ -1,5 +1,43 @@
 -- What a person does to a page: connect it, pause it, try it now, set its rate, have it read, disconnect it.
 
+create or replace function public.own_page(p_page_id uuid)
+returns public.facebook_pages
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages;
+begin
+    select p.* into v_page
+    from public.facebook_pages as p
+    where p.id = p_page_id and p.user_id = (select auth.uid())
+    for no key update;
+    if not found then
+        raise exception 'This page does not exist.' using errcode = 'PT404';
+    end if;
+    return v_page;
+end;
+$$;
+
+comment on function public.own_page(uuid) is 'The caller''s page, held until the transaction ends; called by the functions that change it.';
+
+create or replace function public.own_connected_page(p_page_id uuid)
+returns public.facebook_pages
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages := public.own_page(p_page_id);
+begin
+    if v_page.disconnected_at is not null then
+        raise exception 'This page is disconnected.' using errcode = 'P0001', hint = 'Connect it again first.';
+    end if;
+    return v_page;
+end;
+$$;
+
+comment on function public.own_connected_page(uuid) is 'own_page, for what a disconnected page cannot do.';
+
 -- Token, status and reading begin anew together; called where it has been checked whose page it is.
 create or replace function public.keep_page_token(p_page_id uuid, p_user_id uuid, p_encrypted_token text)
 returns void
@@ -35,17 +73,10 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_user_id uuid;
+    v_page public.facebook_pages := public.own_page(p_page_id);
 begin
-    select p.user_id into v_user_id
-    from public.facebook_pages as p
-    where p.id = p_page_id and p.user_id = (select auth.uid())
-    for no key update;
-    if not found then
-        raise exception 'This page does not exist.' using errcode = 'PT404';
-    end if;
-    perform public.keep_page_token(p_page_id, v_user_id, p_encrypted_token);
-    insert into public.ai_automation_audit (user_id, page_id, action) values (v_user_id, p_page_id, 'renew_page_token');
+    perform public.keep_page_token(p_page_id, v_page.user_id, p_encrypted_token);
+    insert into public.ai_automation_audit (user_id, page_id, action) values (v_page.user_id, p_page_id, 'renew_page_token');
 end;
 $$;
 
@@ -84,27 +115,6 @@ $$;
 comment on function public.connect_page(text, text, text) is
 'Connects a page whose token the app has checked and encrypted; one the caller had disconnected is taken up again with everything it had, one that is connected gets the new token. Returns its id.';
 
-create or replace function public.own_page(p_page_id uuid)
-returns public.facebook_pages
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_page public.facebook_pages;
-begin
-    select p.* into v_page
-    from public.facebook_pages as p
-    where p.id = p_page_id and p.user_id = (select auth.uid())
-    for no key update;
-    if not found then
-        raise exception 'This page does not exist.' using errcode = 'PT404';
-    end if;
-    return v_page;
-end;
-$$;
-
-comment on function public.own_page(uuid) is 'The caller''s page, held until the transaction ends; called by the functions that change it.';
-
 create or replace function public.set_page_paused(p_page_id uuid, p_paused boolean)
 returns void
 language plpgsql
@@ -112,11 +122,8 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_page public.facebook_pages := public.own_page(p_page_id);
+    v_page public.facebook_pages := public.own_connected_page(p_page_id);
 begin
-    if v_page.disconnected_at is not null then
-        raise exception 'This page is disconnected.' using errcode = 'P0001', hint = 'Connect it again first.';
-    end if;
     if (v_page.paused_at is not null) is distinct from p_paused then
         update public.facebook_pages as p set paused_at = case when p_paused then now() end where p.id = p_page_id;
         insert into public.ai_automation_audit (user_id, page_id, action)
@@ -135,11 +142,8 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_page public.facebook_pages := public.own_page(p_page_id);
+    v_page public.facebook_pages := public.own_connected_page(p_page_id);
 begin
-    if v_page.disconnected_at is not null then
-        raise exception 'This page is disconnected.' using errcode = 'P0001', hint = 'Connect it again first.';
-    end if;
     update public.facebook_pages as p
     set
         paused_until = case when p.status <> 'active' then now() end,
@@ -213,11 +217,8 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_page public.facebook_pages := public.own_page(p_page_id);
+    v_page public.facebook_pages := public.own_connected_page(p_page_id);
 begin
-    if v_page.disconnected_at is not null then
-        raise exception 'This page is disconnected.' using errcode = 'P0001', hint = 'Connect it again first.';
-    end if;
     if v_page.status = 'token_invalid' then
         raise exception 'Facebook refuses the page''s access.' using errcode = 'P0001', hint = 'Give it a new token first.';
     end if;
@@ -270,7 +271,7 @@ $$;
 comment on function public.refuse_held_page(uuid) is 'Raises for a page that a person has paused or disconnected: nothing is started for it.';
 
 revoke execute on function
-public.keep_page_token(uuid, uuid, text), public.connect_page(text, text, text), public.own_page(uuid),
+public.keep_page_token(uuid, uuid, text), public.connect_page(text, text, text), public.own_page(uuid), public.own_connected_page(uuid),
 public.set_page_paused(uuid, boolean), public.try_page_now(uuid), public.set_page_rate(uuid, integer),
 public.disconnect_page(uuid), public.request_sync(uuid), public.note_subscription(uuid, text),
 public.refuse_held_page(uuid)

@@ -37,4 +37,5 @@ FOR_NOBODY: dict[str, dict[str, Any]] = {
         "p_encrypted_token": "stolen",
     },
     "own_page": {"p_page_id": "{page}"},
+    "own_connected_page": {"p_page_id": "{page}"},
 }
