@@ -7880,7 +7880,12 @@ grant execute on function public.delete_contact(uuid) to authenticated;
 -- The list of tries to send: filtered, newest first, by keyset. The hot path pays for no index of its own, so a filter that
 -- fits little is looked for stretch by stretch: each call looks at so many tries and says how far back it came.
 
-create or replace function public.attempts_floor(p_user_id uuid, p_from timestamptz, p_until timestamptz, p_look integer)
+-- Without the id it counted what was seen already.
+drop function if exists public.attempts_floor(uuid, timestamptz, timestamptz, integer);
+
+create or replace function public.attempts_floor(
+    p_user_id uuid, p_from timestamptz, p_until timestamptz, p_before uuid, p_look integer
+)
 returns timestamptz
 language sql
 stable
@@ -7889,14 +7894,16 @@ set plan_cache_mode = 'force_custom_plan'
 as $$
     select a.started_at
     from public.ai_automation_attempts as a
-    where a.user_id = p_user_id and a.started_at <= p_until and a.started_at >= p_from
+    where
+        a.user_id = p_user_id and a.started_at <= p_until and a.started_at >= p_from
+        and (p_before is null or (a.started_at, a.id) < (p_until, p_before))
     order by a.started_at desc
     offset p_look
     limit 1;
 $$;
 
-comment on function public.attempts_floor(uuid, timestamptz, timestamptz, integer) is
-'When the try before the last p_look of a person''s tries in a span began; null when there are no more than that.';
+comment on function public.attempts_floor(uuid, timestamptz, timestamptz, uuid, integer) is
+'When the try before the last p_look of a person''s tries in a span began; null when there are no more than that. A batch begins in one moment: with p_before only those of p_until count that come after this one.';
 
 create or replace function public.find_attempts(
     p_user_id uuid, p_filter jsonb, p_before jsonb, p_floor timestamptz, p_limit integer
@@ -7965,6 +7972,7 @@ declare
         v_user,
         coalesce(nullif(p_filter ->> 'from', '')::timestamptz, '-infinity'),
         least((p_before ->> 0)::timestamptz, nullif(p_filter ->> 'until', '')::timestamptz, 'infinity'),
+        case when (p_before ->> 0)::timestamptz <= coalesce(nullif(p_filter ->> 'until', '')::timestamptz, 'infinity') then (p_before ->> 1)::uuid end,
         v_look
     );
 begin
@@ -8009,7 +8017,7 @@ comment on function public.list_attempts(jsonb, jsonb, integer, integer) is
 'One page of the caller''s tries to send that fit a filter (see find_attempts), before the [started_at, id] of the last one seen. At most p_look are looked at: looked_until says how far back, when fewer than p_limit fit and there are older ones.';
 
 revoke execute on function
-public.attempts_floor(uuid, timestamptz, timestamptz, integer), public.find_attempts(uuid, jsonb, jsonb, timestamptz, integer),
+public.attempts_floor(uuid, timestamptz, timestamptz, uuid, integer), public.find_attempts(uuid, jsonb, jsonb, timestamptz, integer),
 public.list_attempts(jsonb, jsonb, integer, integer)
 from public, anon, authenticated, service_role;
 grant execute on function public.list_attempts(jsonb, jsonb, integer, integer) to authenticated;

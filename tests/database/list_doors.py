@@ -35,6 +35,7 @@ FOR_NOBODY = {
         "p_user_id": NOBODY,
         "p_from": "2026-01-01",
         "p_until": "2026-01-01",
+        "p_before": None,
         "p_look": 1,
     },
     "contacts_named": {

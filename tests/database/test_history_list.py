@@ -69,6 +69,7 @@ def walk(world, owner, limit, look, between=lambda: None, **fits):
     while True:
         found = listed(world, owner, before, limit, look, **fits)
         pages += 1
+        assert pages < 100
         seen += [each["id"] for each in found["attempts"]]
         if found["more"]:
             last = found["attempts"][-1]
@@ -108,6 +109,28 @@ def test_pages_follow_each_other_while_tries_arrive_and_a_search_goes_back_stret
     seen, pages = walk(world, here.owner, 50, 5, until=str(ago(minutes=30)), outcome="failed")
     assert seen == newest_first(failed)
     assert pages > 5
+
+
+def test_a_batch_that_began_in_one_moment_is_longer_than_a_page_and_none_of_it_is_lost(world):
+    here = town(world, tries=3)
+    world.connection.execute(
+        "insert into public.ai_automation_attempts (user_id, state_id, rule_id, contact_id,"
+        " page_id, follow_up, outcome, worker, started_at)"
+        " select a.user_id, a.state_id + 100 + n, a.rule_id, a.contact_id, a.page_id, 1, 'sent',"
+        " 'w', a.started_at from generate_series(1, 60) as n"
+        " cross join public.ai_automation_attempts as a where a.id = %s",
+        [here.rows[0]["id"]],
+    )
+    stored = world.rows(
+        "select id, started_at from public.ai_automation_attempts where user_id = %s",
+        here.owner["id"],
+    )
+
+    # As many as the dashboard looks at for a page of seven.
+    seen, pages = walk(world, here.owner, 7, 8)
+
+    assert seen == newest_first(stored)
+    assert pages == 9
 
 
 def test_every_filter_means_what_it_says(world):
