@@ -1,7 +1,7 @@
 // The Facebook pages: what to ask, what to do with an answer, and what a press does.
 (function () {
   const { words, put, ruleCards, asking, sheets, pageCards } = window.stagelight;
-  const GIVE_UP_MS = 8000, LOST_MS = 10000, OLD_AFTER_MS = 12000, COUNT_EVERY_MS = 30000, COUNT_OFTEN_MS = 6000;
+  const GIVE_UP_MS = 8000, LOST_MS = 10000, OLD_AFTER_MS = 12000, COUNT_EVERY_MS = 30000, COUNT_OFTEN_MS = 6000, MANY = 6;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   const root = () => byId("pages-page");
@@ -39,7 +39,7 @@
         if (before && before.sync.at !== card.sync.at) state.countedAt = 0; // a round is over
         state.cards.set(card.id, card.contacts === null && before ? { ...card, contacts: before.contacts } : card);
       }
-      if (answer.order) { state.order = answer.order; pageCards.list(byId("pages"), state.order.map((id) => state.cards.get(id))); }
+      if (answer.order) { state.order = answer.order; show(); }
       byId("pages-empty").hidden = state.order.length > 0;
       byId("pages-connect").hidden = state.order.length === 0;
     }
@@ -47,6 +47,21 @@
     put(byId("pages-zone"), state.order.length ? `Updated every 3 s · times in ${words.zone}` : "");
     tick();
     return none();
+  }
+
+  // Who is listed; what to find them by is there once they are many.
+  function show() {
+    const known = state.order.map((id) => state.cards.get(id)), many = known.length > MANY;
+    byId("pages-tools").hidden = !many;
+    const wanted = many ? byId("pages-search").value.trim().toLowerCase() : "";
+    const trouble = many && byId("pages-which").value === "trouble";
+    const found = known.filter((card) => `${card.name} ${card.facebook_id}`.toLowerCase().includes(wanted) && (!trouble || card.problems.length));
+    pageCards.list(byId("pages"), found);
+    byId("pages-none").hidden = !known.length || found.length > 0;
+    put(byId("pages-none"), wanted ? "No page fits this search." : "No page is in trouble.");
+  }
+  for (const type of ["input", "change"]) {
+    document.addEventListener(type, (event) => { if (root() && ["pages-search", "pages-which"].includes(event.target.id)) { show(); tick(); } });
   }
 
   function tick() {

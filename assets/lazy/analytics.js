@@ -91,6 +91,10 @@
       xaxis.ticktext = xaxis.ticktext.filter(kept);
       xaxis.tickvals = xaxis.tickvals.filter(kept);
     }
+    // Words above bars that are nearer to each other than the words are long would be made too small to read.
+    for (const bar of narrow ? drawn.data : []) {
+      if (bar.textposition === "outside") Object.assign(bar, { text: bar.text.map((text) => text.replace(" of ", "<br>of ")), constraintext: "none", textangle: 0, textfont: { size: 10.5 } });
+    }
     if (names.length) {
       // The name of the bin stands above what is in it.
       xaxis.hoverformat = "";

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
@@ -21,12 +22,44 @@ def page_list(answer: dict[str, Any]) -> Component:
             ),
             html.Div(id="pages-problem", className="notice warn", role="status", hidden=True),
             html.Div(id="pages-alerts"),
+            _find(),
+            html.P("", id="pages-none", className="mute", role="status", hidden=True),
             html.Div(id="pages", className="rules"),
             _nothing_yet(),
             html.P("", id="pages-zone", className="mute zone-line"),
             html.Div(id="sheets"),
         ],
         id="pages-page",
+    )
+
+
+def _find() -> Component:
+    """For whoever has many pages; the script shows it then."""
+    search = "Name or Facebook id…"
+    return html.Div(
+        [
+            html.Label("Search pages", htmlFor="pages-search", className="visually-hidden"),
+            dbc.Input(
+                id="pages-search",
+                type="search",
+                placeholder=search,
+                autocomplete="off",
+                maxlength=200,
+            ),
+            html.Label("Which pages", htmlFor="pages-which", className="visually-hidden"),
+            dbc.Select(
+                id="pages-which",
+                value="all",
+                options=[
+                    {"value": "all", "label": "All pages"},
+                    {"value": "trouble", "label": "Only those in trouble"},
+                ],
+            ),
+        ],
+        className="list-tools",
+        id="pages-tools",
+        role="search",
+        hidden=True,
     )
 
 

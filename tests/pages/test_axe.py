@@ -1,6 +1,7 @@
 """This file is where axe looks at every page and state: no serious or critical finding."""
 
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.builders import World, ago
 from tests.pages.conftest import Visit, visiting
+from tests.pages.keeper import Keeper, keeping
 from tests.pages.watching import Automation, Watch, watch
 from tests.running import Stack
 
@@ -108,6 +111,66 @@ def axe_finds_nothing(page: Page, complete: str) -> None:
 @pytest.mark.parametrize("path", COMPLETE)
 def test_no_other_page_has_a_grave_finding(seen: Visit, path: str) -> None:
     axe_finds_nothing(seen.open(path), COMPLETE[path])
+
+
+# One of each kind of trouble; what stands beside a column is SQL.
+TROUBLES = {
+    "Refused": "status = 'token_invalid', status_reason = 'Expired.', setback_at = now()",
+    "Restricted": "status = 'restricted', status_reason = 'No.', paused_until = now() + '1 h'",
+    "Gone": "disconnected_at = now()",
+    "Paused": "paused_at = now()",
+    "Slowed": "paused_until = now() + '5 min', usage_percent = 97, usage_at = now()",
+    "Unheard": "subscribe_error = 'Facebook refused.'",
+    "محظور": "status = 'restricted', paused_at = now(), subscribe_error = 'No.'",
+}
+
+
+def in_trouble(keeper: Keeper) -> None:
+    """A page of each trouble, each with an automation and what that one cannot send."""
+    world, owner = keeper.world, keeper.person
+    for name, trouble in TROUBLES.items():
+        page = world.page(owner, name=name, facebook_page_id=secrets.token_hex(6))
+        rule = world.rule(page, name=f"On {name}", next_run_at=ago(days=-9))
+        world.rows(
+            f"update public.facebook_pages set {trouble} where id = %s returning 1",  # noqa: S608
+            page["id"],
+        )
+        world.insert(
+            "public.ai_automation_contact_states",
+            user_id=owner["id"], rule_id=rule["id"], contact_id=world.contact(page)["id"],
+            current_stage="failed", error_code="token_expired", error_message="Expired.",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_in_trouble_has_a_grave_finding_and_many_are_searched(
+    browser: Browser, stack: Stack, people: World, scheme: str
+) -> None:
+    options = {"color_scheme": scheme, "bypass_csp": True}
+    with keeping(browser, stack, people, contacts=0, **options) as keeper:
+        in_trouble(keeper)
+        page = keeper.visit.open("/pages")
+        cards = page.locator("#pages .page-card")
+        expect(cards).to_have_count(len(TROUBLES) + 1)
+        assert findings(page) == []
+        page.locator("#pages-which").select_option("trouble")
+        expect(cards).to_have_count(len(TROUBLES))
+        page.fill("#pages-search", "gone")
+        expect(cards).to_have_count(1)
+        page.fill("#pages-search", "none of them")
+        expect(page.locator("#pages-none")).to_have_text("No page fits this search.")
+        page.set_viewport_size({"width": 320, "height": 640})
+        page.fill("#pages-search", "")
+        expect(cards).to_have_count(len(TROUBLES))
+        assert findings(page) == []
+        expect(page.locator("html")).to_have_js_property("scrollWidth", 320)
+
+        keeper.visit.open("/")
+        expect(page.locator(".rule .notice").first).to_be_visible()
+        assert findings(page) == []
+        page.get_by_role("link", name="Monitor: On محظور").click()
+        expect(page.locator("#alerts .notice").first).to_be_visible()
+        assert findings(page) == []
 
 
 def test_neither_has_the_page_of_a_contact(seen: Visit) -> None:
