@@ -4,8 +4,8 @@
   const byId = (id) => document.getElementById(id);
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const root = document.documentElement;
-  const FRESH_MS = 30000, NARROW = 480, PATIENCE = 240;
-  let asked = 0, drawings = null, watching = null, wasDark = "", timer = 0;
+  const FRESH_MS = 30000, NARROW = 480, PATIENCE = 240, PAPER_PX = 640;
+  let asked = 0, drawings = null, watching = null, wasDark = "", timer = 0, paper = false;
 
   const page = () => byId("analytics-page");
 
@@ -120,6 +120,7 @@
       const box = byId("chart-" + name);
       if (!box) continue;
       const { data, layout } = inTheme(chart, box, style);
+      if (paper) layout.width = box.classList.contains("small") ? PAPER_PX / 3 - 20 : PAPER_PX;
       window.Plotly.react(box, data, layout, { displayModeBar: false, responsive: false, doubleClick: false });
       watching.observe(box);
     }
@@ -157,8 +158,8 @@
     }
   });
   new MutationObserver(() => { if (root.dataset.bsTheme !== wasDark) drawAll(); }).observe(root, { attributes: true, attributeFilter: ["data-bs-theme"] });
-  // 10-theme-toggle.js has changed the theme before and after; the paper does not wait for the observer.
-  for (const event of ["beforeprint", "afterprint"]) window.addEventListener(event, drawAll);
+  // 10-theme-toggle.js has changed the theme before and after; the paper does not wait for observers.
+  for (const on of [true, false]) window.addEventListener(on ? "beforeprint" : "afterprint", () => { paper = on; drawAll(); });
 
   // Script by script: this one asks, the other one draws.
   function begin(place) {
