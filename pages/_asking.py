@@ -9,7 +9,7 @@ from dash import no_update as unchanged
 
 from pages._components.ask import text, whole
 from pages._components.dry_run import PER_PAGE, dry_run
-from pages._components.errors import toast
+from pages._components.errors import problems_as_toasts, toast
 from pages._components.monitor_frame import unreachable
 from pages._components.questions import Question, about_deleting, about_running
 from pages._components.words import run_result
@@ -38,15 +38,11 @@ async def inquire(wish: Any) -> Any:
     if not rule_id:
         return unchanged
     feed = signed_in.get()
-    try:
+    with problems_as_toasts():
         if wish.get("act") == "run":
             ask(about_running(await feed.run_preview(rule_id)), rule_id)
         elif wish.get("act") == "delete":
             ask(about_deleting(await feed.deletion_preview(rule_id)), rule_id)
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        toast(error.message, error.hint, bad=True)
     return unchanged
 
 
@@ -83,15 +79,11 @@ async def confirmed(clicks: Any, asked: Any) -> Any:
     if not clicks or not rule_id:
         return unchanged
     set_props("ask", {"is_open": False})
-    try:
+    with problems_as_toasts():
         if asked.get("act") == "run":
             toast(run_result(await signed_in.get().request_run(rule_id)))
         elif asked.get("act") == "delete":
             await delete(rule_id)
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        toast(error.message, error.hint, bad=True)
     return time.time()
 
 
@@ -107,15 +99,11 @@ async def undo(rule_id: Any) -> Any:
     """Takes a deletion back; works on every page, because the message does."""
     if not isinstance(rule_id, str):
         return unchanged
-    try:
+    with problems_as_toasts():
         back = await signed_in.get().restore_rule(rule_id)
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        toast(error.message, error.hint, bad=True)
-        return unchanged
-    toast(f"“{back['name']}” is back" + (", and on" if back["enabled"] else ", and off"))
-    return time.time()
+        toast(f"“{back['name']}” is back" + (", and on" if back["enabled"] else ", and off"))
+        return time.time()
+    return unchanged
 
 
 @callback(

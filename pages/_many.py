@@ -17,6 +17,7 @@ from dash import (
 from dash.development.base_component import Component
 
 from pages._components.ask import Ask, text, whole
+from pages._components.errors import or_problem
 from pipeline.answers import is_uuid
 from pipeline.feed import Feed, FeedError, signed_in
 from pipeline.looking import CONTACT_FILTERS, fitting
@@ -53,12 +54,7 @@ async def act_on_many(wish: Any) -> Any:
     """First the number, then batch by batch; the browser asks for the next one until it ends."""
     if not isinstance(wish, dict):
         return no_update
-    try:
-        answer = await step(signed_in.get(), wish)
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        answer = {"problem": [error.message, error.hint]}
+    answer = await or_problem(step(signed_in.get(), wish))
     forget(signed_in.get().person, text(wish.get("rule_id")))
     return {**answer, "at": whole(wish.get("at"))}
 

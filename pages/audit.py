@@ -8,6 +8,7 @@ from dash import ClientsideFunction, Input, Output, callback, clientside_callbac
 from dash.development.base_component import Component
 
 from pages._components.audit_list import KINDS, ORDER, PER_PAGE, audit_list, number_of, told
+from pages._components.errors import or_problem
 from pages._components.list_ask import ListAsk
 from pages._components.monitor_frame import unreachable
 from pipeline.feed import Feed, FeedError, signed_in
@@ -58,9 +59,4 @@ clientside_callback(
 async def show(wish: Any) -> Any:
     """The filter or the page was changed."""
     ask = ListAsk.of(wish, AUDIT_FILTERS, (ORDER,))
-    try:
-        return await look(signed_in.get(), ask)
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        return {"at": ask.at, "problem": [error.message, error.hint]}
+    return {"at": ask.at, **await or_problem(look(signed_in.get(), ask))}

@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 from pages import _asking
 from pages._components.alerts import worker_away
 from pages._components.delta import Drawn
-from pages._components.errors import toast
+from pages._components.errors import problems_as_toasts, toast
 from pages._components.monitor_frame import unreachable
 from pages._components.rule_card import rule_card
 from pages._components.rule_list import rule_list
@@ -94,11 +94,7 @@ async def switch(action: Any) -> Any:
     if action.get("act") not in ("on", "off"):
         return unchanged
     on = action["act"] == "on"
-    try:
+    with problems_as_toasts():
         await signed_in.get().set_rule_enabled(action["rule_id"], on)
         toast("Switched on" if on else "Switched off")
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        toast(error.message, error.hint, bad=True)
     return time.time()

@@ -20,6 +20,7 @@ from dash.development.base_component import Component
 
 from pages._components.attributes import attrs
 from pages._components.contact_list import ORDERS, PER_PAGE, contact_list, told
+from pages._components.errors import or_problem
 from pages._components.list_ask import ListAsk
 from pages._components.list_frame import heading
 from pages._components.monitor_frame import unreachable
@@ -87,12 +88,7 @@ clientside_callback(
 async def show(wish: Any) -> Any:
     """The filter, the order or the page was changed."""
     ask = ListAsk.of(wish, CONTACT_FILTERS, tuple(ORDERS))
-    try:
-        return await look(ask)
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        return {"at": ask.at, "problem": [error.message, error.hint]}
+    return {"at": ask.at, **await or_problem(look(ask))}
 
 
 def words(page: dict[str, Any], numbers: dict[str, int]) -> str:

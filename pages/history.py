@@ -7,6 +7,7 @@ import dash
 from dash import ClientsideFunction, Input, Output, callback, clientside_callback, html
 from dash.development.base_component import Component
 
+from pages._components.errors import or_problem
 from pages._components.history_list import ORDER, PER_PAGE, history_list, told
 from pages._components.list_ask import ListAsk
 from pages._components.list_frame import heading
@@ -48,9 +49,4 @@ clientside_callback(
 async def show(wish: Any) -> Any:
     """The filter or the page was changed."""
     ask = ListAsk.of(wish, HISTORY_FILTERS, (ORDER,))
-    try:
-        return await look(ask)
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        return {"at": ask.at, "problem": [error.message, error.hint]}
+    return {"at": ask.at, **await or_problem(look(ask))}

@@ -14,7 +14,7 @@ from pages._actions import press
 from pages._components.ask import Ask, whole
 from pages._components.board import board
 from pages._components.delta import Drawn, Sent
-from pages._components.errors import toast
+from pages._components.errors import or_problem, problems_as_toasts, toast
 from pages._components.missing import missing_automation
 from pages._components.monitor_frame import TICK_MS, frame, unreachable
 from pages._components.timeline import GONE, timeline
@@ -116,12 +116,7 @@ async def poll(request: Any) -> Any:
     ask = Ask.of(request)
     if ask is None:
         return no_update
-    try:
-        return await look(ask)
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        return {"seq": ask.seq, "problem": [error.message, error.hint]}
+    return {"seq": ask.seq, **await or_problem(look(ask))}
 
 
 @callback(
@@ -134,12 +129,8 @@ async def act(action: Any, rule_id: Any) -> Any:
     """A button was pressed; what changed is fetched at once."""
     if not isinstance(action, dict) or not isinstance(rule_id, str):
         return no_update
-    try:
+    with problems_as_toasts():
         toast(*await press(signed_in.get(), action, rule_id))
-    except FeedError as error:
-        if error.signed_out:
-            raise
-        toast(error.message, error.hint, bad=True)
     forget(signed_in.get().person, rule_id)
     return time.time()
 

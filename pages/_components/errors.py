@@ -1,6 +1,8 @@
 """This file is where an error of a callback becomes a sentence on the page."""
 
 import logging
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dash import set_props
@@ -19,6 +21,27 @@ def show_error(error: Exception) -> Any:
         return
     log.error("callback failed: %s", type(error).__name__, exc_info=error)
     toast("Something went wrong on our side.", "It was written to the log. Try again.", bad=True)
+
+
+async def or_problem(asked: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    """The answer, or {"problem": [what went wrong, what to do]}; raises where the session ended."""
+    try:
+        return await asked
+    except FeedError as error:
+        if error.signed_out:
+            raise
+        return {"problem": [error.message, error.hint]}
+
+
+@contextmanager
+def problems_as_toasts() -> Iterator[None]:
+    """What goes wrong inside is told, and the page goes on; raises where the session ended."""
+    try:
+        yield
+    except FeedError as error:
+        if error.signed_out:
+            raise
+        toast(error.message, error.hint, bad=True)
 
 
 def toast(
