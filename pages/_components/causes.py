@@ -40,7 +40,7 @@ CAUSES = {
     "ai_empty": "Google AI wrote nothing",
     "text_placeholder": "The text had a placeholder",
     "text_refusal": "The AI declined to write",
-    "text_link": "The text had a link",
+    "text_link": "The text had a link or a number of its own",
     "text_language": "The text was in another language",
     "text_json": "The AI answered in code, not in words",
     "text_repeated": "The text was the same as last time",

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from pipeline.steps.links import brings_own_links, without_links
+
 LONGEST_UNITS = 1990
 ALIKE = 0.9
 # Of fewer letters nobody can tell which script a contact writes in: "ok", a link, a name.
 FEWEST_LETTERS = 8
-LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
 PLACEHOLDER = re.compile(
     r"\[[^\[\]\n]{0,60}[^\W\d][^\[\]\n]{0,60}\]"
     r"|\{[^{}\n]{1,60}\}"
@@ -63,8 +64,9 @@ REFUSED = Fault(
 )
 FOREIGN_LINK = Fault(
     "text_link",
-    "The text contains a link that the automation's prompt does not have.",
-    "It contained a link; write without one.",
+    "The text contains a link, e-mail address or phone number that the automation's prompt lacks.",
+    "It contained a link, an e-mail address, a phone number, or a full stop without a space "
+    "behind it; write without.",
 )
 REPEATED = Fault(
     "text_repeated", "The text is the same as an earlier message.", "It was sent before; differ."
@@ -91,9 +93,10 @@ def find_fault(text: str, earlier: Iterable[str] = (), prompt: str = "") -> Faul
     found = find_misfit(text) or next((f for pattern, f in PATTERNS if pattern.search(text)), None)
     if found is not None:
         return found
-    if any(link.rstrip(".,!?") not in prompt for link in LINK.findall(text)):
+    said = list(earlier)
+    if brings_own_links(text, prompt, said):
         return FOREIGN_LINK
-    return REPEATED if any(_same(text, said) for said in earlier) else None
+    return REPEATED if any(_same(text, before) for before in said) else None
 
 
 def find_foreign(text: str, heard: Iterable[str]) -> Fault | None:
@@ -110,7 +113,7 @@ def find_foreign(text: str, heard: Iterable[str]) -> Fault | None:
 def _scripts(text: str) -> dict[str, int]:
     """How many letters of each script; Japanese and Chinese share one, for they share signs."""
     counts: dict[str, int] = {}
-    for letter in filter(str.isalpha, LINK.sub(" ", text)):
+    for letter in filter(str.isalpha, without_links(text)):
         script = unicodedata.name(letter, "?").split()[0]
         script = "CJK" if script in ("HIRAGANA", "KATAKANA") else script
         counts[script] = counts.get(script, 0) + 1

@@ -1,11 +1,13 @@
 """This file is where writing is shown to give a fit text, a later try, or a reason."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
-from pipeline.model import Advance, Fail, Retry, Said
+from pipeline.model import Advance, Draft, Fail, Job, Retry, Said
 from pipeline.stages import Stage
+from pipeline.steps.write import write
 from tests.providers.jobs import JOB, PAGE, PERSON, Desk
 
 
@@ -216,6 +218,18 @@ def test_a_contacts_text_cannot_bring_a_link_into_the_message(desk: Desk, inject
         outcome = desk.write(job)
         text = outcome.fields["generated_message"] if isinstance(outcome, Advance) else ""
         assert "evil" not in text
+
+
+def test_an_address_that_only_the_contact_wrote_is_refused() -> None:
+    class Parrot:
+        async def write(self, job: Job, correction: str = "") -> Draft:
+            return Draft(job.history[0].text, "model", 1, 1, 1)
+
+    for words in ("my shop is evil-shop.ru", "I am boss@evil.example", "call me: +49 170 1234567"):
+        outcome = asyncio.run(write(replace(JOB, history=(said("contact", words),)), Parrot()))
+
+        assert isinstance(outcome, Fail)
+        assert outcome.code == "text_link"
 
 
 def test_a_contacts_text_chooses_neither_recipient_nor_page_nor_token(desk: Desk) -> None:
