@@ -150,6 +150,22 @@ def test_all_that_fit_are_counted_then_tagged_by_keyboard(keeper: Keeper) -> Non
     assert stored["n"] == PEOPLE - 2
 
 
+def test_what_was_left_halfway_is_offered_on_the_list_of_contacts_too(keeper: Keeper) -> None:
+    people = [keeper.contact(sender_name=f"Person {number}")["id"] for number in range(3)]
+    wish = {"action": "add_tag", "tag": "winter", "contact_ids": people}
+    counts = {"total": 3, "done": 1, "changed": 1}
+    keeper.world.insert("public.bulk_actions", user_id=keeper.person["id"], **wish, **counts)
+
+    page = keeper.visit.open("/contacts")
+
+    bar = page.locator(".many-bar")
+    expect(bar).to_contain_text("Adding the tag: 1 of 3 done, 2 left. It was left halfway.")
+    bar.get_by_role("button", name="Go on").click()
+    expect(bar).to_contain_text("3 tagged")
+    expect(page.locator("[data-tag=winter]")).to_have_count(2)
+    keeper.visit.picture("contacts-many")
+
+
 def test_the_history_is_filtered_and_taken_home_and_leads_to_the_contact(keeper: Keeper) -> None:
     first = settle(keeper)
     page = keeper.visit.open("/history")
