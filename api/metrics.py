@@ -21,7 +21,7 @@ from pipeline.settings import Settings
 
 Row = dict[str, Any]
 PREFIX = "stagelight_"
-# Durations are counted in buckets of a fifth (sql/parts/80_views.sql); these edges are told.
+# Durations are counted in buckets of a fifth (sql/parts/800_views.sql); these edges are told.
 EDGES = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21600, 86400)
 SMALLEST, GROWTH = 0.01, 1.2
 # Who asked for a view within this time is looking at it.

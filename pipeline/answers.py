@@ -10,7 +10,7 @@ from supabase import AsyncClient
 
 Row = dict[str, Any]
 
-# A person's mistake, told in words meant for people (raise exception in sql/parts/70_people.sql).
+# A person's mistake, told in words meant for people (raise exception in sql/parts/700_people.sql).
 TOLD_BY_US = frozenset({"P0001", "PT404", "22023"})
 SIGNED_OUT = frozenset({"PGRST301", "PGRST302", "PGRST303", "401"})
 # What was asked makes no sense, breaks a rule or is not allowed: it would be refused again.

@@ -61,9 +61,12 @@ def tables_writable_beyond_the_grants(connection):
     ).fetchall()
 
 
-def test_the_one_file_is_the_joined_parts():
-    joined = "".join(part.read_text() for part in sorted(PARTS.glob("*.sql")))
+def test_the_one_file_is_the_joined_parts_each_with_a_number_of_its_own():
+    parts = sorted(PARTS.glob("*.sql"))
+    joined = "".join(part.read_text() for part in parts)
 
+    assert len({part.name[:3] for part in parts}) == len(parts)
+    assert all(part.name[:3].isdigit() for part in parts)
     assert Path(MIGRATION).read_text() == joined, "run `make sql`"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pages._components.words import REASONS
 
-SOURCE = Path(__file__).parents[2] / "sql" / "parts" / "55_eligibility.sql"
+SOURCE = Path(__file__).parents[2] / "sql" / "parts" / "550_eligibility.sql"
 
 
 def test_the_database_and_the_dashboard_know_the_same_reasons() -> None:

@@ -1,5 +1,5 @@
 -- A database of version 1 is brought to this version: what can be changed in place is, and history that was one table is
--- put aside, for 38 to take over. An empty database, or one of this version, is left alone.
+-- put aside, for 380 to take over. An empty database, or one of this version, is left alone.
 
 do $$
 begin
