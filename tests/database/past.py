@@ -183,7 +183,8 @@ class Past:
             day = int(datetime.combine(row["day"], datetime.min.time(), UTC).timestamp()) // 900
             before = 0
             for quarter, upto in enumerate(row["upto"]):
-                place = (row["scope_id"], row["kind"], row["key"], row["number"], day + quarter)
-                found[place] += upto - before
-                before = upto
+                if upto != before:
+                    place = (row["scope_id"], row["kind"], row["key"], row["number"], day + quarter)
+                    found[place] += upto - before
+                    before = upto
         return found

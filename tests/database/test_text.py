@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -113,8 +113,8 @@ def project(cluster, tmp_path_factory):
         yield project
 
 
-@pytest.fixture
-def say(project) -> Callable[[Place, str], httpx.Response]:
+@pytest.fixture(scope="module")
+def say(project) -> Iterator[Callable[[Place, str], httpx.Response]]:
     """Sends the text, written as JSON writes it, to a place; as the owner, byte for byte."""
     url, headers = str(project.owner.rest_url).rstrip("/"), dict(project.owner.options.headers)
 
@@ -122,19 +122,19 @@ def say(project) -> Callable[[Place, str], httpx.Response]:
         body = json.dumps(place.body).replace("TEXT", text)
         for name, thing in project.things.items():
             body = body.replace(f'"{{{name}}}"', json.dumps(thing))
-        with httpx.Client() as http:
-            return http.request(
-                place.method,
-                f"{url}/{place.path.format_map(project.things)}",
-                content=body.encode(),
-                headers={
-                    **headers,
-                    "apikey": project.owner.supabase_key,
-                    "content-type": "application/json",
-                },
-            )
+        return http.request(
+            place.method,
+            f"{url}/{place.path.format_map(project.things)}",
+            content=body.encode(),
+            headers={
+                **headers,
+                "apikey": project.owner.supabase_key,
+                "content-type": "application/json",
+            },
+        )
 
-    return send
+    with httpx.Client() as http:
+        yield send
 
 
 def stored(project, place):

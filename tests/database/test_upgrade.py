@@ -28,15 +28,16 @@ def upgrade(world: World, times: int = 1) -> None:
 
 
 @pytest.fixture
-def past(cluster):
-    """A database of version 1 with everything in it."""
-    with version_1.empty(cluster) as world:
-        yield version_1.Past(world)
+def past(cluster, upgraded):
+    """A copy of what became of it, to go on with."""
+    original, *_ = upgraded
+    with version_1.copy_of(original, cluster) as past:
+        yield past
 
 
 @pytest.fixture(scope="module")
 def upgraded(cluster):
-    """The same after the file of today, twice, with what was there before and after."""
+    """Version 1 after the file of today, twice; with what it held before and after."""
     with version_1.empty(cluster) as world:
         past = version_1.Past(world)
         columns = version_1.columns(world)
@@ -152,8 +153,6 @@ def test_a_follow_up_that_is_or_may_be_out_cannot_be_tried_again(upgraded):
 
 
 def test_a_worker_of_before_finishes_what_it_holds(past):
-    upgrade(past.world, times=2)
-
     ends = {
         "sending": ("sent", {"attempt_outcome": "sent", "facebook_message_id": "m_late"}),
         "generating": ("ready_to_send", {"generated_message": "Still hungry?"}),
@@ -167,7 +166,6 @@ def test_a_worker_of_before_finishes_what_it_holds(past):
 
 
 def test_workers_of_today_go_on_and_send_nothing_twice(past):
-    upgrade(past.world, times=2)
     worker = Worker(past.world.connection, "worker-2")
     past.world.rows(
         "update public.ai_automation_contact_states set due_at = now(), lease_expires_at ="

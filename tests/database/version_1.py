@@ -2,8 +2,12 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from copy import copy
 from pathlib import Path
+
+import psycopg
+from psycopg import sql
 
 from local.bootstrap import make_database, migrate
 from local.postgres import Postgres
@@ -175,6 +179,21 @@ class Past:
                 days,
                 rule["id"],
             )
+
+
+@contextmanager
+def copy_of(past: Past, cluster: Postgres) -> Iterator[Past]:
+    """The same in a database of its own; nobody may be connected to the original meanwhile."""
+    original, copied = past.world.connection.info.dbname, f"version_1_{uuid.uuid4().hex[:8]}"
+    past.world.close()
+    with psycopg.connect(cluster.superuser_dsn(), autocommit=True) as admin:
+        command = sql.SQL("create database {} owner postgres template {}")
+        admin.execute(command.format(sql.Identifier(copied), sql.Identifier(original)))
+    past.world.connection = World(cluster.dsn(dbname=original)).connection
+    another = copy(past)
+    with closing(World(cluster.dsn(dbname=copied))) as another.world:
+        another.worker = Worker(another.world.connection)
+        yield another
 
 
 def columns(world: World) -> dict[str, list[str]]:
