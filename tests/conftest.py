@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import certifi
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from local.bootstrap import bootstrap, make_database, migrate
 from local.postgres import Postgres, find_bin
+from local.sandbox.serve import Sandbox, serve_on_thread
+from local.sandbox.server import create_sandbox
 from tests.builders import World
 from tests.copies import Copies
-from tests.running import Stack, free_port, serving, start_stack
+from tests.running import Renewed, Stack, free_port, serving, start_stack
 
 TEMPLATE = "template_stagelight"
 MEMORY, ROOM_NEEDED = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - mkdtemp makes it safe
@@ -47,6 +50,20 @@ class Supabase:
     publishable_key: str
     secret_key: str = field(repr=False)
     database: Database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Every HTTP client loads whom to trust; of the whole web's, that takes it 30 ms.
+
+    Only a real project is spoken to by TLS.
+    """
+    if os.environ.get("CONTRACT_SUPABASE_URL"):
+        return
+    first, end, _ = certifi.contents().partition("-----END CERTIFICATE-----")
+    one = tmp_path_factory.mktemp("authorities") / "one.pem"
+    one.write_text(f"{first}{end}\n")
+    os.environ["SSL_CERT_FILE"] = str(one)
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +124,21 @@ def supabase(database: Database, tmp_path: Path) -> Iterator[Supabase]:
     )
     with serving(create_gateway(config), port):
         yield Supabase(config.url, *keys, database=database)
+
+
+@pytest.fixture(scope="session")
+def providers() -> Iterator[tuple[Renewed, Sandbox]]:
+    """The server of all tests that need providers."""
+    renewed = Renewed(create_sandbox())
+    with serve_on_thread(renewed) as running:
+        yield renewed, running
+
+
+@pytest.fixture
+def sandbox(providers: tuple[Renewed, Sandbox]) -> Sandbox:
+    """Google AI and Facebook without delays, as if nothing had happened yet."""
+    providers[0].application = create_sandbox()
+    return providers[1]
 
 
 @pytest.fixture(scope="session")

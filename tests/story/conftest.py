@@ -5,16 +5,9 @@ from typing import Any
 
 import pytest
 
-from local.sandbox.serve import Sandbox, serve_sandbox
+from local.sandbox.serve import Sandbox
 from tests.builders import World
 from tests.story.telling import Story
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """Google AI and Facebook on a free port, without delays."""
-    with serve_sandbox() as running:
-        yield running
 
 
 @pytest.fixture
