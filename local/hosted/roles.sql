@@ -12,7 +12,8 @@ create role supabase_storage_admin login noinherit;
 create role dashboard_user nologin;
 
 grant anon, authenticated, service_role to authenticator;
-grant anon, authenticated, service_role, supabase_auth_admin, supabase_storage_admin to postgres;
+-- On hosted postgres is a member of supabase_auth_admin, too, but may make nothing in auth; so it is none here.
+grant anon, authenticated, service_role to postgres;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 
 -- service_role has no timeout of its own, so requests with the secret key run under authenticator's.

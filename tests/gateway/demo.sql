@@ -51,6 +51,9 @@ create cast (public.secret_number as json) with function public.shown(public.sec
 reset client_min_messages;
 create domain public."text/plain" as text;
 create table public.cars (id int primary key, colour public.colour, price numeric, kind character(3));
+create table public.spans (id int primary key, during int4range not null);
+insert into public.spans values (1, '[1,5)'), (2, '[5,9)'), (3, '[20,30)');
+grant select, insert on public.spans to authenticated;
 create table public.safes (id int primary key, code public.secret_number);
 grant select, insert, update, delete on public.cars, public.safes to authenticated;
 create function public.plain() returns public."text/plain" language sql immutable as $$ select 'plain'::public."text/plain" $$;
@@ -109,6 +112,12 @@ create function public.letters() returns setof text language sql stable as $$ va
 create function public.both(a int, out b int, out c text) language sql stable as $$ select a + 1, 'c' $$;
 create function public.add_all(variadic v int []) returns int language sql immutable as $$ select sum(x)::int from unnest(v) as x $$;
 create function public.take(jsonb) returns jsonb language sql immutable as $$ select jsonb_build_object('took', $1) $$;
+create function public.pick(a int) returns text language sql immutable as $$ select 'by name' $$;
+create function public.pick(json) returns text language sql immutable as $$ select 'whole ' || $1 $$;
+create function public.own_path() returns jsonb language sql stable set search_path = pg_catalog as $$
+    select jsonb_build_object('path', current_setting('search_path'), 'user', current_user)
+$$;
+create function public.many_rows() returns setof int language sql immutable as $$ select generate_series(1, 1500) $$;
 create function public.echo(doc jsonb, list int [], at timestamptz, nothing text default 'unset') returns jsonb language sql immutable as $$
     select jsonb_build_object('doc', doc, 'list', list, 'at', at at time zone 'utc', 'nothing', nothing)
 $$;

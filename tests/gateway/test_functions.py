@@ -32,6 +32,8 @@ CALLS: dict[str, tuple[str, dict[str, Any], Any]] = {
         [{"column1": 1, "column2": "x"}, {"column1": 2, "column2": "y"}],
     ),
     "the whole body": ("take", {"any": ["thing"]}, {"took": {"any": ["thing"]}}),
+    "by name, although one takes any body": ("pick", {"a": 1}, "by name"),
+    "the whole body, where no name fits": ("pick", {"b": 1}, 'whole {"b":1}'),
     "every kind of value": (
         "echo",
         {
@@ -60,6 +62,12 @@ def test_a_function_gives_its_result(ada: Person, case: str) -> None:
             "echo",
             {"doc": {"a": 1}, "list": [1, 2], "at": "2026-01-02T03:04:05Z"},
             {"doc": {"a": 1}, "list": [1, 2], "at": "2026-01-02T03:04:05", "nothing": "unset"},
+        ),
+        # supabase-py sends None as an empty text.
+        (
+            "echo",
+            {"doc": {"a": True}, "list": [], "at": "2026-01-02T03:04:05Z", "nothing": None},
+            {"doc": {"a": True}, "list": [], "at": "2026-01-02T03:04:05", "nothing": ""},
         ),
     ],
 )

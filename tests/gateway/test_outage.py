@@ -91,6 +91,21 @@ def test_one_lost_connection_does_not_stop_the_others(postgres: Postgres, tmp_pa
         )
 
 
+def test_who_finds_every_connection_busy_is_told_so(postgres: Postgres, tmp_path: Path) -> None:
+    config = make_config(postgres.dsn, tmp_path, free_port(), pool=1, pool_wait=0.01)
+    with serving(create_gateway(config), config.address[1]), httpx.Client(timeout=PATIENCE) as http:
+        gateway = Served(config, http, "")
+        told: list[httpx.Response] = []
+
+        def ask() -> None:
+            told.append(gateway.raw("POST", "/rest/v1/rpc/ping", json={}))
+            told.append(gateway.raw("GET", "/health"))
+
+        assert _asked_while(postgres, gateway, ask).status_code == 200
+        assert [answer.status_code for answer in told] == [504, 200]
+        assert told[0].json()["code"] == "PGRST003"
+
+
 def _start(config_file: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "local.gateway", str(config_file)],

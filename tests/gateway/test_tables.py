@@ -38,6 +38,9 @@ FILTERS = {
     "match": (lambda q: q.filter("name", "match", "^n[12]$"), "n1 n2"),
     "contains a list": (lambda q: q.contains("tags", ["y z"]), "n0 n1"),
     "contains an object": (lambda q: q.contains("meta", {"k": "v4"}), "n4"),
+    "contained by": (lambda q: q.contained_by("tags", ["x", "y z", "q"]).lt("qty", 3), "n0 n1 n2"),
+    "is unknown": (lambda q: q.filter("done", "is", "unknown").lt("qty", 4), "n1 n3"),
+    "distinct from": (lambda q: q.filter("done", "isdistinct", "true").lt("qty", 4), "n1 n3"),
     "overlaps": (lambda q: q.overlaps("tags", ["x", "q"]), "n0 n1"),
     "text inside json": (lambda q: q.eq("meta->>k", "v5"), "n5"),
     "deep inside json": (lambda q: q.eq("meta->n->>m", "6"), "n6"),
@@ -57,6 +60,27 @@ def test_a_filter_finds_what_it_says(ada: Person, case: str) -> None:
     narrow, expected = FILTERS[case]
 
     assert names(narrow(ada.client.table("items").select("name")).execute()) == expected.split()
+
+
+RANGES = {
+    "strictly left of": ("sl", "(10,20)", [1, 2]),
+    "strictly right of": ("sr", "[5,10)", [3]),
+    "not to the right of": ("nxr", "[1,9)", [1, 2]),
+    "not to the left of": ("nxl", "[5,6)", [2, 3]),
+    "adjacent to": ("adj", "[9,20)", [2, 3]),
+    "overlapping": ("ov", "[4,6)", [1, 2]),
+    "containing": ("cs", "[21,22)", [3]),
+    "contained by": ("cd", "[0,10)", [1, 2]),
+}
+
+
+@pytest.mark.parametrize("case", RANGES)
+def test_ranges_are_compared(ada: Person, case: str) -> None:
+    operator, value, expected = RANGES[case]
+    query = ada.client.table("spans").select("id").filter("during", operator, value).order("id")
+    query = query.lt("id", 1000)
+
+    assert [row["id"] for row in query.execute().data] == expected
 
 
 def test_columns_can_be_renamed_cast_and_taken_out_of_json(ada: Person) -> None:
@@ -120,9 +144,12 @@ def test_single_wants_exactly_one_row(ada: Person) -> None:
 
 
 def test_maybe_single_gives_none_for_no_row(ada: Person) -> None:
-    assert (
-        ada.client.table("items").select("name").eq("name", "zz").maybe_single().execute() is None
-    )
+    table = ada.client.table("items")
+
+    assert table.select("name").eq("name", "zz").maybe_single().execute() is None
+    with pytest.raises(APIError) as refused:
+        table.select("name").like("name", "n%").maybe_single().execute()
+    assert refused.value.code == "406"
 
 
 def test_nulls_can_be_left_out_and_csv_asked_for(ada: Person) -> None:

@@ -9,7 +9,7 @@ import jwt
 import psycopg
 import pytest
 
-from tests.gateway.conftest import Person, Served
+from tests.gateway.conftest import PASSWORD, Person, Served
 
 pytestmark = pytest.mark.usefixtures("items")
 
@@ -81,3 +81,91 @@ def test_a_weak_password_is_refused_with_its_reasons(gateway: Served) -> None:
 
     assert (answer.status_code, answer.json()["code"]) == (422, "weak_password")
     assert answer.json()["weak_password"]["reasons"] == ["length"]
+
+
+# PostgREST's table (Error.hs, mapSQLtoHTTP) by SQLSTATE, for someone who is signed in.
+STATUSES = {
+    400: ["0A000", "22012", "23502", "23514", "42601", "42703", "P0001", "ZZ999"],
+    403: ["0L000", "0P000", "28000", "42501"],
+    404: ["42883", "42P01"],
+    405: ["25006"],
+    409: ["23503", "23505"],
+    402: ["PT402"],
+    500: [
+        *("09000", "21000", "25001", "2D000", "38000", "39000", "3B000", "40001", "42P17"),
+        *("53400", "54000", "55000", "57014", "58000", "F0000", "HV000", "P0002", "PTABC", "XX000"),
+    ],
+    503: ["08006", "53300", "57P01"],
+}
+
+
+def test_every_class_of_errors_has_its_status(gateway: Served, ada: Person) -> None:
+    def status(code: str, words: str = "no") -> int:
+        body = {"code": code, "msg": words}
+        return gateway.raw("POST", "/rest/v1/rpc/fail", token=ada.token, json=body).status_code
+
+    got = {code: status(code) for codes in STATUSES.values() for code in codes}
+
+    assert got == {code: number for number, codes in STATUSES.items() for code in codes}
+    assert status("21000", "DELETE requires a WHERE clause") == 400
+    assert (status("22023"), status("22023", 'role "x" does not exist')) == (400, 401)
+
+
+def test_a_token_without_a_role_is_a_visitors_and_any_audience_will_do(gateway: Served) -> None:
+    def user(**claims: object) -> str:
+        answer = gateway.raw("GET", "/rest/v1/rpc/whoami", token=signed(gateway, **claims))
+        return str(answer.json()["user"])
+
+    private = json.loads(Path(gateway.config.key_file).read_text())
+    says = {"exp": int(time.time()) + 600}
+    nobody = jwt.encode(says, jwt.PyJWK(private).key, "ES256", {"kid": private["kid"]})
+
+    assert user(aud="elsewhere") == user(aud=["a", "b"]) == "authenticated"
+    assert gateway.raw("GET", "/rest/v1/rpc/whoami", token=nobody).json()["user"] == "anon"
+
+
+def test_a_functions_other_settings_stay_its_own(ada: Person) -> None:
+    assert ada.client.rpc("own_path").execute().data == {
+        "path": "pg_catalog",
+        "user": "authenticated",
+    }
+    assert ada.client.rpc("whoami").execute().data["path"] == '"public", "extensions"'
+
+
+def test_a_thousand_rows_are_the_most_of_a_function_too_but_not_of_a_write(ada: Person) -> None:
+    spans = [{"id": number, "during": "empty"} for number in range(1001, 2201)]
+
+    assert len(ada.client.rpc("many_rows").execute().data) == 1000
+    assert len(ada.client.table("spans").insert(spans).execute().data) == 1200
+
+
+def test_what_reads_as_a_filter_is_no_argument(gateway: Served, ada: Person) -> None:
+    path = "/rest/v1/rpc/search_items?q=n&name=eq.n1&qty=not.is.null&select=name"
+
+    assert gateway.raw("GET", path, token=ada.token).json() == [{"name": "n1"}]
+
+
+def test_a_document_is_taken_by_post_only(gateway: Served, ada: Person) -> None:
+    posted = gateway.raw("POST", "/rest/v1/rpc/pick", token=ada.token, json=[1, 2])
+    read = gateway.raw("GET", "/rest/v1/rpc/pick?b=1", token=ada.token)
+
+    assert posted.json() == "whole [1,2]"
+    assert (read.status_code, read.json()["code"]) == (404, "PGRST202")
+
+
+def test_is_knows_five_words(gateway: Served, ada: Person) -> None:
+    answer = gateway.raw("GET", "/rest/v1/items?done=is.maybe", token=ada.token)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "PGRST100")
+
+
+def test_a_session_can_be_taken_up_elsewhere(gateway: Served, email: str) -> None:
+    first = gateway.client()
+    login = {"email": email, "password": PASSWORD}
+    session = first.auth.sign_in_with_password(login).session
+    assert session is not None
+
+    elsewhere = gateway.client().auth.set_session(session.access_token, session.refresh_token)
+
+    assert elsewhere.user is not None
+    assert elsewhere.user.email == email
