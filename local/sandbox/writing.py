@@ -21,6 +21,10 @@ SCRIPTS = {
 UKRAINIAN = frozenset("іїєґІЇЄҐ")
 WHOLE_NAME = frozenset({"zh", "ja", "ko"})
 NO_SPACES = frozenset({"zh", "ja"})
+# A greeting's place for the name, with what belongs to it.
+PLACE = re.compile(
+    r"^(?:คุณ )?\{name\}(?:さん|님| ơi| जी)?[,，、!！]?|[\s,]*(?:คุณ )?\{name\}(?:さん|님| ơi| जी)?"
+)
 PLAIN_QUESTION = re.compile(r"[\w ,.!'’-]{5,90}\?")
 NAME_KEYS = ("name", "first_name", "contact_name", "sender_name")
 PAGE_KEYS = ("page", "page_name", "business")
@@ -33,7 +37,8 @@ def compose(system: str, data: str) -> str:
     language = _language(_first(facts, ("language",)), " ".join(_heard(facts)), name)
     phrases, question = _phrases()[language], _question(facts)
     bodies = _topic(phrases, system) or _asked(phrases, question) or phrases["body"]
-    choices = list(product(phrases["hello"], bodies, phrases["end"]))
+    hello = phrases["hello"] if name else _nameless(phrases["hello"])
+    choices = list(product(hello, bodies, phrases["end"]))
     start = crc32(f"{name}{page}".encode())
     between = "" if language in NO_SPACES else " "
     for step in range(len(choices)):
@@ -42,7 +47,6 @@ def compose(system: str, data: str) -> str:
         text = between.join(chosen).format(
             name=_called(name, language), page=page or "our page", question=question
         )
-        text = text if name else re.sub(r"[\s,]*([!！])", r"\1", text, count=1)
         if text not in data and json.dumps(text)[1:-1] not in data:
             break
     return text
@@ -116,6 +120,11 @@ def _question(facts: list[tuple[str, str]]) -> str:
 def _asked(phrases: dict[str, Any], question: str) -> list[str]:
     found: list[str] = phrases.get("question", {}).get("body", []) if question else []
     return found
+
+
+def _nameless(greetings: list[str]) -> list[str]:
+    found = (PLACE.sub("", greeting, count=1).strip() for greeting in greetings)
+    return [greeting for greeting in found if greeting]
 
 
 def _called(name: str, language: str) -> str:

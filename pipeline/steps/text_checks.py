@@ -6,34 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from pipeline.steps.blanks import has_blank
 from pipeline.steps.links import brings_own_links, without_links
+from pipeline.steps.refusals import REFUSAL
 
 LONGEST_UNITS = 1990
 ALIKE = 0.9
 # Of fewer letters nobody can tell which script a contact writes in: "ok", a link, a name.
 FEWEST_LETTERS = 8
-PLACEHOLDER = re.compile(
-    r"\[[^\[\]\n]{0,60}[^\W\d][^\[\]\n]{0,60}\]"
-    r"|\{[^{}\n]{1,60}\}"
-    r"|<[^\W\d][^<>\n]{0,60}>"
-    r"|%[A-Za-z_]{2,40}%"
-    r"|_{3,}"
-    r"|\b(?:first_name|last_name|sender_name|contact_name)\b"
-)
 JSON_LIKE = re.compile(r"^\s*(?:\{\s*[\"}]|\[\s*[\"{\[])|```|\"\s*:\s*[\"\[{\d]")
-REFUSAL = re.compile(
-    r"\bas an? (?:ai|artificial|language model)"
-    r"|\b(?:i|we) (?:can(?:no|['’])t|am unable to|['’]m unable to) "
-    r"(?:help|assist|write|create|generate|fulfil|comply|provide)"
-    r"|\bi['’]?m sorry, but i\b"
-    r"|\blanguage model\b"
-    r"|\b(?:no puedo|não posso|je ne peux pas|ich kann (?:dabei )?nicht) "
-    r"(?:ayudar|ajudar|vous aider|helfen)"
-    r"|не могу (?:помочь|выполнить)|не можу (?:допомогти|виконати)"
-    r"|无法(?:帮助|协助|提供)|お手伝いできません|도와드릴 수 없습니다"
-    r"|मदद नहीं कर सकता|لا أستطيع مساعدتك",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +32,9 @@ TOO_LONG = Fault(
 )
 PLACE = Fault(
     "text_placeholder",
-    "The text contains a placeholder instead of a name or fact.",
-    "It contained a placeholder; use only facts that are in the data.",
+    "The text contains a placeholder or a blank instead of a name or fact.",
+    "It contained a placeholder or a blank; use only facts that are in the data, and greet "
+    "without a name if there is none.",
 )
 RAW_JSON = Fault(
     "text_json", "The text is program output, not a message.", "It was not plain text."
@@ -78,7 +60,6 @@ FOREIGN_WORDS = Fault(
     "It was in another language than the contact's; write in theirs.",
 )
 
-PATTERNS = ((JSON_LIKE, RAW_JSON), (PLACEHOLDER, PLACE), (REFUSAL, REFUSED))
 UNPRINTABLE = frozenset({"Cc", "Cs"})
 
 
@@ -88,15 +69,25 @@ def clean(text: str) -> str:
     return "".join(kept).strip()
 
 
-def find_fault(text: str, earlier: Iterable[str] = (), prompt: str = "") -> Fault | None:
+def find_fault(
+    text: str, earlier: Iterable[str] = (), prompt: str = "", name: str = ""
+) -> Fault | None:
     """The first reason why `text` may not be sent; `earlier` are the page's own messages."""
-    found = find_misfit(text) or next((f for pattern, f in PATTERNS if pattern.search(text)), None)
+    found = find_misfit(text) or _find_no_message(text, name)
     if found is not None:
         return found
     said = list(earlier)
     if brings_own_links(text, prompt, said):
         return FOREIGN_LINK
     return REPEATED if any(_same(text, before) for before in said) else None
+
+
+def _find_no_message(text: str, name: str) -> Fault | None:
+    if JSON_LIKE.search(text):
+        return RAW_JSON
+    if has_blank(text, name):
+        return PLACE
+    return REFUSED if REFUSAL.search(text) else None
 
 
 def find_foreign(text: str, heard: Iterable[str]) -> Fault | None:

@@ -30,7 +30,7 @@ async def write(job: Job, writer: Writer) -> Outcome:
             return _explain(job, error)
         drafts.append(draft)
         text = clean(draft.text)
-        found = find_fault(text, _said_by(job, "page"), job.prompt) or _find_foreign(job, text)
+        found = _find_fault(job, text)
         if found is None:
             fields = {"generated_message": text, **_paid(drafts)}
             return Advance(Stage.READY_TO_SEND, fields)
@@ -46,8 +46,11 @@ def _explain(job: Job, error: WriterError) -> Outcome:
     return Fail(error.code, error.message, hint)
 
 
-def _find_foreign(job: Job, text: str) -> Fault | None:
+def _find_fault(job: Job, text: str) -> Fault | None:
     """An automation that names its language has decided; otherwise it is the contact's."""
+    found = find_fault(text, _said_by(job, "page"), job.prompt, job.contact_name)
+    if found is not None:
+        return found
     if job.language.strip().lower() not in ("", "auto"):
         return None
     return find_foreign(text, _said_by(job, "contact"))

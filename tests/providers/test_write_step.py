@@ -1,12 +1,16 @@
 """This file is where writing is shown to give a fit text, a later try, or a reason."""
 
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
 
+from local.sandbox.writing import compose
+from pipeline.adapters.prompt import instruct, tell
 from pipeline.model import Advance, Draft, Fail, Job, Retry, Said
 from pipeline.stages import Stage
+from pipeline.steps.text_checks import find_fault
 from pipeline.steps.write import write
 from tests.providers.jobs import JOB, PAGE, PERSON, Desk
 
@@ -44,6 +48,22 @@ def test_a_contact_is_addressed_in_their_own_script(desk: Desk, name: str, word:
 
     assert isinstance(outcome, Advance)
     assert word in outcome.fields["generated_message"]
+
+
+@pytest.mark.parametrize(
+    "language",
+    [
+        *("en", "es", "pt", "fr", "de", "it", "vi", "tr", "ru", "uk", "el"),
+        *("ar", "he", "hi", "th", "zh", "ja", "ko", "bn"),
+    ],
+)
+def test_a_contact_without_a_name_is_greeted_without_a_gap(language: str) -> None:
+    for page in range(9):
+        job = replace(JOB, contact_name="", language=language, page_name=f"Page {page}")
+        text = compose(instruct(job), tell(job))
+
+        assert not re.search(r"\w [,，、]|^[^\w¡👋]|None|null", text)
+        assert find_fault(text, [], job.prompt, "") is None
 
 
 def test_a_sequence_does_not_repeat_itself(desk: Desk) -> None:

@@ -97,5 +97,13 @@ def test_without_a_key_the_setting_is_named() -> None:
         GoogleAi(Settings())
 
 
+def test_the_ai_is_told_that_there_is_no_name() -> None:
+    nameless = replace(JOB, contact_name=" ")
+
+    assert '"name": null' in tell(nameless)
+    assert "name is not known" in instruct(nameless)
+    assert "name is not known" not in instruct(JOB)
+
+
 def test_a_prompt_with_braces_is_taken_as_it_is() -> None:
     assert "{discount}" in instruct(replace(JOB, prompt="Mention {discount} once."))

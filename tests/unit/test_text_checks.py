@@ -24,6 +24,32 @@ from pipeline.steps.text_checks import REPEATED, clean, find_fault, find_foreign
         ("Hi %FIRST_NAME%!", "text_placeholder"),
         ("Hi ____!", "text_placeholder"),
         ("Dear first_name, hello", "text_placeholder"),
+        ("Hi (Name), how are you?", "text_placeholder"),
+        ("Hallo (Vorname)!", "text_placeholder"),
+        ("Hola (su nombre), ¿qué tal?", "text_placeholder"),
+        ("Здравствуйте, (имя)!", "text_placeholder"),
+        ("（姓名）您好", "text_placeholder"),
+        ("Hi $name, how are you?", "text_placeholder"),
+        ("Hi ${first_name}!", "text_placeholder"),
+        ("Hi @name!", "text_placeholder"),
+        ("Hi {{name}}!", "text_placeholder"),
+        ("Hi NAME, how are you?", "text_placeholder"),
+        ("Hello Customer Name,\nhow are you?", "text_placeholder"),
+        ("Hallo Vorname, wie geht es?", "text_placeholder"),
+        ("NAME, hello", "text_placeholder"),
+        ("Hi XXXX!", "text_placeholder"),
+        ("Dear Customer, how are you?", "text_placeholder"),
+        ("Hello valued customer!", "text_placeholder"),
+        ("Sehr geehrte Damen und Herren, guten Tag", "text_placeholder"),
+        ("Estimado cliente, ¿sigue interesado?", "text_placeholder"),
+        ("Cher client, bonjour", "text_placeholder"),
+        ("Уважаемый клиент! Торт ещё нужен?", "text_placeholder"),
+        ("尊敬的客户，您好", "text_placeholder"),
+        ("Hello , good to have you here!", "text_placeholder"),
+        ("Hi ! How are you?", "text_placeholder"),
+        ("Dear ,\nhow are you?", "text_placeholder"),
+        ("Liebe, wie geht es?", "text_placeholder"),
+        ("👋 Hallo ,", "text_placeholder"),
         ('{"message": "Hi"}', "text_json"),
         ('{"message": "Hi there, just', "text_json"),
         ("```json\nHi\n```", "text_json"),
@@ -33,12 +59,32 @@ from pipeline.steps.text_checks import REPEATED, clean, find_fault, find_foreign
         ("I cannot assist with this request.", "text_refusal"),
         ("Lo siento, no puedo ayudar con eso.", "text_refusal"),
         ("Извините, я не могу помочь с этим.", "text_refusal"),
+        ("Sorry, ich kann Ihnen nicht helfen.", "text_refusal"),
+        ("Dabei kann ich leider nicht weiterhelfen.", "text_refusal"),
+        ("Ich kann diese Nachricht nicht schreiben.", "text_refusal"),
+        ("Désolé, je ne peux pas vous aider.", "text_refusal"),
+        ("Je ne suis pas en mesure de rédiger ce message.", "text_refusal"),
+        ("Mi dispiace, non posso aiutarti.", "text_refusal"),
+        ("Desculpe, não posso te ajudar com isso.", "text_refusal"),
+        ("Ik kan je hier niet mee helpen.", "text_refusal"),
+        ("Niestety nie mogę w tym pomóc.", "text_refusal"),
+        ("Вибачте, я не можу вам допомогти.", "text_refusal"),
+        ("Üzgünüm, yardımcı olamam.", "text_refusal"),
+        ("Maaf, saya tidak dapat membantu.", "text_refusal"),
+        ("Xin lỗi, tôi không thể giúp việc này.", "text_refusal"),
+        ("抱歉，我无法帮助您。", "text_refusal"),
+        ("申し訳ありませんが、お手伝いできません。", "text_refusal"),
+        ("죄송하지만 도와드릴 수 없습니다.", "text_refusal"),
+        ("عذراً، لا أستطيع مساعدتك", "text_refusal"),
+        ("I’m sorry but I cannot write that.", "text_refusal"),
+        ("I am unable to help with that.", "text_refusal"),
+        ("Als KI darf ich das nicht.", "text_refusal"),
         ("Look: https://evil.example/win", "text_link"),
         ("Look at www.evil.example now", "text_link"),
     ],
 )
 def test_an_unfit_text_is_recognised(text: str, code: str) -> None:
-    fault = find_fault(text, prompt="See https://shop.example/sale for the offer.")
+    fault = find_fault(text, prompt="See https://shop.example/sale for the offer.", name="Ann")
 
     assert fault is not None
     assert fault.code == code
@@ -58,10 +104,32 @@ def test_an_unfit_text_is_recognised(text: str, code: str) -> None:
         "👨‍👩‍👧‍👦 für die ganze Familie",
         "Here: https://shop.example/sale.",
         'She said: "great"',
+        "Hi Name-Day girl! What is your name? Mine is Tom (the owner's name).",
+        "Hello, good to have you here! In the name of the team: hi!",
+        "Hi!\nDear Ann, a customer asked for you. Liebe Grüße, Tom",
+        "Bonjour ! Vous allez bien ? Bonjour, Anne !",
+        "Hallo, wie geht es Ihnen? Ich kann es nicht erwarten, Ihnen zu helfen!",
+        "We can't wait to help you. I can't believe it's Friday!",
+        "Sorry, ich konnte gestern nicht antworten. Kann ich Ihnen nicht noch etwas zeigen?",
+        "No puedo esperar a verte. Non posso crederci! Je ne peux pas attendre.",
+        "Can I help you? Kann ich Ihnen helfen? Чем могу помочь?",
+        "It's $5 a client, and 20 $ for two. Sizes XXL, XXXL. Kisses xxx",
+        "Nom de code: gâteau. Nombre de personnes ? Nome: Anna",
     ],
 )
 def test_a_good_text_is_left_alone(text: str) -> None:
-    assert find_fault(text, ["Something else"], "Use https://shop.example/sale") is None
+    assert find_fault(text, ["Something else"], "Use https://shop.example/sale", "Ann") is None
+
+
+def test_who_is_called_like_a_placeholder_is_greeted() -> None:
+    assert find_fault("Hi Nom! How are you?", name="Nom Srisai") is None
+    assert find_fault("Hi Nom! How are you?", name="Ann") is not None
+
+
+def test_nobody_in_particular_is_greeted_so_only_without_a_name() -> None:
+    for name, fault in (("Ann", True), ("王", True), ("", False), (" ", False), ("123", False)):
+        found = find_fault("Dear customer, how are you?", name=name)
+        assert (found is not None) is fault
 
 
 def test_sameness_looks_through_case_spaces_and_signs() -> None:
