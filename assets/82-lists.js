@@ -198,9 +198,13 @@
   }
 
   function empty(name, box, answer) {
-    const [title, text] = kinds.get(name).empty(answer);
+    const [title, text, next] = kinds.get(name).empty(answer);
     make("h2", "", box).textContent = title;
     if (text) make("p", "mute", box).textContent = text;
+    if (next) {
+      const link = Object.assign(make("a", "btn btn-primary", box), { href: next.href, textContent: next.word });
+      link.addEventListener("click", (event) => window.stagelight.go(event, next.href));
+    }
     if (!answer.filtered && !answer.prev) return;
     const clear = make("button", "btn btn-soft", box);
     Object.assign(clear, { type: "button", textContent: "Show all" });

@@ -12,7 +12,7 @@
     if (answer.looked) return [`Nothing fits back to ${back(answer)}`, "Older tries have not been looked at yet."];
     if (answer.filtered) return [answer.prev ? "Nothing further fits" : "No try fits this filter", "Try fewer filters, or a longer time."];
     if (answer.prev) return ["Nothing further", "These were all that is kept."];
-    return ["Nothing was sent yet", "Every message that an automation tries to send stands here, with what became of it."];
+    return ["Nothing was sent yet", "Every message that an automation tries to send stands here, with what became of it.", { href: "/", word: "Start a run" }];
   }
 
   function drawn(answer) {

@@ -87,6 +87,13 @@ def percent(part: int, whole: int) -> str:
     return f"{share:.1f}\u00a0%" if 0 < share < 9.95 else f"{share:.0f}\u00a0%"
 
 
+def share_of(part: int, whole: int, word: str, part_before: int, whole_before: int) -> str:
+    """A share and the one before it; a share of nothing is none, and is not told."""
+    now = f"{percent(part, whole)} {word}" if whole else ""
+    before = f"{percent(part_before, whole_before)} before" if whole_before else ""
+    return "; ".join(filter(None, [now, before])) or "nothing was sent"
+
+
 def took(seconds: float) -> str:
     """A duration; what is too short for words is said to be short."""
     return duration(seconds) if seconds >= 0.1 else "under 0.1 s"

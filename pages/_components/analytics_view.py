@@ -17,6 +17,7 @@ from pages._components.analytics_parts import (
     numbers,
     panel,
     percent,
+    share_of,
     table,
 )
 from pages._components.causes import cause, history_of
@@ -64,14 +65,14 @@ def _headlines(figures: Figures) -> Component:
                 "failed",
                 "Failed",
                 f"{failed:,}",
-                f"{percent(failed, tried)} of all; {percent(was_failed, was_tried)} before",
+                share_of(failed, tried, "of all", was_failed, was_tried),
                 "bad" if failed else "",
             ),
             headline(
                 "replied",
                 "Replies",
                 f"{replied:,}",
-                f"{percent(replied, sent)} of those sent; {percent(was_replied, was_sent)} before",
+                share_of(replied, sent, "of those sent", was_replied, was_sent),
             ),
             headline(
                 "cost",

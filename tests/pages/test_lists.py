@@ -119,6 +119,8 @@ def test_a_new_account_is_told_what_will_stand_here(keeper: Keeper) -> None:
     page.click("#nav-history")
     expect(page.locator("#history-none")).to_contain_text("Nothing was sent yet")
     no_grave_finding(page)
+    page.get_by_role("link", name="Start a run").click()
+    expect(page.get_by_role("heading", name="AI Automations")).to_be_visible()
 
 
 def test_all_that_fit_are_counted_then_tagged_by_keyboard(keeper: Keeper) -> None:
