@@ -150,7 +150,7 @@
     const row = node.row, past = SINCE[row.stage];
     put(node.time, past ? past + " " + words.duration(now - row.since) + " ago" : "In stage " + words.duration(now - row.since));
     show(node.due, row.closes ? "Window closes " + words.until(row.closes - now) : row.send_at ? "Sends " + words.until(row.send_at - now) : "");
-    show(node.check, row.check_at ? (row.check_at > now ? "Next check " + words.moment(row.check_at, now) : "Next check with the next run") : "");
+    show(node.check, row.check_at ? (row.check_at > now ? "Next check " + words.moment(row.check_at, now) : "Next check is due") : "");
   }
 
   function leave(id) {

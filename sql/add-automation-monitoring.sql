@@ -3093,6 +3093,22 @@ $$;
 
 comment on function public.next_run_of(public.ai_automation_rules, timestamptz) is 'When the scheduler looks at this automation next, after p_after.';
 
+create or replace function public.next_look(p_run_at time[], p_zone text, p_check_at timestamptz)
+returns timestamptz
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select case
+        when p_check_at is null or p_run_at = '{}' then p_check_at
+        else public.next_slot(p_run_at, p_zone, greatest(p_check_at, now()) - interval '1 microsecond')
+    end;
+$$;
+
+comment on function public.next_look(time[], text, timestamptz) is
+'When a contact whose next check is due at p_check_at is looked at: then, or, where the automation runs at times of day only, at the first of them from then on.';
+
 -- Whoever changes the schedule of an automation that is on means the next run, not the one after it.
 create or replace function public.follow_schedule()
 returns trigger
@@ -3122,12 +3138,14 @@ for each row execute function public.follow_schedule();
 
 revoke execute on function
 public.first_moment(timestamp, text), public.next_slot(time[], text, timestamptz), public.slot_of(time[], text, timestamptz),
-public.next_run_of(public.ai_automation_rules, timestamptz), public.follow_schedule()
+public.next_run_of(public.ai_automation_rules, timestamptz), public.next_look(time[], text, timestamptz), public.follow_schedule()
 from public, anon, authenticated, service_role;
 grant execute on function
 public.first_moment(timestamp, text), public.next_slot(time[], text, timestamptz), public.slot_of(time[], text, timestamptz),
 public.next_run_of(public.ai_automation_rules, timestamptz)
 to service_role;
+-- Who looks at a contact is told when it is looked at next.
+grant execute on function public.next_look(time[], text, timestamptz) to authenticated, service_role;
 -- How contacts get into a run: by the schedule, or because a person pressed the button.
 
 -- p_due_only takes those whose time has come; otherwise all that are not in flight, not waiting for their next follow-up
@@ -3161,35 +3179,19 @@ $$;
 comment on function public.contacts_to_queue(uuid, boolean) is
 'Whom a run of this automation would queue now: the one place that decides, for the schedule, for Run now and for the number in its question.';
 
-drop function if exists public.enqueue_contacts(uuid, text, uuid, boolean);
-create or replace function public.enqueue_contacts(
-    p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean, p_slot text default null
-)
-returns jsonb
+create or replace function public.queue_contacts(p_rule public.ai_automation_rules, p_run_id uuid, p_contact_ids uuid[])
+returns integer
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_rule public.ai_automation_rules;
-    v_run_id uuid;
     v_queued integer;
 begin
-    select r.* into v_rule from public.ai_automation_rules as r where r.id = p_rule_id for no key update;
-    insert into public.ai_automation_runs (user_id, rule_id, source, requested_by, slot)
-    values (v_rule.user_id, v_rule.id, p_source, p_requested_by, p_slot)
-    on conflict (rule_id, slot) where slot is not null do nothing
-    returning id into v_run_id;
-    if v_run_id is null then
-        return jsonb_build_object('run_id', null, 'queued', 0);
-    end if;
-
     insert into public.ai_automation_contact_states as s (
         user_id, rule_id, contact_id, run_id, max_follow_ups, status_message
     )
-    select v_rule.user_id, v_rule.id, m.contact_id, v_run_id, v_rule.max_follow_ups, 'In queue'
-    from public.contacts_to_queue(v_rule.id, p_due_only) as m
-    order by m.last_inbound_at, m.contact_id
-    limit case when p_due_only then 20000 end
+    select p_rule.user_id, p_rule.id, m.contact_id, p_run_id, p_rule.max_follow_ups, 'In queue'
+    from unnest(p_contact_ids) as m (contact_id)
     on conflict (rule_id, contact_id) do update
         set
             run_id = excluded.run_id,
@@ -3216,19 +3218,103 @@ begin
             quota_day = null
         where s.current_stage in ('sent', 'skipped');
     get diagnostics v_queued = row_count;
+    -- The contacts first, then their run: in this order whatever moves contacts takes them.
+    update public.ai_automation_runs as r
+    set total = r.total + v_queued, finished_at = case when v_queued = 0 then r.finished_at end
+    where r.id = p_run_id and v_queued > 0;
+    delete from public.ai_automation_runs as r where r.id = p_run_id and v_queued = 0 and r.total = 0;
+    return v_queued;
+end;
+$$;
 
-    if v_queued = 0 then
-        delete from public.ai_automation_runs as r where r.id = v_run_id;
-        v_run_id := null;
-    else
-        update public.ai_automation_runs as r set total = v_queued where r.id = v_run_id;
+comment on function public.queue_contacts(public.ai_automation_rules, uuid, uuid[]) is
+'Queues those of these contacts that are new, sent or skipped as part of a run, and says how many; with nobody to queue there is no run.';
+
+drop function if exists public.enqueue_contacts(uuid, text, uuid, boolean);
+create or replace function public.enqueue_contacts(
+    p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean, p_slot text default null
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rule public.ai_automation_rules;
+    v_run_id uuid;
+    v_queued integer;
+begin
+    select r.* into v_rule from public.ai_automation_rules as r where r.id = p_rule_id for no key update;
+    insert into public.ai_automation_runs (user_id, rule_id, source, requested_by, slot)
+    values (v_rule.user_id, v_rule.id, p_source, p_requested_by, p_slot)
+    on conflict (rule_id, slot) where slot is not null do nothing
+    returning id into v_run_id;
+    if v_run_id is null then
+        return jsonb_build_object('run_id', null, 'queued', 0);
     end if;
-    return jsonb_build_object('run_id', v_run_id, 'queued', v_queued);
+
+    v_queued := public.queue_contacts(v_rule, v_run_id, array(
+        select m.contact_id
+        from public.contacts_to_queue(v_rule.id, p_due_only) as m
+        order by m.last_inbound_at, m.contact_id
+        limit case when p_due_only then 20000 end
+    ));
+    return jsonb_build_object('run_id', case when v_queued > 0 then v_run_id end, 'queued', v_queued);
 end;
 $$;
 
 comment on function public.enqueue_contacts(uuid, text, uuid, boolean, text) is
 'Starts a run of one rule, unless its slot has one, and says how many contacts were queued; with nobody to queue there is no run. Not callable from outside; request_run and enqueue_due_contacts are.';
+
+-- The reasons that time cures, and none of those who were sent to: each is one look into an index.
+create or replace function public.has_due_again(p_rule_id uuid)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select exists (
+        select 1
+        from unnest('{"", waiting, outside_active_hours, daily_limit_reached, page_unavailable}'::text[]) as k (reason)
+        where exists (
+            select 1
+            from public.ai_automation_contact_states as s
+            where s.rule_id = p_rule_id and s.end_reason = k.reason and s.next_check_at <= now()
+        )
+    );
+$$;
+
+comment on function public.has_due_again(uuid) is 'Whether the next check of a contact of this automation is due.';
+
+create or replace function public.enqueue_due_again(p_rule public.ai_automation_rules)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_slot text := to_char(timezone('UTC', now()), '"follow-ups" YYYY-MM-DD HH24 "UTC"');
+begin
+    -- They come one by one; a run of its own for each look would fill the table.
+    insert into public.ai_automation_runs (user_id, rule_id, source, slot)
+    values (p_rule.user_id, p_rule.id, 'schedule', v_slot)
+    on conflict (rule_id, slot) where slot is not null do nothing;
+
+    return public.queue_contacts(
+        p_rule,
+        (select u.id from public.ai_automation_runs as u where u.rule_id = p_rule.id and u.slot = v_slot),
+        array(
+            select c.id
+            from public.ai_automation_contact_states as s
+            inner join public.contacts as c on c.id = s.contact_id
+            where s.rule_id = p_rule.id and s.next_check_at <= now()
+            order by c.last_inbound_at, c.id
+            limit 20000
+        )
+    );
+end;
+$$;
+
+comment on function public.enqueue_due_again(public.ai_automation_rules) is
+'Queues the contacts of an automation whose next check is due, all of one hour in one run.';
 
 create or replace function public.request_run(p_rule_id uuid)
 returns jsonb
@@ -3286,12 +3372,19 @@ begin
         select r.*
         from public.ai_automation_rules as r
         inner join public.facebook_pages as p on p.id = r.page_id and p.paused_at is null and p.disconnected_at is null
-        where r.enabled and r.next_run_at <= now()
+        where
+            r.enabled
+            -- Who chose times of day wants nothing in between.
+            and (r.next_run_at <= now() or (r.run_at = '{}' and public.has_due_again(r.id)))
         order by r.next_run_at
         limit p_limit
         for no key update of r skip locked
     loop
         v_rules := v_rules + 1;
+        if v_rule.next_run_at > now() then
+            v_queued := v_queued + public.enqueue_due_again(v_rule);
+            continue;
+        end if;
         v_new := (
             public.enqueue_contacts(
                 v_rule.id, 'schedule', null, true, public.slot_of(v_rule.run_at, v_rule.time_zone, v_rule.next_run_at)
@@ -3308,7 +3401,7 @@ end;
 $$;
 
 comment on function public.enqueue_due_contacts(integer) is
-'The plan turn: queues what is due of every enabled automation whose time has come; those of a page that a person paused or disconnected wait for it. Two schedulers never start one slot twice.';
+'The plan turn: queues what is due of every enabled automation whose time has come, and, unless it runs at times of day only, whose contacts'' next check has; those of a page that a person paused or disconnected wait for it. Two schedulers never start one slot twice.';
 -- Whose contacts are taken up when there are more than a claim has places.
 
 create or replace function public.has_one_to_try(p_user_id uuid, p_page_id uuid)
@@ -3369,13 +3462,16 @@ begin
         select p.id, 1.0 / count(*) over (partition by p.user_id) as weight, random() as turn
         from place
         inner join public.facebook_pages as p on p.id = place.page_id
-        -- A message is not written for a page that is paused; the contacts stay where they are.
+        -- While Facebook has stopped or slowed a page its contacts stay where they are: none is given up for that.
         where
-            p_stage <> 'eligible'
-            or (
-                (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
-                -- A stopped page is tried again with one message; no others are written meanwhile.
-                and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
+            (p.paused_until is null or p.paused_until <= now())
+            and (
+                p_stage <> 'eligible'
+                or (
+                    p.paused_at is null
+                    -- A stopped page is tried again with one message; no others are written meanwhile.
+                    and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
+                )
             )
     )
 
@@ -8048,7 +8144,7 @@ select
     s.tokens_in + s.tokens_out as tokens,
     s.next_send_at,
     greatest(extract(epoch from s.next_send_at - now()), 0) as seconds_until_send,
-    s.next_check_at,
+    public.next_look(r.run_at, r.time_zone, s.next_check_at) as next_check_at,
     s.follow_up_count,
     s.max_follow_ups,
     s.attempt,
@@ -8643,7 +8739,8 @@ begin
             ), '[]'::jsonb),
             'held_back', coalesce((
                 select jsonb_agg(jsonb_build_object(
-                    'reason_code', nullif(b.reason, ''), 'contacts', b.contacts, 'next_check_at', k.next_check_at
+                    'reason_code', nullif(b.reason, ''), 'contacts', b.contacts,
+                    'next_check_at', public.next_look(r.run_at, r.time_zone, k.next_check_at)
                 ) order by b.contacts desc, b.reason)
                 from public.monitor_reasons(r.id, '{skipped,completed}') as b
                 left join lateral (
@@ -9430,7 +9527,7 @@ as $$
             select jsonb_agg(jsonb_build_object(
                 'state_id', s.id, 'rule_id', r.id, 'rule', r.name, 'stage', s.current_stage, 'at', s.stage_entered_at,
                 'follow_up_count', s.follow_up_count, 'max_follow_ups', s.max_follow_ups, 'reason_code', s.reason_code,
-                'error_message', s.error_message, 'next_check_at', s.next_check_at
+                'error_message', s.error_message, 'next_check_at', public.next_look(r.run_at, r.time_zone, s.next_check_at)
             ) order by s.stage_entered_at desc)
             from public.ai_automation_contact_states as s
             inner join public.ai_automation_rules as r on r.id = s.rule_id
@@ -9940,7 +10037,8 @@ public.active_hours(smallint[], time, time, text, timestamptz),
 public.is_active_now(smallint[], time, time, text, timestamptz), public.contacts_to_judge(uuid[], uuid[], uuid[]),
 public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text), public.normalize_tags(text[]),
-public.enqueue_contacts(uuid, text, uuid, boolean, text), public.request_run(uuid), public.enqueue_due_contacts(integer),
+public.enqueue_contacts(uuid, text, uuid, boolean, text), public.has_due_again(uuid),
+public.queue_contacts(public.ai_automation_rules, uuid, uuid[]), public.enqueue_due_again(public.ai_automation_rules), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
@@ -9980,7 +10078,8 @@ public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uu
 to authenticated;
 
 grant execute on function
-public.enqueue_contacts(uuid, text, uuid, boolean, text), public.enqueue_due_contacts(integer),
+public.enqueue_contacts(uuid, text, uuid, boolean, text), public.has_due_again(uuid),
+public.queue_contacts(public.ai_automation_rules, uuid, uuid[]), public.enqueue_due_again(public.ai_automation_rules), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),

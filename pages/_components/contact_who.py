@@ -122,7 +122,7 @@ def _check(state: Row, name: Stage) -> list[Any]:
         return []
     return [
         " · next check ",
-        when(state["next_check_at"]) if at > time.time() else "with the next run",
+        when(state["next_check_at"]) if at > time.time() else "is due",
     ]
 
 

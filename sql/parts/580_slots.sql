@@ -92,6 +92,22 @@ $$;
 
 comment on function public.next_run_of(public.ai_automation_rules, timestamptz) is 'When the scheduler looks at this automation next, after p_after.';
 
+create or replace function public.next_look(p_run_at time[], p_zone text, p_check_at timestamptz)
+returns timestamptz
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select case
+        when p_check_at is null or p_run_at = '{}' then p_check_at
+        else public.next_slot(p_run_at, p_zone, greatest(p_check_at, now()) - interval '1 microsecond')
+    end;
+$$;
+
+comment on function public.next_look(time[], text, timestamptz) is
+'When a contact whose next check is due at p_check_at is looked at: then, or, where the automation runs at times of day only, at the first of them from then on.';
+
 -- Whoever changes the schedule of an automation that is on means the next run, not the one after it.
 create or replace function public.follow_schedule()
 returns trigger
@@ -121,9 +137,11 @@ for each row execute function public.follow_schedule();
 
 revoke execute on function
 public.first_moment(timestamp, text), public.next_slot(time[], text, timestamptz), public.slot_of(time[], text, timestamptz),
-public.next_run_of(public.ai_automation_rules, timestamptz), public.follow_schedule()
+public.next_run_of(public.ai_automation_rules, timestamptz), public.next_look(time[], text, timestamptz), public.follow_schedule()
 from public, anon, authenticated, service_role;
 grant execute on function
 public.first_moment(timestamp, text), public.next_slot(time[], text, timestamptz), public.slot_of(time[], text, timestamptz),
 public.next_run_of(public.ai_automation_rules, timestamptz)
 to service_role;
+-- Who looks at a contact is told when it is looked at next.
+grant execute on function public.next_look(time[], text, timestamptz) to authenticated, service_role;

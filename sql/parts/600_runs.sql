@@ -31,35 +31,19 @@ $$;
 comment on function public.contacts_to_queue(uuid, boolean) is
 'Whom a run of this automation would queue now: the one place that decides, for the schedule, for Run now and for the number in its question.';
 
-drop function if exists public.enqueue_contacts(uuid, text, uuid, boolean);
-create or replace function public.enqueue_contacts(
-    p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean, p_slot text default null
-)
-returns jsonb
+create or replace function public.queue_contacts(p_rule public.ai_automation_rules, p_run_id uuid, p_contact_ids uuid[])
+returns integer
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_rule public.ai_automation_rules;
-    v_run_id uuid;
     v_queued integer;
 begin
-    select r.* into v_rule from public.ai_automation_rules as r where r.id = p_rule_id for no key update;
-    insert into public.ai_automation_runs (user_id, rule_id, source, requested_by, slot)
-    values (v_rule.user_id, v_rule.id, p_source, p_requested_by, p_slot)
-    on conflict (rule_id, slot) where slot is not null do nothing
-    returning id into v_run_id;
-    if v_run_id is null then
-        return jsonb_build_object('run_id', null, 'queued', 0);
-    end if;
-
     insert into public.ai_automation_contact_states as s (
         user_id, rule_id, contact_id, run_id, max_follow_ups, status_message
     )
-    select v_rule.user_id, v_rule.id, m.contact_id, v_run_id, v_rule.max_follow_ups, 'In queue'
-    from public.contacts_to_queue(v_rule.id, p_due_only) as m
-    order by m.last_inbound_at, m.contact_id
-    limit case when p_due_only then 20000 end
+    select p_rule.user_id, p_rule.id, m.contact_id, p_run_id, p_rule.max_follow_ups, 'In queue'
+    from unnest(p_contact_ids) as m (contact_id)
     on conflict (rule_id, contact_id) do update
         set
             run_id = excluded.run_id,
@@ -86,19 +70,103 @@ begin
             quota_day = null
         where s.current_stage in ('sent', 'skipped');
     get diagnostics v_queued = row_count;
+    -- The contacts first, then their run: in this order whatever moves contacts takes them.
+    update public.ai_automation_runs as r
+    set total = r.total + v_queued, finished_at = case when v_queued = 0 then r.finished_at end
+    where r.id = p_run_id and v_queued > 0;
+    delete from public.ai_automation_runs as r where r.id = p_run_id and v_queued = 0 and r.total = 0;
+    return v_queued;
+end;
+$$;
 
-    if v_queued = 0 then
-        delete from public.ai_automation_runs as r where r.id = v_run_id;
-        v_run_id := null;
-    else
-        update public.ai_automation_runs as r set total = v_queued where r.id = v_run_id;
+comment on function public.queue_contacts(public.ai_automation_rules, uuid, uuid[]) is
+'Queues those of these contacts that are new, sent or skipped as part of a run, and says how many; with nobody to queue there is no run.';
+
+drop function if exists public.enqueue_contacts(uuid, text, uuid, boolean);
+create or replace function public.enqueue_contacts(
+    p_rule_id uuid, p_source text, p_requested_by uuid, p_due_only boolean, p_slot text default null
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rule public.ai_automation_rules;
+    v_run_id uuid;
+    v_queued integer;
+begin
+    select r.* into v_rule from public.ai_automation_rules as r where r.id = p_rule_id for no key update;
+    insert into public.ai_automation_runs (user_id, rule_id, source, requested_by, slot)
+    values (v_rule.user_id, v_rule.id, p_source, p_requested_by, p_slot)
+    on conflict (rule_id, slot) where slot is not null do nothing
+    returning id into v_run_id;
+    if v_run_id is null then
+        return jsonb_build_object('run_id', null, 'queued', 0);
     end if;
-    return jsonb_build_object('run_id', v_run_id, 'queued', v_queued);
+
+    v_queued := public.queue_contacts(v_rule, v_run_id, array(
+        select m.contact_id
+        from public.contacts_to_queue(v_rule.id, p_due_only) as m
+        order by m.last_inbound_at, m.contact_id
+        limit case when p_due_only then 20000 end
+    ));
+    return jsonb_build_object('run_id', case when v_queued > 0 then v_run_id end, 'queued', v_queued);
 end;
 $$;
 
 comment on function public.enqueue_contacts(uuid, text, uuid, boolean, text) is
 'Starts a run of one rule, unless its slot has one, and says how many contacts were queued; with nobody to queue there is no run. Not callable from outside; request_run and enqueue_due_contacts are.';
+
+-- The reasons that time cures, and none of those who were sent to: each is one look into an index.
+create or replace function public.has_due_again(p_rule_id uuid)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select exists (
+        select 1
+        from unnest('{"", waiting, outside_active_hours, daily_limit_reached, page_unavailable}'::text[]) as k (reason)
+        where exists (
+            select 1
+            from public.ai_automation_contact_states as s
+            where s.rule_id = p_rule_id and s.end_reason = k.reason and s.next_check_at <= now()
+        )
+    );
+$$;
+
+comment on function public.has_due_again(uuid) is 'Whether the next check of a contact of this automation is due.';
+
+create or replace function public.enqueue_due_again(p_rule public.ai_automation_rules)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_slot text := to_char(timezone('UTC', now()), '"follow-ups" YYYY-MM-DD HH24 "UTC"');
+begin
+    -- They come one by one; a run of its own for each look would fill the table.
+    insert into public.ai_automation_runs (user_id, rule_id, source, slot)
+    values (p_rule.user_id, p_rule.id, 'schedule', v_slot)
+    on conflict (rule_id, slot) where slot is not null do nothing;
+
+    return public.queue_contacts(
+        p_rule,
+        (select u.id from public.ai_automation_runs as u where u.rule_id = p_rule.id and u.slot = v_slot),
+        array(
+            select c.id
+            from public.ai_automation_contact_states as s
+            inner join public.contacts as c on c.id = s.contact_id
+            where s.rule_id = p_rule.id and s.next_check_at <= now()
+            order by c.last_inbound_at, c.id
+            limit 20000
+        )
+    );
+end;
+$$;
+
+comment on function public.enqueue_due_again(public.ai_automation_rules) is
+'Queues the contacts of an automation whose next check is due, all of one hour in one run.';
 
 create or replace function public.request_run(p_rule_id uuid)
 returns jsonb
@@ -156,12 +224,19 @@ begin
         select r.*
         from public.ai_automation_rules as r
         inner join public.facebook_pages as p on p.id = r.page_id and p.paused_at is null and p.disconnected_at is null
-        where r.enabled and r.next_run_at <= now()
+        where
+            r.enabled
+            -- Who chose times of day wants nothing in between.
+            and (r.next_run_at <= now() or (r.run_at = '{}' and public.has_due_again(r.id)))
         order by r.next_run_at
         limit p_limit
         for no key update of r skip locked
     loop
         v_rules := v_rules + 1;
+        if v_rule.next_run_at > now() then
+            v_queued := v_queued + public.enqueue_due_again(v_rule);
+            continue;
+        end if;
         v_new := (
             public.enqueue_contacts(
                 v_rule.id, 'schedule', null, true, public.slot_of(v_rule.run_at, v_rule.time_zone, v_rule.next_run_at)
@@ -178,4 +253,4 @@ end;
 $$;
 
 comment on function public.enqueue_due_contacts(integer) is
-'The plan turn: queues what is due of every enabled automation whose time has come; those of a page that a person paused or disconnected wait for it. Two schedulers never start one slot twice.';
+'The plan turn: queues what is due of every enabled automation whose time has come, and, unless it runs at times of day only, whose contacts'' next check has; those of a page that a person paused or disconnected wait for it. Two schedulers never start one slot twice.';

@@ -58,13 +58,16 @@ begin
         select p.id, 1.0 / count(*) over (partition by p.user_id) as weight, random() as turn
         from place
         inner join public.facebook_pages as p on p.id = place.page_id
-        -- A message is not written for a page that is paused; the contacts stay where they are.
+        -- While Facebook has stopped or slowed a page its contacts stay where they are: none is given up for that.
         where
-            p_stage <> 'eligible'
-            or (
-                (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
-                -- A stopped page is tried again with one message; no others are written meanwhile.
-                and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
+            (p.paused_until is null or p.paused_until <= now())
+            and (
+                p_stage <> 'eligible'
+                or (
+                    p.paused_at is null
+                    -- A stopped page is tried again with one message; no others are written meanwhile.
+                    and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
+                )
             )
     )
 

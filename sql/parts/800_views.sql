@@ -25,7 +25,7 @@ select
     s.tokens_in + s.tokens_out as tokens,
     s.next_send_at,
     greatest(extract(epoch from s.next_send_at - now()), 0) as seconds_until_send,
-    s.next_check_at,
+    public.next_look(r.run_at, r.time_zone, s.next_check_at) as next_check_at,
     s.follow_up_count,
     s.max_follow_ups,
     s.attempt,

@@ -106,7 +106,8 @@ begin
             ), '[]'::jsonb),
             'held_back', coalesce((
                 select jsonb_agg(jsonb_build_object(
-                    'reason_code', nullif(b.reason, ''), 'contacts', b.contacts, 'next_check_at', k.next_check_at
+                    'reason_code', nullif(b.reason, ''), 'contacts', b.contacts,
+                    'next_check_at', public.next_look(r.run_at, r.time_zone, k.next_check_at)
                 ) order by b.contacts desc, b.reason)
                 from public.monitor_reasons(r.id, '{skipped,completed}') as b
                 left join lateral (

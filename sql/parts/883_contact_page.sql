@@ -14,7 +14,7 @@ as $$
             select jsonb_agg(jsonb_build_object(
                 'state_id', s.id, 'rule_id', r.id, 'rule', r.name, 'stage', s.current_stage, 'at', s.stage_entered_at,
                 'follow_up_count', s.follow_up_count, 'max_follow_ups', s.max_follow_ups, 'reason_code', s.reason_code,
-                'error_message', s.error_message, 'next_check_at', s.next_check_at
+                'error_message', s.error_message, 'next_check_at', public.next_look(r.run_at, r.time_zone, s.next_check_at)
             ) order by s.stage_entered_at desc)
             from public.ai_automation_contact_states as s
             inner join public.ai_automation_rules as r on r.id = s.rule_id

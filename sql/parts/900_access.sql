@@ -169,7 +169,8 @@ public.active_hours(smallint[], time, time, text, timestamptz),
 public.is_active_now(smallint[], time, time, text, timestamptz), public.contacts_to_judge(uuid[], uuid[], uuid[]),
 public.contact_eligibility(uuid, uuid[], timestamptz),
 public.reason_text(text), public.moment_or_null(text), public.normalize_tags(text[]),
-public.enqueue_contacts(uuid, text, uuid, boolean, text), public.request_run(uuid), public.enqueue_due_contacts(integer),
+public.enqueue_contacts(uuid, text, uuid, boolean, text), public.has_due_again(uuid),
+public.queue_contacts(public.ai_automation_rules, uuid, uuid[]), public.enqueue_due_again(public.ai_automation_rules), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
@@ -209,7 +210,8 @@ public.analytics_paces(uuid[], timestamptz[]), public.analytics_by_automation(uu
 to authenticated;
 
 grant execute on function
-public.enqueue_contacts(uuid, text, uuid, boolean, text), public.enqueue_due_contacts(integer),
+public.enqueue_contacts(uuid, text, uuid, boolean, text), public.has_due_again(uuid),
+public.queue_contacts(public.ai_automation_rules, uuid, uuid[]), public.enqueue_due_again(public.ai_automation_rules), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
 public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
 public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),

@@ -1,6 +1,6 @@
 """This file is where every object of the migration has a line that says who may do what with it."""
 
-from tests.database import list_doors, metrics_doors, page_doors
+from tests.database import list_doors, metrics_doors, page_doors, run_doors
 
 ALL_VERBS = ("select", "insert", "update", "delete")
 
@@ -184,13 +184,6 @@ FOR_WORKERS = {
     "claim_previews": {"p_worker": "thief", "p_limit": 9},
     "complete_finished_sequences": {"p_limit": 9},
     "decide_contacts": {"p_claims": []},
-    "enqueue_contacts": {
-        "p_rule_id": "{rule}",
-        "p_source": "manual",
-        "p_requested_by": None,
-        "p_due_only": False,
-    },
-    "enqueue_due_contacts": {"p_limit": 9},
     "deletion_status": {"p_code": "thief"},
     "deletions_to_resolve": {},
     "end_sequences_of": {"p_contact_ids": ["{contact}"]},
@@ -202,7 +195,6 @@ FOR_WORKERS = {
     },
     "finish_deletions": {},
     "finish_preview": {"p_id": "{preview}", "p_worker": "thief", "p_result": {}},
-    "first_moment": {"p_local": "2026-06-01T00:00:00", "p_zone": "UTC"},
     "forget_previews": {},
     "forget_contact": {"p_contact_id": "{contact}"},
     "forget_contacts": {"p_contact_ids": ["{contact}"]},
@@ -217,8 +209,6 @@ FOR_WORKERS = {
         "p_said_at": "2026-06-01T00:00:00Z",
         "p_told": {},
     },
-    "next_run_of": {"p_rule": {"run_at": []}, "p_after": "2026-06-01T00:00:00Z"},
-    "next_slot": {"p_run_at": ["09:00"], "p_zone": "UTC", "p_after": "2026-06-01T00:00:00Z"},
     "messages_told": {"p_messages": []},
     "moment_or_null": {"p_text": "now"},
     "opt_word": {"p_text": "STOP"},
@@ -244,7 +234,6 @@ FOR_WORKERS = {
     "record_outcomes": {"p_outcomes": []},
     "recount_stages": {},
     "remove_deleted_rules": {"p_limit": 9},
-    "slot_of": {"p_run_at": ["09:00"], "p_zone": "UTC", "p_moment": "2026-06-01T00:00:00Z"},
     "resolve_deletion": {"p_code": "thief", "p_people": [], "p_complete": True},
     "settle_by_echoes": {"p_page_id": "{page}", "p_told": []},
     "roll_up": {},
@@ -284,7 +273,7 @@ FOR_NOBODY = {
     "tally_arrivals": {},
     "tally_departures": {},
 }
-FOR_OWNERS |= page_doors.FOR_OWNERS
-FOR_WORKERS |= page_doors.FOR_WORKERS | metrics_doors.FOR_WORKERS
+FOR_OWNERS |= page_doors.FOR_OWNERS | run_doors.FOR_OWNERS
+FOR_WORKERS |= page_doors.FOR_WORKERS | metrics_doors.FOR_WORKERS | run_doors.FOR_WORKERS
 FOR_NOBODY |= page_doors.FOR_NOBODY | metrics_doors.FOR_NOBODY
 FUNCTIONS = {**FOR_EVERYBODY, **FOR_OWNERS, **FOR_WORKERS, **FOR_NOBODY}

@@ -180,3 +180,55 @@ def local_next_run(world, rule, zone="Europe/Berlin"):
         rule["id"],
     )
     return row["at"]
+
+
+@pytest.mark.parametrize(("times", "comes"), [([], True), (["23:50", "23:51"], False)])
+def test_a_next_check_is_kept_between_two_runs_unless_only_times_of_day_were_chosen(
+    world, page, times, comes
+):
+    rule = world.rule(page, run_at=times, next_run_at=ago(hours=-5))
+    states = [
+        world.insert(
+            "public.ai_automation_contact_states",
+            **{"user_id": page["user_id"], "rule_id": rule["id"], "max_follow_ups": 3},
+            contact_id=world.contact(page)["id"],
+            current_stage=stage,
+            reason_code=reason,
+            next_check_at=at,
+        )
+        for stage, reason, at in [
+            ("sent", None, ago(minutes=1)),
+            *(("skipped", why, ago(minutes=1)) for why in ("waiting", "outside_active_hours")),
+            *(
+                ("skipped", why, ago(minutes=1))
+                for why in ("daily_limit_reached", "page_unavailable")
+            ),
+            ("sent", None, ago(minutes=-1)),
+        ]
+    ]
+    told = [call(world.connection, "enqueue_due_contacts") for _ in range(2)]
+    change(world, "ai_automation_contact_states", states[-1], next_check_at=ago())
+    told.append(call(world.connection, "enqueue_due_contacts"))
+
+    runs = world.rows("select total, source from public.ai_automation_runs")
+    queued = [answer["enqueue_due_contacts"]["queued"] for [answer] in told]
+    assert queued == ([5, 0, 1] if comes else [0, 0, 0])
+    # One run, unless the hour has just changed.
+    assert sum(run["total"] for run in runs) == sum(queued)
+    assert len(runs) in ((1, 2) if comes else (0,))
+
+
+def test_a_person_is_told_the_time_of_day_at_which_a_contact_is_looked_at(world, page):
+    rule = world.rule(page, run_at=["09:00"], time_zone="Asia/Kathmandu")
+    moment = datetime(2026, 12, 1, 3, 15, tzinfo=UTC)
+
+    def shown(check_at, times=rule["run_at"]):
+        arguments = {"p_run_at": times, "p_zone": "Asia/Kathmandu", "p_check_at": check_at}
+        [answer] = call(world.connection, "next_look", **arguments)
+        return answer["next_look"]
+
+    assert shown(moment) == moment
+    assert shown(moment + timedelta(seconds=1)) == moment + timedelta(days=1)
+    assert shown(moment + timedelta(seconds=1), times=[]) == moment + timedelta(seconds=1)
+    assert shown(None) is None
+    assert shown(datetime(2026, 1, 1, tzinfo=UTC)) > datetime.now(UTC)

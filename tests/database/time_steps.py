@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 from tests.builders import ago
 from tests.database.acting import change
 from tests.database.machine import Automation, acts, picks
-from tests.database.model import HOUR, OVER
+from tests.database.model import HOUR, OVER, Run
 
 TIME_ACTS = acts(
     ("the_schedule_runs_it", picks),
-    ("the_schedule_runs_it", picks),
+    ("what_is_due_comes_by_itself", picks),
     ("facebook_asks_to_wait", st.sampled_from([True, False, False])),
     ("a_day_passes_without_an_answer", picks),
     ("sequences_end",),
@@ -26,11 +26,7 @@ class TimeSteps(Automation):
     def the_schedule_runs_it(self, indexes: list[int]) -> None:
         """Whose next check has come, some of them before their time."""
         model = self.model
-        waiting = [c for c in self.known() if c.next_check is not None]
-        for contact in self.picked(indexes, waiting):
-            state = {"id": contact.state_id}
-            change(self.world, "ai_automation_contact_states", state, next_check_at=ago())
-            contact.next_check = model.now
+        self.checks_fall_due(indexes)
         change(self.world, "ai_automation_rules", self.rule, next_run_at=ago(hours=1))
         answer = self.call("enqueue_due_contacts")
         assert answer["rules"] == int(model.rule.enabled)
@@ -39,6 +35,30 @@ class TimeSteps(Automation):
             self.queued(
                 run_id, answer["queued"], lambda c: max(c.changed, model.rule.changed) > c.entered
             )
+
+    def checks_fall_due(self, indexes: list[int]) -> None:
+        waiting = [c for c in self.known() if c.next_check is not None]
+        for contact in self.picked(indexes, waiting):
+            state = {"id": contact.state_id}
+            change(self.world, "ai_automation_contact_states", state, next_check_at=ago())
+            contact.next_check = self.model.now
+
+    def what_is_due_comes_by_itself(self, indexes: list[int]) -> None:
+        """Between two runs, whatever tags the contact has now: the rules judge that."""
+        model = self.model
+        self.checks_fall_due(indexes)
+        change(self.world, "ai_automation_rules", self.rule, next_run_at=ago(hours=-1))
+        due = [
+            c
+            for c in self.known()
+            if model.rule.enabled and c.next_check is not None and c.next_check <= model.now
+        ]
+        answer = self.call("enqueue_due_contacts")
+        assert answer == {"rules": int(bool(due)), "queued": len(due)}
+        for run_id in self.truth.runs() - model.runs.keys():
+            model.runs[run_id] = Run(0)
+        for contact in due:
+            model.queue(contact, self.truth.follow_up_run())
 
     def facebook_asks_to_wait(self, is_paused: bool) -> None:
         until = ago(hours=-1) if is_paused else None

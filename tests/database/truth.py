@@ -26,6 +26,10 @@ select r.id, r.total, r.sent, r.skipped, r.failed, r.finished_at is not null as 
 from public.ai_automation_runs as r
 where r.rule_id = %s
 """
+FOLLOW_UP_RUN = """
+select r.id from public.ai_automation_runs as r
+where r.rule_id = %s and starts_with(r.slot, 'follow-ups') order by r.requested_at desc limit 1
+"""
 TRIES = """
 select a.state_id, a.follow_up, a.outcome
 from public.ai_automation_attempts as a
@@ -86,6 +90,12 @@ class Truth:
     def runs(self) -> set[UUID]:
         """The runs so far."""
         return {row["id"] for row in self.rows(RUNS)}
+
+    def follow_up_run(self) -> UUID:
+        """The latest run of those whose next check was due."""
+        [row] = self.rows(FOLLOW_UP_RUN)
+        run_id: UUID = row["id"]
+        return run_id
 
     def forget(self, contact: Contact) -> None:
         """The contact is deleted: who came in and did not go out is not there any more."""

@@ -61,7 +61,7 @@ class WorkerSteps(Automation):
             work[stages[turn.stage % len(stages)]](turn)
 
     def a_worker_checks(self, turn: Turn) -> None:
-        waiting = self.model.at("queued")
+        waiting = [] if self.model.is_paused else self.model.at("queued")
         jobs = self.claim(turn, "queued", turn.limit)
         assert len(jobs) == min(turn.limit, len(waiting))
         assert {self.contact_of(job) for job in jobs} <= set(waiting)

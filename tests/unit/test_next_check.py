@@ -31,7 +31,7 @@ def told(stage: Stage, next_check_at: str | None) -> str:
 def test_a_finished_contact_has_a_next_check(stage: Stage) -> None:
     assert str(epoch(FAR)) in told(stage, FAR)
     assert "next check" in told(stage, FAR)
-    assert "with the next run" in told(stage, PAST)
+    assert "is due" in told(stage, PAST)
     assert "next check" not in told(stage, None)
 
 
