@@ -11,6 +11,7 @@ import httpx
 from cryptography.fernet import Fernet
 
 from pipeline.clients import service_client
+from pipeline.loop import run
 from pipeline.model import Draft, Job, Notice, Receipt
 from pipeline.recorder import Recorder
 from pipeline.settings import Settings
@@ -80,4 +81,4 @@ async def again(turn: object) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(work(*sys.argv[1:]))
+    run(work(*sys.argv[1:]))

@@ -22,6 +22,7 @@ from pipeline.adapters.google_ai import GoogleAi
 from pipeline.adapters.graph import Graph
 from pipeline.clients import service_client
 from pipeline.logs import log_to_stderr
+from pipeline.loop import run
 from pipeline.recorder import Recorder
 from pipeline.rotation import rotate_keys
 from pipeline.scheduler import Clocks, follow_clock, schedule
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return asyncio.run(rotate_keys(settings, vault) if arguments else work(settings, vault))
+    return run(rotate_keys(settings, vault) if arguments else work(settings, vault))
 
 
 async def work(settings: Settings, vault: Vault) -> int:

@@ -140,8 +140,10 @@ class Guard:
         return outcome
 
     def _of(self, job: Job) -> Breaker:
-        fresh = Breaker(self._clock, self._opens_after)
-        return self._breakers.setdefault(self._key_of(job), fresh)
+        key = self._key_of(job)
+        if key not in self._breakers:
+            self._breakers[key] = Breaker(self._clock, self._opens_after)
+        return self._breakers[key]
 
     def _put_off(self, code: str, message: str, job: Job, seconds: float) -> Retry:
         return Retry(code, message, self._spread(job, seconds), counts=False)

@@ -68,6 +68,8 @@ class Lane:
         self.tasks: dict[asyncio.Task[None], Held] = {}
         self.may_claim: Callable[[], Awaitable[bool]] | None = None
         self._claiming = asyncio.Lock()
+        # asyncio.wait would look at every task in hand each time one ends.
+        self._ended = asyncio.Event()
         self._stopping = False
 
     async def turn(self, store: Store) -> int:
@@ -80,7 +82,8 @@ class Lane:
             taken += claimed
             if claimed < free:
                 break
-            await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
+            self._ended.clear()
+            await self._ended.wait()
             if self._free() < self._room // 4:
                 # Outcomes are written down together, so others end right after; one claim for all.
                 await asyncio.sleep(GATHER_SECONDS)
@@ -96,8 +99,12 @@ class Lane:
             for held in claimed:
                 task = asyncio.ensure_future(self._work(held))
                 self.tasks[task] = held
-                task.add_done_callback(self.tasks.pop)
+                task.add_done_callback(self._let_go)
         return len(claimed)
+
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        del self.tasks[task]
+        self._ended.set()
 
     def stop(self) -> None:
         """From now on nothing is claimed."""
