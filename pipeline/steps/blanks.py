@@ -37,12 +37,12 @@ PATTERNS = (
     re.compile(rf"\b(?:{HELLO}),?\s+(?:{NAME})\s*(?:[,!.:;?]|\s[–-]|$)", re.I | re.MULTILINE),
     re.compile(rf"^(?:{NAME})\s*[,!:]", re.I | re.MULTILINE),
     # A blank before the comma; only French and its neighbours have one before "!".
-    re.compile(rf"^\W*(?:{HELLO})\s+,", re.I | re.MULTILINE),
+    re.compile(rf"^[^\w\n]{{0,12}}(?:{HELLO})\s+,", re.I | re.MULTILINE),
     re.compile(
-        r"^\W*(?:hi|hello|hey|dear|hallo|hola|ol[áa]|oi|ciao|hej|merhaba|привет)\s+!",
+        r"^[^\w\n]{0,12}(?:hi|hello|hey|dear|hallo|hola|ol[áa]|oi|ciao|hej|merhaba|привет)\s+!",
         re.I | re.MULTILINE,
     ),
-    re.compile(rf"^\W*(?:{DEAR})\s*[,!:]", re.I | re.MULTILINE),
+    re.compile(rf"^[^\w\n]{{0,12}}(?:{DEAR})\s*[,!:]", re.I | re.MULTILINE),
 )
 ANYBODY = re.compile(
     r"\b(?:dear|hi|hello|hey)[ ,]+(?:(?:valued|dear|esteemed|our) )*"
