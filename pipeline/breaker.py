@@ -15,6 +15,17 @@ RETRIES_PER_MINUTE = 10.0
 BUDGET_MOST = 10.0
 # How often a contact is taken up to see whether it wants a model that has never been called.
 SECONDS_BETWEEN_SCOUTS = 30.0
+# A sentence, and what to do.
+PUT_OFF = {
+    "provider_away": (
+        "The provider is having trouble.",
+        "Nothing to do: one call tries after a minute at most, and all go on when it succeeds.",
+    ),
+    "many_retries": (
+        "Many others are being repeated.",
+        "Nothing to do: it is repeated when fewer wait. System shows what fails meanwhile.",
+    ),
+}
 
 
 @dataclass
@@ -110,9 +121,9 @@ class Guard:
         seconds = self._of(job).wait_seconds()
         if seconds > 0:
             self._scouted_at = self._clock()
-            return self._put_off("provider_away", "The provider is having trouble.", job, seconds)
+            return self._put_off("provider_away", job, seconds)
         if job.attempt > 0 and not self._budget.spend():
-            return self._put_off("many_retries", "Many others are being repeated.", job, 10.0)
+            return self._put_off("many_retries", job, 10.0)
         if job.attempt == 0:
             self._budget.earn()
         return None
@@ -145,8 +156,8 @@ class Guard:
             self._breakers[key] = Breaker(self._clock, self._opens_after)
         return self._breakers[key]
 
-    def _put_off(self, code: str, message: str, job: Job, seconds: float) -> Retry:
-        return Retry(code, message, self._spread(job, seconds), counts=False)
+    def _put_off(self, code: str, job: Job, seconds: float) -> Retry:
+        return Retry(code, *PUT_OFF[code], self._spread(job, seconds), counts=False)
 
     def _spread(self, job: Job, seconds: float) -> float:
         # All who were told the same time would come back in one moment.

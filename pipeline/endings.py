@@ -2,7 +2,7 @@
 
 from pipeline.model import Fail, Job, Outcome, Retry, Unreadable
 from pipeline.stages import Stage
-from pipeline.steps.send import UNKNOWN_HINT
+from pipeline.steps.verdicts import UNKNOWN_HINT
 
 Held = Job | Unreadable
 
@@ -12,7 +12,8 @@ def given_up(held: Held) -> Outcome:
     words = "The worker was told to stop."
     if held.stage is Stage.SENDING:
         return Fail("outcome_unknown", words, UNKNOWN_HINT, unknown=True)
-    return Retry("worker_stopped", words, 0.0, counts=False)
+    hint = "Nothing to do: another worker, or this one when it is back, goes on with it."
+    return Retry("worker_stopped", words, hint, 0.0, counts=False)
 
 
 def surprise(held: Held) -> Fail:

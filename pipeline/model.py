@@ -80,19 +80,21 @@ class Retry:
     `counts` is false for a wait that is not the contact's own doing; only tries that count come to
     an end. `trouble` says that the provider, not the contact, is the likely cause, and
     `asked_seconds` how long the provider asked everybody to wait. `page_status` stops the page
-    (token_invalid, restricted) until one of its messages goes through again.
+    (token_invalid, restricted) until one of its messages goes through again. `fields` are stored
+    with the contact.
     """
 
     code: str
     message: str
+    hint: str
     after_seconds: float
     pause_page_seconds: float = 0
-    hint: str = ""
     page_status: str = ""
     usage_percent: float = 0
     counts: bool = True
     trouble: bool = False
     asked_seconds: float = 0
+    fields: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,14 @@ from pipeline.model import Draft, Job, Notice, Receipt
 
 
 class WriterError(Exception):
-    """The AI gave no text; the words are for a person and hold no secret."""
+    """The AI gave no text; the words are for a person and hold no secret.
 
-    def __init__(self, code: str, message: str, hint: str = "") -> None:
+    `spent` is what Google bills for an answer that has no text in it.
+    """
+
+    spent: Draft | None = None
+
+    def __init__(self, code: str, message: str, hint: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -18,8 +23,8 @@ class WriterError(Exception):
 class WriterBusyError(WriterError):
     """It may work later, not before `after_seconds`."""
 
-    def __init__(self, code: str, message: str, after_seconds: float = 0.0) -> None:
-        super().__init__(code, message)
+    def __init__(self, code: str, message: str, hint: str, after_seconds: float = 0.0) -> None:
+        super().__init__(code, message, hint)
         self.after_seconds = after_seconds
 
 

@@ -77,13 +77,14 @@ def _result(held: Job | Unreadable, outcome: Outcome) -> Row:
                 "status_message": f"Trying again: {outcome.message}",
                 "error_code": outcome.code,
                 "error_message": outcome.message,
-                "error_hint": outcome.hint or None,
+                "error_hint": outcome.hint,
                 "after_seconds": outcome.after_seconds,
                 "pause_page_seconds": outcome.pause_page_seconds,
                 "page_status": outcome.page_status or None,
                 "usage_percent": outcome.usage_percent,
                 "counts": outcome.counts,
                 "attempt_outcome": "retry",
+                **outcome.fields,
             }
         case Fail():
             # While nobody knows, the contact stays in sending; it is never put back to be sent.

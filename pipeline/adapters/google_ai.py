@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -12,11 +13,11 @@ from google.genai import types
 from google.genai.errors import APIError
 from pydantic import BaseModel
 
-from pipeline.adapters.google_errors import explain
+from pipeline.adapters.google_errors import AWAY_HINT, explain
 from pipeline.adapters.prompt import instruct, tell
 from pipeline.clock import DatabaseClock
 from pipeline.model import Draft, Job
-from pipeline.ports import WriterBusyError, WriterEmptyError, WriterRefusedError
+from pipeline.ports import WriterBusyError, WriterEmptyError, WriterError, WriterRefusedError
 from pipeline.prices import cost_of, parse_prices
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.tls import trust_for
@@ -64,21 +65,26 @@ class GoogleAi:
         self._now = now or DatabaseClock().now
 
     async def write(self, job: Job, correction: str = "") -> Draft:
-        """One draft, unchecked. Raises WriterError."""
+        """One draft, unchecked. Raises WriterError, with what the answer cost if there was one."""
         model = job.model or self._model
         started = time.monotonic()
         answer = await self._ask(model, tell(job, correction), instruct(job))
         usage = answer.usage_metadata or types.GenerateContentResponseUsageMetadata()
         tokens_in = usage.prompt_token_count or 0
         tokens_out = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
-        return Draft(
-            text=_text(answer),
+        spent = Draft(
+            text="",
             model=model,
             tokens_in=tokens_in,
             tokens_out=tokens_out,
             generation_time_ms=round((time.monotonic() - started) * 1000),
             cost_usd=cost_of(model, tokens_in, tokens_out, self._prices),
         )
+        try:
+            return replace(spent, text=_text(answer))
+        except WriterError as error:
+            error.spent = spent
+            raise
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -106,9 +112,10 @@ class GoogleAi:
             raise explain(failure, self._now()) from None
         except (httpx.HTTPError, TimeoutError) as failure:
             words = f"Google AI did not answer ({type(failure).__name__})."
-            raise WriterBusyError("ai_unavailable", words) from None
+            raise WriterBusyError("ai_unavailable", words, AWAY_HINT) from None
         except ValueError:
-            raise WriterBusyError("ai_unavailable", "Google AI's answer is unreadable.") from None
+            words = "Google AI's answer is unreadable."
+            raise WriterBusyError("ai_unavailable", words, AWAY_HINT) from None
 
 
 def thinking_for(model: str) -> types.ThinkingConfig:

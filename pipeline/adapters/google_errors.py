@@ -19,6 +19,21 @@ REFUSED: dict[int, tuple[str, str, str]] = {
     403: ("ai_key_refused", "Google AI does not accept the API key.", KEY_HINT),
     404: ("ai_model_unknown", "Google AI does not know this model.", MODEL_HINT),
 }
+AWAY_HINT = "Nothing to do: it is asked again by itself, at growing intervals."
+RATE_HINT = (
+    "It is asked again by itself. If this is frequent, raise the project's limits in Google AI "
+    "Studio or lower the automation's daily limit."
+)
+QUOTA_HINT = (
+    "It goes on by itself after midnight Pacific time. To go on today, enable billing for the "
+    "project in Google AI Studio or choose another model."
+)
+NOT_HERE = (
+    "ai_region",
+    "Google does not offer its AI for free in the country this server is in.",
+    "Enable billing for the API key's project in Google AI Studio, or run the worker in a country "
+    "that Google lists as supported; then retry.",
+)
 NOT_ACCEPTED = (
     "ai_request_refused",
     "Google AI did not accept the request.",
@@ -32,9 +47,12 @@ def explain(error: APIError, now: datetime) -> WriterError:
     if status == 429:
         return _limited(error, now)
     if status in LATER:
-        return WriterBusyError("ai_unavailable", f"Google AI is not available (HTTP {status}).")
+        words = f"Google AI is not available (HTTP {status})."
+        return WriterBusyError("ai_unavailable", words, AWAY_HINT)
     if status == 400 and "API_KEY" in str(_detail(error, "ErrorInfo").get("reason", "")):
         return WriterRefusedError(*REFUSED[401])
+    if status == 400 and error.status == "FAILED_PRECONDITION":
+        return WriterRefusedError(*NOT_HERE)
     return WriterRefusedError(*REFUSED.get(status, NOT_ACCEPTED))
 
 
@@ -49,9 +67,9 @@ def _limited(error: APIError, now: datetime) -> WriterError:
     quotas = " ".join(str(row.get("quotaId", "")) for row in _violations(error))
     if "PerDay" in quotas:
         words = "Google AI's quota for today is used up."
-        return WriterBusyError("ai_daily_quota", words, seconds_until_reset(now))
+        return WriterBusyError("ai_daily_quota", words, QUOTA_HINT, seconds_until_reset(now))
     words = "Google AI is receiving too many requests."
-    return WriterBusyError("ai_rate_limited", words, _retry_delay(error))
+    return WriterBusyError("ai_rate_limited", words, RATE_HINT, _retry_delay(error))
 
 
 def _retry_delay(error: APIError) -> float:

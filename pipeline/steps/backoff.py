@@ -24,24 +24,28 @@ def chance_of(job: Job) -> float:
     return crc32(f"{job.state_id}:{job.attempt}".encode()) / 2**32
 
 
-def try_again(job: Job, code: str, message: str, asked_seconds: float = 0.0) -> Retry | Fail:
+def try_again(
+    job: Job, code: str, message: str, hint: str, asked_seconds: float = 0.0
+) -> Retry | Fail:
     """Later, not before `asked_seconds` (a day at most); after eight tries a person must look."""
     if job.attempt + 1 >= MOST_TRIES:
-        hint = "Retry it when the cause is gone; automatic tries have ended."
-        return Fail(code, f"{message} Given up after {MOST_TRIES} tries.", hint)
-    return Retry(code, message, _wait(job, asked_seconds))
+        over = "Retry it when the cause is gone; automatic tries have ended."
+        return Fail(code, f"{message} Given up after {MOST_TRIES} tries.", over)
+    return Retry(code, message, hint, _wait(job, asked_seconds))
 
 
-def wait_for_provider(job: Job, code: str, message: str, asked_seconds: float = 0.0) -> Retry:
+def wait_for_provider(
+    job: Job, code: str, message: str, hint: str, asked_seconds: float = 0.0
+) -> Retry:
     """The provider has trouble: later, and whether this was a try at all is for the breaker."""
     wait = _wait(job, asked_seconds)
     asked = wait if asked_seconds > 0 else 0.0
-    return Retry(code, message, wait, trouble=True, asked_seconds=asked)
+    return Retry(code, message, hint, wait, trouble=True, asked_seconds=asked)
 
 
-def wait(job: Job, code: str, message: str, asked_seconds: float = 0.0) -> Retry:
+def wait(job: Job, code: str, message: str, hint: str, asked_seconds: float = 0.0) -> Retry:
     """Later, and no try of this contact is used up."""
-    return Retry(code, message, _wait(job, asked_seconds), counts=False)
+    return Retry(code, message, hint, _wait(job, asked_seconds), counts=False)
 
 
 def _wait(job: Job, asked_seconds: float) -> float:

@@ -10,10 +10,10 @@ from pipeline.stages import Stage
 from pipeline.steps.backoff import wait, wait_for_provider
 from pipeline.steps.page_token import open_token
 from pipeline.steps.text_checks import find_misfit
-from pipeline.steps.verdicts import Kind, classify, describe
+from pipeline.steps.verdicts import UNKNOWN_HINT, Kind, classify, describe
 from pipeline.vault import Vault
 
-UNKNOWN_HINT = "The conversation is being looked at; nothing is sent again by itself."
+AGAIN = "Nothing to do: it is tried again by itself, and nothing was sent."
 # The page's pause decides; this only keeps the contact out of the same turn.
 HELD_SECONDS = 5.0
 TEXT_HINT = "Retry: the message is written anew."
@@ -31,11 +31,11 @@ async def send(
         return hold_page(token.code, token.message, token.hint, token.page_status)
     if is_nearly_over(job, clock()):
         # Whoever held the contact meanwhile has its own token, so then this changes nothing.
-        return wait(job, "lease_nearly_over", "The worker was held up before it could send.")
+        return wait(job, "lease_nearly_over", "The worker was held up before it could send.", AGAIN)
     try:
         receipt = await messenger.send(job, token)
     except NotSentError as error:
-        return wait_for_provider(job, "facebook_unreachable", str(error))
+        return wait_for_provider(job, "facebook_unreachable", str(error), AGAIN)
     except OutcomeUnknownError as error:
         return Fail("outcome_unknown", str(error), UNKNOWN_HINT, unknown=True)
     except GraphError as error:
@@ -49,11 +49,12 @@ def decide(job: Job, error: GraphError) -> Outcome:
     verdict = classify(error)
     words = describe(error, verdict)
     if verdict.kind is Kind.UNKNOWN:
-        return Fail(verdict.code, words, UNKNOWN_HINT, unknown=True)
+        return Fail(verdict.code, words, verdict.hint, unknown=True)
     if verdict.kind is Kind.PAGE:
         return hold_page(verdict.code, words, verdict.hint, verdict.page_status)
     if verdict.kind is Kind.LATER:
-        later = wait(job, verdict.code, words, max(verdict.wait_seconds, error.regain_seconds))
+        seconds = max(verdict.wait_seconds, error.regain_seconds)
+        later = wait(job, verdict.code, words, verdict.hint, seconds)
         pause = later.after_seconds if verdict.pauses_page else 0.0
         return replace(later, pause_page_seconds=pause, usage_percent=error.usage_percent)
     return Fail(verdict.code, words, verdict.hint)
@@ -61,4 +62,4 @@ def decide(job: Job, error: GraphError) -> Outcome:
 
 def hold_page(code: str, message: str, hint: str, page_status: str) -> Retry:
     """The page is stopped, the contact is not to blame: its message waits for the page."""
-    return Retry(code, message, HELD_SECONDS, hint=hint, page_status=page_status, counts=False)
+    return Retry(code, message, hint, HELD_SECONDS, page_status=page_status, counts=False)

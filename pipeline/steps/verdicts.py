@@ -22,7 +22,7 @@ class Verdict:
     kind: Kind
     code: str
     message: str
-    hint: str = ""
+    hint: str
     page_status: str = ""
     wait_seconds: float = 0.0
     pauses_page: bool = False
@@ -30,23 +30,30 @@ class Verdict:
 
 RECONNECT = "Give the page a new access token; messages that wait then go out."
 TRIED = "One message is tried after 30 minutes, then less often, up to every 4 hours."
+UNKNOWN_HINT = "The conversation is being looked at; nothing is sent again by itself."
 WAIT_FOR_THEM = "Wait until the contact writes again, then retry."
 
 RATE = Verdict(
-    Kind.LATER, "rate_limited", "Facebook asks the page to send more slowly.", pauses_page=True
-)
+    Kind.LATER, "rate_limited", "Facebook asks the page to send more slowly.",
+    "It goes on by itself. If this is frequent, lower the page's messages a minute.",
+    pauses_page=True,
+)  # fmt: skip
 ELSEWHERE = Verdict(
     Kind.LATER,
     "thread_taken",
     "Another app or Messenger's own assistant holds this conversation.",
+    "It is tried again every half hour. To go on at once, let the other app release the "
+    "conversation, or end it in the page's inbox.",
     wait_seconds=1800,
 )
 UNCLEAR = Verdict(
-    Kind.UNKNOWN, "outcome_unknown", "Facebook reported an error and may have sent the message."
-)
+    Kind.UNKNOWN, "outcome_unknown", "Facebook reported an error and may have sent the message.",
+    UNKNOWN_HINT,
+)  # fmt: skip
 UNLISTED = Verdict(
-    Kind.UNKNOWN, "outcome_unknown", "Facebook reported an error that its list does not have."
-)
+    Kind.UNKNOWN, "outcome_unknown", "Facebook reported an error that its list does not have.",
+    UNKNOWN_HINT,
+)  # fmt: skip
 WINDOW = Verdict(
     Kind.FINAL,
     "window_closed",

@@ -1,12 +1,13 @@
 """This file is where a contact's message is written, checked, and written once more if need be."""
 
-from pipeline.model import Advance, Draft, Fail, Job, Outcome
+from dataclasses import replace
+
+from pipeline.model import Advance, Draft, Fail, Job, Outcome, Retry
 from pipeline.ports import (
     Writer,
     WriterBusyError,
     WriterEmptyError,
     WriterError,
-    WriterRefusedError,
 )
 from pipeline.stages import Stage
 from pipeline.steps.backoff import MOST_TRIES, try_again, wait_for_provider
@@ -23,11 +24,12 @@ async def write(job: Job, writer: Writer) -> Outcome:
         try:
             draft = await writer.write(job, correction)
         except WriterEmptyError as empty:
+            drafts += _spent(empty)
             fault = Fault(empty.code, empty.message, EMPTY.correction)
             correction = fault.correction
             continue
         except WriterError as error:
-            return _explain(job, error)
+            return replace(_explain(job, error), fields=_paid(drafts + _spent(error)))
         drafts.append(draft)
         text = clean(draft.text)
         found = _find_fault(job, text)
@@ -38,12 +40,15 @@ async def write(job: Job, writer: Writer) -> Outcome:
     return Fail(fault.code, fault.message, HINT, fields=_paid(drafts))
 
 
-def _explain(job: Job, error: WriterError) -> Outcome:
+def _explain(job: Job, error: WriterError) -> Retry | Fail:
     if isinstance(error, WriterBusyError):
         later = wait_for_provider if job.attempt + 1 < MOST_TRIES else try_again
-        return later(job, error.code, error.message, error.after_seconds)
-    hint = error.hint if isinstance(error, WriterRefusedError) else HINT
-    return Fail(error.code, error.message, hint)
+        return later(job, error.code, error.message, error.hint, error.after_seconds)
+    return Fail(error.code, error.message, error.hint)
+
+
+def _spent(error: WriterError) -> list[Draft]:
+    return [error.spent] if error.spent else []
 
 
 def _find_fault(job: Job, text: str) -> Fault | None:
@@ -61,7 +66,7 @@ def _said_by(job: Job, who: str) -> list[str]:
 
 
 def _paid(drafts: list[Draft]) -> dict[str, object]:
-    """Both drafts were paid for, so both count, also when neither is used."""
+    """All answers were paid for, so all count, also when none is used or had no text in it."""
     if not drafts:
         return {}
     costs = [draft.cost_usd for draft in drafts if draft.cost_usd is not None]

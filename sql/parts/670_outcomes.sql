@@ -128,11 +128,14 @@ begin
             error_message = g.error_message,
             error_hint = g.error_hint,
             generated_message = coalesce(g.generated_message, s.generated_message),
-            generation_time_ms = coalesce(g.generation_time_ms, s.generation_time_ms),
+            -- Every answer of Google's is billed, that of a try that came to nothing as well.
+            generation_time_ms = case
+                when g.generation_time_ms is null then s.generation_time_ms else g.generation_time_ms + coalesce(s.generation_time_ms, 0)
+            end,
             ai_model = coalesce(g.ai_model, s.ai_model),
-            tokens_in = coalesce(g.tokens_in, s.tokens_in),
-            tokens_out = coalesce(g.tokens_out, s.tokens_out),
-            cost_usd = coalesce(g.cost_usd, s.cost_usd),
+            tokens_in = case when g.tokens_in is null then s.tokens_in else g.tokens_in + coalesce(s.tokens_in, 0) end,
+            tokens_out = case when g.tokens_out is null then s.tokens_out else g.tokens_out + coalesce(s.tokens_out, 0) end,
+            cost_usd = case when g.cost_usd is null then s.cost_usd else g.cost_usd + coalesce(s.cost_usd, 0) end,
             due_at = v_now + make_interval(secs => least(coalesce(g.after_seconds, 0), 172800)),
             next_send_at = case
                 when g.to_stage = 'ready_to_send' then v_now + make_interval(secs => coalesce(g.after_seconds, 0))

@@ -128,3 +128,18 @@ def test_an_endless_id_from_facebook_is_written_down_too(world):
 
     assert [answer["problem"] for answer in answers] == [None] * 3
     assert {state["current_stage"] for state in world.rows(STATES)} == {"sent"}
+
+
+@pytest.mark.usefixtures("eligible")
+def test_every_answer_of_the_ai_is_counted_also_that_of_a_try_that_failed(world):
+    worker = Worker(world.connection)
+    spent = {"tokens_in": 100, "tokens_out": 20, "generation_time_ms": 300, "cost_usd": "0.002"}
+
+    worker.record(worker.claim("eligible"), "eligible", error_code="ai_unavailable", **spent)
+    worker.record(worker.claim("eligible"), "ready_to_send", generated_message="See you?", **spent)
+    [sending, *_] = worker.claim("ready_to_send")
+    worker.record([sending], "sent", attempt_outcome="sent", facebook_message_id="m_1")
+
+    for state in world.rows(STATES):
+        assert (state["tokens_in"], state["tokens_out"]) == (200, 40)
+        assert (state["generation_time_ms"], float(state["cost_usd"])) == (600, 0.004)

@@ -270,12 +270,3 @@ def test_a_contacts_text_chooses_neither_recipient_nor_page_nor_token(desk: Desk
         "tokens_out",
         "cost_usd",
     }
-
-
-def test_what_two_unfit_drafts_cost_is_recorded_too(desk: Desk) -> None:
-    desk.sandbox.fault("google", "refusal", times=2)
-
-    outcome = desk.write(desk.job())
-
-    assert isinstance(outcome, Fail)
-    assert float(str(outcome.fields["cost_usd"])) > 0

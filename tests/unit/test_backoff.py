@@ -39,7 +39,7 @@ def test_contacts_that_failed_together_come_back_apart() -> None:
 
 
 def test_a_provider_who_names_a_time_is_not_asked_earlier() -> None:
-    outcome = wait(JOB, "code", "Words.", 100)
+    outcome = wait(JOB, "code", "Words.", "Hint.", 100)
 
     assert isinstance(outcome, Retry)
     assert 100 <= outcome.after_seconds <= 110
@@ -48,15 +48,15 @@ def test_a_provider_who_names_a_time_is_not_asked_earlier() -> None:
 
 @pytest.mark.parametrize("asked", [1e308, float("inf")])
 def test_no_provider_makes_a_contact_wait_for_ever(asked: float) -> None:
-    outcome = try_again(JOB, "code", "Words.", asked)
+    outcome = try_again(JOB, "code", "Words.", "Hint.", asked)
 
     assert isinstance(outcome, Retry)
     assert 86_400 <= outcome.after_seconds <= 86_400 * 1.1
 
 
 def test_the_eighth_try_is_the_last() -> None:
-    assert isinstance(try_again(replace(JOB, attempt=6), "code", "Words."), Retry)
-    last = try_again(replace(JOB, attempt=7), "code", "Words.")
+    assert isinstance(try_again(replace(JOB, attempt=6), "code", "Words.", "Hint."), Retry)
+    last = try_again(replace(JOB, attempt=7), "code", "Words.", "Hint.")
 
     assert isinstance(last, Fail)
     assert last.code == "code"

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from itertools import islice
 
-from pipeline.breaker import BUDGET_MOST, SECONDS_BETWEEN_SCOUTS, Guard
+from pages._components.causes import CAUSES
+from pipeline.breaker import BUDGET_MOST, PUT_OFF, SECONDS_BETWEEN_SCOUTS, Guard
 from pipeline.model import Advance, Fail, Job, Outcome, Retry
 from pipeline.stages import Stage
 from pipeline.steps.backoff import wait_for_provider
@@ -30,7 +31,14 @@ def guard_and_clock() -> tuple[Guard, Clock]:
 
 
 def away(job: Job, seconds: float = 0.0) -> Retry:
-    return wait_for_provider(job, "ai_unavailable", "Google AI is not available.", seconds)
+    return wait_for_provider(job, "ai_unavailable", "Google AI is not available.", "Wait.", seconds)
+
+
+def test_a_put_off_contact_is_told_why_and_what_to_do() -> None:
+    assert set(PUT_OFF) <= set(CAUSES)
+    for message, hint in PUT_OFF.values():
+        assert message.endswith(".")
+        assert hint.endswith(".")
 
 
 def call(guard: Guard, job: Job, outcome: Outcome) -> Outcome:

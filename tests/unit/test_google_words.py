@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from google.genai.errors import APIError
 
+from pages._components.causes import CAUSES
 from pipeline.adapters.google_ai import GoogleAi, thinking_for
 from pipeline.adapters.google_errors import explain, seconds_until_reset
 from pipeline.adapters.prompt import instruct, tell
@@ -62,6 +63,28 @@ def test_the_delay_google_asks_for_is_a_day_at_most(delay: str, seconds: float) 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 def test_an_outage_is_waited_for(status: int) -> None:
     assert isinstance(explain(APIError(status, {}), NOW), WriterBusyError)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 413, 418, 429, 500, 502, 503, 504])
+def test_every_error_has_a_code_a_sentence_and_a_hint(status: int) -> None:
+    quota = [{"@type": "x.QuotaFailure", "violations": [{"quotaId": "RequestsPerDay"}]}]
+    for body in ({}, {"error": {"details": quota}}, {"error": {"status": "FAILED_PRECONDITION"}}):
+        error = explain(APIError(status, body), NOW)
+
+        assert error.code in CAUSES
+        assert str(error).endswith(".")
+        assert error.hint.endswith(".")
+
+
+def test_a_country_without_the_free_tier_is_told_from_a_long_prompt() -> None:
+    words = "User location is not supported for the API use."
+    body = {"error": {"code": 400, "message": words, "status": "FAILED_PRECONDITION"}}
+
+    error = explain(APIError(400, body), NOW)
+
+    assert error.code == "ai_region"
+    assert "country" in str(error)
+    assert "billing" in error.hint
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413])

@@ -4,8 +4,10 @@ import pytest
 
 from pipeline.model import Fail
 from pipeline.ports import GraphError
+from pipeline.rows import row_of
+from pipeline.steps import verdicts
 from pipeline.steps.send import decide
-from pipeline.steps.verdicts import BY_CODE, BY_SUBCODE, Kind, classify, describe
+from pipeline.steps.verdicts import BY_CODE, BY_SUBCODE, Kind, Verdict, classify, describe
 from tests.providers.jobs import JOB
 
 
@@ -97,10 +99,22 @@ def test_a_closed_window_says_what_to_wait_for() -> None:
 
 
 def test_every_verdict_speaks_to_a_person() -> None:
-    for verdict in {*BY_CODE.values(), *BY_SUBCODE.values()}:
+    named = [value for value in vars(verdicts).values() if isinstance(value, Verdict)]
+    for verdict in [*named, *BY_CODE.values(), *BY_SUBCODE.values()]:
+        assert verdict.code
         assert verdict.message.endswith(".")
-        assert verdict.hint or verdict.kind in (Kind.LATER, Kind.UNKNOWN)
+        assert verdict.hint.endswith(".")
         assert bool(verdict.page_status) is (verdict.kind is Kind.PAGE)
+
+
+def test_what_is_written_down_of_any_error_says_what_to_do() -> None:
+    errors = [(code, 0) for code in BY_CODE] + [(1, subcode) for subcode in BY_SUBCODE]
+    for code, subcode in [*errors, (987654, 0)]:
+        row = row_of(JOB, decide(JOB, GraphError(code, subcode, "words")))
+
+        assert row["error_code"]
+        assert row["error_message"]
+        assert str(row["error_hint"]).endswith(".")
 
 
 def test_facebooks_own_words_are_shown_only_where_we_have_none() -> None:
