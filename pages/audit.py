@@ -45,7 +45,9 @@ async def look(feed: Feed, ask: ListAsk) -> dict[str, Any]:
     found, rules, pages = await asyncio.gather(
         feed.list_actions(ask.fits, codes, before, PER_PAGE + 1), feed.rule_names(), feed.pages()
     )
-    return told(found, ask, {row["id"]: str(row["name"]) for row in [*rules, *pages]})
+    states = [row["detail"]["state"] for row in found if "state" in row["detail"]]
+    people = await feed.contacts_of_states(states)
+    return told(found, ask, {row["id"]: str(row["name"]) for row in [*rules, *pages]}, people)
 
 
 clientside_callback(

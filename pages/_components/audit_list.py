@@ -40,10 +40,12 @@ KINDS = {
         "contacts_delete": "Deleted contacts",
         "delete_contact": "Deleted a contact and all that was kept of them",
         "stop_contact_bulk": "Stopped an action on many contacts",
+        "export_contacts": "Downloaded the list of contacts",
     },
     "messages": {
         "approve_message": "Approved a message",
         "reject_message": "Rejected a message",
+        "export_history": "Downloaded the history of messages",
     },
     "pages": {
         "add_page": "Added a page",
@@ -69,6 +71,8 @@ BY_ITSELF = frozenset({"page_paused", "page_resumed", "page_warned"})
 # What the number beside an action counts, where it is not contacts.
 COUNTS = {"set_page_rate": "message a minute"}
 COUNTED = {"set_page_rate": "messages a minute"}
+# Of a filter, what is told as it stands.
+SAID = ("tag", "opted", "window", "outcome", "error", "from", "until")
 COLUMNS = tuple(Column(word) for word in ("When", "Who", "What", "Where", "How many", "Exactly"))
 
 
@@ -86,8 +90,10 @@ def audit_list(ask: ListAsk, answer: Row, rules: list[Row]) -> Component:
     return list_frame("audit", "What was done", filters, COLUMNS, answer)
 
 
-def told(found: list[Row], ask: ListAsk, names: dict[str, str]) -> Row:
-    """One page; `found` has one row more where there are older ones."""
+def told(
+    found: list[Row], ask: ListAsk, names: dict[str, str], people: dict[int, Row] | None = None
+) -> Row:
+    """One page; `found` has one row more where there are older ones, `people` are by state."""
     rows = found[:PER_PAGE]
     more = len(found) > PER_PAGE
     return {
@@ -95,7 +101,7 @@ def told(found: list[Row], ask: ListAsk, names: dict[str, str]) -> Row:
         "filtered": bool(ask.fits),
         "left_out": ask.left_out,
         "order": ORDER,
-        "rows": [line(row, names) for row in rows],
+        "rows": [line(row, names, people or {}) for row in rows],
         "prev": "first" if ask.cursor else "",
         "next": cursor_of(rows[-1]).word if more else "",
     }
@@ -114,7 +120,7 @@ def number_of(cursor: Cursor) -> int:
     return min(int(digits), 2**63 - 1) if digits.isdecimal() else 0
 
 
-def line(row: Row, names: dict[str, str]) -> Row:
+def line(row: Row, names: dict[str, str], people: dict[int, Row]) -> Row:
     """One action as the cells of its line."""
     action, where = row["action"], row["rule_id"] or row["page_id"]
     return {
@@ -125,10 +131,18 @@ def line(row: Row, names: dict[str, str]) -> Row:
             {"text": "Stagelight" if action in BY_ITSELF else "You"},
             {"text": WORDS.get(action, action.replace("_", " ").capitalize()), "strong": True},
             {"text": names.get(where, "Deleted since") if where else ""},
-            {"text": how_many(action, row["affected"])},
+            whom(people.get(row["detail"].get("state")))
+            or {"text": how_many(action, row["affected"])},
             {"text": exactly(row["detail"]), "mute": True},
         ],
     }
+
+
+def whom(person: Row | None) -> Row | None:
+    """The one contact it was about, while there is one."""
+    if not person:
+        return None
+    return {"text": person["sender_name"] or "No name", "href": f"/contacts/{person['id']}"}
 
 
 def how_many(action: str, affected: int) -> str:
@@ -148,6 +162,8 @@ def exactly(detail: Row) -> str:
         parts.append(_filter(detail["filter"]))
     if "of" in detail:
         parts.append(f"of {detail['of']:,}")
+    if detail.get("edited"):
+        parts.append("text edited")
     return " · ".join(part for part in parts if part)
 
 
@@ -157,7 +173,7 @@ def _filter(asked: Row) -> str:
         told.append(f"stage {LOOKS[Stage(asked['stage'])].word}")
     if asked.get("search") or asked.get("q"):
         told.append("words that were searched for")
-    told += [f"{name} {asked[name]}" for name in ("tag", "opted", "window") if asked.get(name)]
+    told += [f"{name} {asked[name]}" for name in SAID if asked.get(name)]
     if asked.get("reason"):
         told.append(f"cause {reason(asked['reason'])}")
     if asked.get("cause") is not None:

@@ -3,7 +3,7 @@
 
 alter table public.ai_automation_audit add column if not exists detail jsonb not null default '{}';
 comment on column public.ai_automation_audit.detail is
-'More about it: changed (which settings), filter (what was searched for), of (how many were asked for). Never a name or a text of a contact.';
+'More about it: changed (which settings), filter (what was searched for), of (how many were asked for), state (of which contact, while there is one), edited (the text was). Never a name, a text or an id of a person.';
 
 create or replace function public.keep_audit()
 returns trigger
@@ -38,7 +38,10 @@ begin
     if tg_op = 'UPDATE' then
         select coalesce(jsonb_agg(n.key order by n.key), '[]') into v_changed
         from jsonb_each(v_new) as n
-        where n.value is distinct from to_jsonb(old) -> n.key and n.key !~ '_at$';
+        where
+            n.value is distinct from to_jsonb(old) -> n.key
+            -- What follows from a change by itself; run_at is a setting.
+            and n.key not in ('updated_at', 'next_run_at', 'opt_word_at', 'last_inbound_at', 'last_outbound_at');
         if v_changed = '[]' then
             return null;
         end if;
@@ -71,4 +74,63 @@ create or replace trigger note_own_change
 after insert or update on public.contacts
 for each row when (current_user = 'authenticated') execute function public.note_own_change();
 
-revoke execute on function public.keep_audit(), public.note_own_change() from public, anon, authenticated, service_role;
+-- The state and not the contact: a person who is deleted goes from everywhere, and a line of the audit stays.
+create or replace function public.who_was_meant(p_state_ids bigint[])
+returns table (rule_id uuid, detail jsonb)
+language sql
+stable
+set search_path = ''
+as $$
+    select
+        case when count(distinct s.rule_id) = 1 then (min(s.rule_id::text))::uuid end,
+        case when count(*) = 1 then jsonb_build_object('state', min(s.id)) else '{}' end
+    from public.ai_automation_contact_states as s
+    where s.id = any(p_state_ids) and s.user_id = (select auth.uid());
+$$;
+
+comment on function public.who_was_meant(bigint[]) is
+'For a line of the audit: the automation where it is one, and in detail the state where it is one; always one row.';
+
+create or replace function public.note_export(p_what text, p_filter jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if coalesce(p_what not in ('history', 'contacts'), true) or jsonb_typeof(p_filter) is distinct from 'object' then
+        raise exception 'There is no such list to export.' using errcode = '22023';
+    end if;
+    insert into public.ai_automation_audit (user_id, rule_id, page_id, action, detail)
+    values (
+        (select auth.uid()), public.id_or_null(p_filter ->> 'rule'), public.id_or_null(p_filter ->> 'page'), 'export_' || p_what,
+        jsonb_build_object(
+            'filter',
+            (
+                select coalesce(jsonb_object_agg(f.key, case when f.key = 'q' then 'true' else f.value end), '{}')
+                from jsonb_each(p_filter) as f
+                where f.key in ('q', 'tag', 'opted', 'window', 'outcome', 'error', 'from', 'until') and length(f.value::text) <= 300
+            )
+        )
+    );
+end;
+$$;
+
+comment on function public.note_export(text, jsonb) is
+'Writes down that the caller takes a list (history or contacts) out as a file, before its first line is handed out: what it was filtered by, of searched words only that there were some.';
+
+create or replace function public.id_or_null(p_text text)
+returns uuid
+language sql
+immutable
+set search_path = ''
+as $$
+    select case when p_text ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_text::uuid end;
+$$;
+
+comment on function public.id_or_null(text) is 'The id that the text is, or null.';
+
+revoke execute on function
+public.keep_audit(), public.note_own_change(), public.who_was_meant(bigint[]), public.note_export(text, jsonb), public.id_or_null(text)
+from public, anon, authenticated, service_role;
+grant execute on function public.note_export(text, jsonb) to authenticated;

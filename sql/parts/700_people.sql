@@ -76,7 +76,9 @@ begin
         and s.current_stage in ('queued', 'checking', 'eligible', 'generating', 'ready_to_send');
     get diagnostics v_changed = row_count;
     if coalesce(current_setting('stagelight.bulk', true), '') = '' then
-        insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'cancel_contacts', v_changed);
+        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+        select (select auth.uid()), w.rule_id, 'cancel_contacts', v_changed, w.detail
+        from public.who_was_meant(p_state_ids) as w;
     end if;
     return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
 end;
@@ -140,7 +142,9 @@ begin
         and s.current_stage in ('failed', 'skipped');
     get diagnostics v_changed = row_count;
     if coalesce(current_setting('stagelight.bulk', true), '') = '' then
-        insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'retry_contacts', v_changed);
+        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+        select (select auth.uid()), w.rule_id, 'retry_contacts', v_changed, w.detail
+        from public.who_was_meant(p_state_ids) as w;
     end if;
     return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
 end;
@@ -155,11 +159,17 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+    v_edited boolean;
 begin
     perform public.refuse_deleted(array[p_state_id]);
     if length(p_text) > 1990 then
         raise exception 'The message is too long for Messenger (% of 1990 characters).', length(p_text) using errcode = '22001';
     end if;
+    select nullif(btrim(p_text), '') is distinct from s.generated_message and btrim(p_text) <> '' into v_edited
+    from public.ai_automation_contact_states as s
+    where s.id = p_state_id and s.user_id = (select auth.uid())
+    for no key update;
     update public.ai_automation_contact_states as s
     set
         generated_message = coalesce(nullif(btrim(p_text), ''), s.generated_message),
@@ -168,7 +178,9 @@ begin
     if not found then
         raise exception 'This message is no longer waiting for review.' using errcode = 'PT404';
     end if;
-    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'approve_message', 1);
+    insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+    select (select auth.uid()), w.rule_id, 'approve_message', 1, w.detail || case when v_edited then '{"edited": true}' else '{}' end::jsonb
+    from public.who_was_meant(array[p_state_id]) as w;
     return jsonb_build_object('approved', true);
 end;
 $$;
@@ -191,7 +203,8 @@ begin
     if not found then
         raise exception 'This message is no longer waiting for review.' using errcode = 'PT404';
     end if;
-    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'reject_message', 1);
+    insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+    select (select auth.uid()), w.rule_id, 'reject_message', 1, w.detail from public.who_was_meant(array[p_state_id]) as w;
     return jsonb_build_object('rejected', true);
 end;
 $$;

@@ -128,6 +128,21 @@ $$;
 comment on function public.change_states(uuid, text, uuid[]) is
 'retry_contacts or cancel_contacts for those of an automation''s contacts for whom it still does something; what change_contacts is for contacts themselves.';
 
+create or replace function public.audit_of_bulk(p_bulk public.bulk_actions)
+returns table (user_id uuid, rule_id uuid, action text, affected integer, detail jsonb)
+language sql
+immutable
+set search_path = ''
+as $$
+    select
+        p_bulk.user_id, p_bulk.rule_id, case when p_bulk.rule_id is null then 'contacts_' else 'bulk_' end || p_bulk.action, p_bulk.changed,
+        jsonb_build_object('filter', p_bulk.filter, 'bulk_id', p_bulk.id)
+        || case when p_bulk.changed < p_bulk.total then jsonb_build_object('of', p_bulk.total) else '{}' end;
+$$;
+
+comment on function public.audit_of_bulk(public.bulk_actions) is
+'The line of the audit about a bulk action that has ended: how many it changed, and of how many where those were not all.';
+
 create or replace function public.advance_bulk(p_id uuid, p_limit integer default 100)
 returns jsonb
 language plpgsql
@@ -145,14 +160,6 @@ begin
     end if;
     if v_bulk.ended_at is not null then
         return public.told_bulk(v_bulk);
-    end if;
-    -- One line for all its batches, when the first one begins.
-    if v_bulk.done = 0 then
-        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-        values (
-            v_bulk.user_id, v_bulk.rule_id, case when v_bulk.rule_id is null then 'contacts_' else 'bulk_' end || v_bulk.action,
-            v_bulk.total, jsonb_build_object('filter', v_bulk.filter, 'bulk_id', v_bulk.id)
-        );
     end if;
     -- With each deleted one goes everything of theirs; a call has eight seconds on a hosted project.
     if v_bulk.action = 'delete' then
@@ -174,6 +181,11 @@ begin
         contact_ids = case when b.done + v_limit >= b.total then '{}' else b.contact_ids end
     where b.id = p_id
     returning b.* into v_bulk;
+    -- One line for all its batches, and only then is it known how many there were.
+    if v_bulk.ended_at is not null then
+        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+        select l.user_id, l.rule_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l;
+    end if;
     return public.told_bulk(v_bulk);
 end;
 $$;
@@ -189,17 +201,17 @@ set search_path = ''
 as $$
 declare
     v_bulk public.bulk_actions := public.own_bulk(p_id);
+    v_was_open boolean := v_bulk.ended_at is null;
 begin
     update public.bulk_actions as b
     set ended_at = coalesce(b.ended_at, now()), contact_ids = '{}'
     where b.id = p_id
     returning b.* into v_bulk;
-    if v_bulk.done between 1 and v_bulk.total - 1 then
+    if v_was_open and v_bulk.done > 0 then
         insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-        values (
-            v_bulk.user_id, v_bulk.rule_id, case when v_bulk.rule_id is null then 'stop_contact_bulk' else 'stop_bulk' end,
-            v_bulk.changed, jsonb_build_object('of', v_bulk.total)
-        );
+        select l.user_id, l.rule_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l
+        union all
+        select v_bulk.user_id, v_bulk.rule_id, case when v_bulk.rule_id is null then 'stop_contact_bulk' else 'stop_bulk' end, 0, '{}';
     end if;
     return public.told_bulk(v_bulk);
 end;
@@ -215,12 +227,27 @@ set search_path = ''
 as $$
     delete from public.bulk_actions as b
     where b.touched_at < now() - interval '1 hour' and (b.done = 0 or b.touched_at < now() - interval '1 day');
-    update public.bulk_actions as b
-    set ended_at = now(), contact_ids = '{}'
-    where b.ended_at is null and b.touched_at < now() - interval '1 hour';
+    with left_halfway as (
+        update public.bulk_actions as b
+        set ended_at = now(), contact_ids = '{}'
+        where
+            b.ended_at is null
+            and (
+                b.touched_at < now() - interval '1 hour'
+                -- It goes with its automation, and what it did would never be told.
+                or exists (select 1 from public.ai_automation_rules as r where r.id = b.rule_id and r.deleted_at < now() - interval '1 minute')
+            )
+        returning b.*
+    )
+
+    insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+    select l.user_id, l.rule_id, l.action, l.affected, l.detail
+    from left_halfway as b
+    cross join lateral public.audit_of_bulk(b::public.bulk_actions) as l
+    where b.done > 0;
 $$;
 
-comment on function public.forget_bulks() is 'Called by maintain: removes previews that ran out, and a day later what was done.';
+comment on function public.forget_bulks() is 'Called by maintain: removes previews that ran out, ends and writes down what was left halfway, and removes that a day later.';
 
 create or replace view public.open_bulk_actions
 with (security_invoker = on)
@@ -248,7 +275,7 @@ revoke all on public.open_bulk_actions from public, anon, authenticated, service
 grant select on public.open_bulk_actions to authenticated, service_role;
 
 revoke execute on function
-public.own_bulk(uuid), public.told_bulk(public.bulk_actions), public.change_states(uuid, text, uuid[]),
+public.own_bulk(uuid), public.told_bulk(public.bulk_actions), public.audit_of_bulk(public.bulk_actions), public.change_states(uuid, text, uuid[]),
 public.advance_bulk(uuid, integer), public.stop_bulk(uuid), public.forget_bulks()
 from public, anon, authenticated, service_role;
 grant execute on function public.advance_bulk(uuid, integer), public.stop_bulk(uuid) to authenticated;

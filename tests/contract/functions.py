@@ -38,6 +38,7 @@ PERSON: dict[str, tuple[Row, object]] = {
         {"p_action": "add_tag", "p_tag": "x", "p_filter": {}, "p_contact_ids": None},
         dict,
     ),
+    "note_export": ({"p_what": "contacts", "p_filter": {"q": "a", "tag": "vip"}}, None),
     "list_attempts": (
         {"p_filter": {"q": "a"}, "p_before": None, "p_limit": 50, "p_look": 1000},
         dict,

@@ -12,10 +12,14 @@ FOR_OWNERS = {
         "p_name": "Zoë",
         "p_sender_id": "1",
     },
+    "note_export": {"p_what": "history", "p_filter": {"rule": "{rule}"}},
     "list_attempts": {"p_filter": {"rule": "{rule}"}, "p_limit": 9},
     "list_contacts": {"p_filter": {"page": "{page}"}, "p_order": "name", "p_limit": 9},
 }
 FOR_NOBODY = {
+    "audit_of_bulk": {"p_bulk": None},
+    "id_or_null": {"p_text": NOBODY},
+    "who_was_meant": {"p_state_ids": ["{ready}"]},
     "judge_import": {"p_page": None, "p_contacts": []},
     "page_to_import": {"p_page_id": NOBODY, "p_contacts": []},
     "delete_contacts": {"p_contact_ids": [NOBODY]},

@@ -53,10 +53,17 @@ def test_what_is_changed_through_a_table_is_written_down_without_its_words(world
         world.rows(
             "update public.contacts set tags = '{vip}' where id = %s returning id", contact["id"]
         )
+        world.rows(
+            "update public.ai_automation_rules set run_at = '{09:30}' where id = %s returning id",
+            rule["id"],
+        )
 
     found = actions(world, ana)
 
-    assert [row["action"] for row in found] == ["add_rule", "change_rule", "change_contact"]
+    assert [row["action"] for row in found] == [
+        *("add_rule", "change_rule", "change_contact", "change_rule")
+    ]
+    assert found[3]["detail"] == {"changed": ["run_at"]}
     assert found[1]["detail"] == {"changed": ["prompt", "wait_minutes"]}
     assert (found[2]["detail"], found[2]["affected"]) == ({"changed": ["tags"]}, 1)
     assert {row["rule_id"] for row in found[:2]} == {rule["id"]}
@@ -96,6 +103,56 @@ def test_many_at_once_are_one_line_with_the_filter_but_no_name(world):
         "cause": "not_accepted",
         "search": True,
     }
+
+
+def test_who_acts_on_contacts_of_an_automation_is_told_on_which_and_whether_words_changed(world):
+    ana = world.user()
+    page = world.page(ana)
+    rules = [world.rule(page), world.rule(page)]
+
+    def state(rule, stage, **more):
+        return world.insert(
+            "public.ai_automation_contact_states",
+            user_id=ana["id"],
+            rule_id=rule["id"],
+            contact_id=world.contact(page)["id"],
+            current_stage=stage,
+            **more,
+        )["id"]
+
+    ready = [state(rules[0], "ready_to_send", generated_message="Hi") for _ in range(3)]
+    failed = [state(rule, "failed", error_code="x") for rule in (*rules, rules[1])]
+    call_as(world, ana, "approve_message", p_state_id=ready[0], p_text="Hello")
+    call_as(world, ana, "approve_message", p_state_id=ready[1], p_text=" Hi ")
+    call_as(world, ana, "reject_message", p_state_id=ready[2])
+    call_as(world, ana, "retry_contacts", p_state_ids=failed)
+    call_as(world, ana, "cancel_contacts", p_state_ids=failed[1:])
+
+    one, other = (rule["id"] for rule in rules)
+    assert [(row["action"], row["rule_id"], row["detail"]) for row in actions(world, ana)] == [
+        ("approve_message", one, {"state": ready[0], "edited": True}),
+        ("approve_message", one, {"state": ready[1]}),
+        ("reject_message", one, {"state": ready[2]}),
+        ("retry_contacts", None, {}),
+        ("cancel_contacts", other, {}),
+    ]
+
+
+def test_a_list_that_is_taken_out_is_written_down_by_its_filter_but_no_words(world):
+    ana = world.user()
+    page = world.page(ana)
+    rule = world.rule(page)
+    asked = {"q": "Zoë", "rule": str(rule["id"]), "page": str(page["id"]), "outcome": "failed"}
+
+    call_as(world, ana, "note_export", p_what="history", p_filter=Jsonb({**asked, "own": "x"}))
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        call_as(world, ana, "note_export", p_what="secrets", p_filter=Jsonb({}))
+
+    [line] = actions(world, ana)
+    assert (line["action"], line["rule_id"], line["page_id"]) == (
+        *("export_history", rule["id"], page["id"]),
+    )
+    assert line["detail"] == {"filter": {"q": True, "outcome": "failed"}}
 
 
 @pytest.mark.parametrize(

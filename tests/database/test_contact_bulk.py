@@ -66,14 +66,14 @@ def test_exactly_the_counted_ones_are_changed_in_batches_and_it_is_written_down(
     change(town, "contacts", people["Person 1"], tags=[])
     assert finish(town, owner, removed)["changed"] == 3
     written = town.rows(
-        "select action, affected as n, detail -> 'filter' as filter from public.ai_automation_audit"
+        "select action, affected as n, detail - 'bulk_id' as more from public.ai_automation_audit"
         " where user_id = %s order by action",
         owner["id"],
     )
     # Nobody's name is written down.
     assert [tuple(row.values()) for row in written] == [
-        ("contacts_add_tag", 10, {"q": True}),
-        ("contacts_remove_tag", 4, {}),
+        ("contacts_add_tag", 10, {"filter": {"q": True}}),
+        ("contacts_remove_tag", 3, {"filter": {}, "of": 4}),
     ]
     assert town.rows("select tags from public.contacts where id = %s", town.theirs["id"])[0] == {
         "tags": []
@@ -121,13 +121,28 @@ def test_it_can_be_stopped_runs_out_and_is_nobody_elses(town):
     with pytest.raises(psycopg.Error, match="run out"):
         call_as(town, stranger, "advance_bulk", p_id=bulk["id"], p_limit=3)
     assert call_as(town, owner, "stop_bulk", p_id=bulk["id"])["done"] == 3
+    call_as(town, owner, "stop_bulk", p_id=bulk["id"])
     assert finish(town, owner, bulk)["changed"] == 3
     with pytest.raises(psycopg.Error, match="does not exist"):
         preview(town, owner, "opt_out", ids=[town.theirs["id"]])
     again = preview(town, owner, "opt_out")
+    call_as(town, owner, "advance_bulk", p_id=again["id"], p_limit=2)
     change(town, "bulk_actions", again, touched_at=ago(hours=2))
     with pytest.raises(psycopg.Error, match="run out"):
         finish(town, owner, again)
+    for _ in range(2):
+        call(town.connection, "forget_bulks")
+    # What was done is written down, never what was meant to be; also of one that was left halfway.
+    written = town.rows(
+        "select action, affected, (detail ->> 'of')::int as total from public.ai_automation_audit"
+        " where user_id = %s order by id",
+        owner["id"],
+    )
+    assert [tuple(row.values()) for row in written] == [
+        ("contacts_add_tag", 3, 10),
+        ("stop_contact_bulk", 0, None),
+        ("contacts_opt_out", 2, 10),
+    ]
     for wrong in (("shout", None), ("add_tag", " "), ("add_tag", "x" * 101), ("add_tag", "a,b")):
         with pytest.raises(psycopg.errors.InvalidParameterValue):
             preview(town, owner, *wrong)

@@ -210,6 +210,16 @@ def test_the_file_has_every_row_that_fits_and_no_cell_is_a_formula(world, downlo
     assert download(here.owner, odd).content.count(b"\r\n") == 651
     people = download(here.owner, "/contacts.csv?q=zo").content.decode("utf-8-sig")
     assert [row["name"] for row in csv.DictReader(io.StringIO(people))] == ["Zoë"]
+    written = world.rows(
+        "select action, rule_id, detail -> 'filter' as filter from public.ai_automation_audit"
+        " where user_id = %s and action like 'export%%' order by id",
+        here.owner["id"],
+    )
+    assert [tuple(row.values()) for row in written] == [
+        ("export_history", here.rules[1]["id"], {}),
+        ("export_history", None, {}),
+        ("export_contacts", None, {"q": True}),
+    ]
 
 
 def test_a_file_that_cannot_be_finished_breaks_off_where_the_downloader_sees_it(world, download):

@@ -34,6 +34,11 @@ LITERAL = re.compile(r"ai_automation_audit \([^)]*action[^;]*?;", re.S)
             "Filter: cause Facebook did not accept the message",
         ),
         ({"of": 1200}, "of 1,200"),
+        ({"state": 7, "edited": True}, "text edited"),
+        (
+            {"filter": {"q": True, "from": "2026-11-01"}},
+            "Filter: words that were searched for, from 2026-11-01",
+        ),
     ],
 )
 def test_what_was_meant_is_told(detail, words):
