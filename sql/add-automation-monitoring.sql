@@ -434,7 +434,30 @@ $$;
 
 comment on function public.person_hash(text, text) is 'What contact_tombstones keeps of a person on a page.';
 
--- Accents and whatever is no letter do not matter: "Arrêt !", "opt out" and "S.T.O.P" are words of the list.
+-- How a word is compared: "Arrêt !", "S.T.O.P", "İPTAL" and "إيقاف" are in the list, as arret, stop, iptal and ايقاف. Only the marks
+-- of letters go that are the same word without them: vowels of Thai and Hindi, and the voicing of Japanese, stay.
+create or replace function public.bare_word(p_text text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select normalize(
+        translate(
+            lower(regexp_replace(
+                normalize(p_text, nfkd),
+                '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc]', '', 'g'
+            )),
+            -- Dotless i, barred d and l, o with a stroke, alef with wasla, alef that looks like yeh; the last one, tatweel, goes.
+            E'\u0131\u0111\u0142\u00f8\u0671\u0649\u0640', E'idlo\u0627\u064a'
+        ),
+        nfc
+    );
+$$;
+
+comment on function public.bare_word(text) is 'The text in small letters without accents, vowel signs of Arabic and Hebrew, hamza and tatweel.';
+
+-- Every word here is a bare one. Those of which the accents make another word (đúng is "right") stand apart, as they are written.
 create or replace function public.opt_word(p_text text)
 returns text
 language sql
@@ -442,29 +465,33 @@ immutable
 set search_path = ''
 as $$
     select case
-        when w.word in ('start', 'unstop') then 'start'
-        when w.word in (
-            'stop', 'stopall', 'unsubscribe', 'cancel', 'end', 'quit', 'optout', 'revoke', 'remove', 'td', 'stopp', 'abmelden', 'abbestellen',
-            'arret', 'arreter', 'desabonner', 'desinscrire', 'baja', 'alto', 'parar', 'cancelar', 'desuscribir', 'sair', 'descadastrar',
-            'ferma', 'disiscrivimi', 'stopmessages', 'berhenti', 'dừng', 'huy', 'стоп', 'отписаться', 'відписатися', 'توقف', 'ايقاف', 'قف',
-            '停止', '退订', '取消订阅', '配信停止', '수신거부', '중지', 'रोकें', 'बंदकरें', 'หยุด', 'בטל', 'הסר'
-        ) then 'stop'
+        when public.bare_word(w.word) in ('start', 'unstop', 'optin', 'subscribe', 'resubscribe', 'старт', 'подписаться', 'підписатися') then 'start'
+        when
+            w.word in ('dừng', 'dừnglại', 'ngừng')
+            or public.bare_word(w.word) in (
+                'stop', 'stopall', 'unsubscribe', 'cancel', 'end', 'quit', 'optout', 'revoke', 'remove', 'td', 'stopp', 'abmelden',
+                'abbestellen', 'arret', 'arreter', 'desabonner', 'desinscrire', 'baja', 'alto', 'parar', 'cancelar', 'desuscribir', 'sair',
+                'descadastrar', 'ferma', 'fermare', 'disiscrivimi', 'stopmessages', 'berhenti', 'hentikan', 'tigil', 'itigil', 'hinto',
+                'huy', 'huydangky', 'iptal', 'durdur', 'wypisz', 'afmelden', 'uitschrijven', 'avsluta', 'avslutt', 'avregistrera', 'afmeld',
+                'lopeta', 'dezabonare', 'leiratkozas', 'стоп', 'отписаться', 'відписатися', 'στοπ', 'διακοπη', 'توقف', 'ايقاف', 'اوقف', 'قف',
+                'الغاء', 'الغاءالاشتراك', 'لغو', '停止', '退订', '退訂', '取消订阅', '取消訂閱', '取消訂閲', '配信停止', '수신거부', '중지',
+                'रोकें', 'बंदकरें', 'หยุด', 'ยกเลิก', 'בטל', 'הסר'
+            )
+            then 'stop'
     end
     from (
-        select translate(
-            regexp_replace(
-                lower(normalize(p_text, nfkc)),
-                '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u2190-\u2bff\u3000-\u303f\ufe00-\ufe0f\U0001f000-\U0001faff]',
-                '', 'g'
-            ),
-            'àâäáãéèêëíìîïóòôöõúùûüçñ', 'aaaaaeeeeiiiiooooouuuucn'
+        -- What is no letter does not matter.
+        select regexp_replace(
+            lower(normalize(p_text, nfkc)),
+            '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u2190-\u2bff\u3000-\u303f\ufe00-\ufe0f\U0001f000-\U0001faff]',
+            '', 'g'
         ) as word
         where length(p_text) <= 100
     ) as w;
 $$;
 
 comment on function public.opt_word(text) is
-'stop or start when the whole message is such a word, in any case and with any punctuation; otherwise null. A sentence that contains one is not.';
+'stop or start when the whole message is such a word, in any case, with or without accents and with any punctuation; otherwise null. A sentence that contains one is not.';
 -- What a person decided about a page, apart from what Facebook decided (status, paused_until): paused, or disconnected.
 
 alter table public.facebook_pages add column if not exists paused_at timestamptz;
@@ -1339,7 +1366,7 @@ comment on index public.ai_automation_audit_owner_idx is 'Serves what one person
 
 alter table public.ai_automation_audit add column if not exists detail jsonb not null default '{}';
 comment on column public.ai_automation_audit.detail is
-'More about it: changed (which settings), filter (what was searched for), of (how many were asked for). Never a name or a text of a contact.';
+'More about it: changed (which settings), filter (what was searched for), of (how many were asked for), state (of which contact, while there is one), edited (the text was). Never a name, a text or an id of a person.';
 
 create or replace function public.keep_audit()
 returns trigger
@@ -1374,7 +1401,10 @@ begin
     if tg_op = 'UPDATE' then
         select coalesce(jsonb_agg(n.key order by n.key), '[]') into v_changed
         from jsonb_each(v_new) as n
-        where n.value is distinct from to_jsonb(old) -> n.key and n.key !~ '_at$';
+        where
+            n.value is distinct from to_jsonb(old) -> n.key
+            -- What follows from a change by itself; run_at is a setting.
+            and n.key not in ('updated_at', 'next_run_at', 'opt_word_at', 'last_inbound_at', 'last_outbound_at');
         if v_changed = '[]' then
             return null;
         end if;
@@ -1407,7 +1437,66 @@ create or replace trigger note_own_change
 after insert or update on public.contacts
 for each row when (current_user = 'authenticated') execute function public.note_own_change();
 
-revoke execute on function public.keep_audit(), public.note_own_change() from public, anon, authenticated, service_role;
+-- The state and not the contact: a person who is deleted goes from everywhere, and a line of the audit stays.
+create or replace function public.who_was_meant(p_state_ids bigint[])
+returns table (rule_id uuid, detail jsonb)
+language sql
+stable
+set search_path = ''
+as $$
+    select
+        case when count(distinct s.rule_id) = 1 then (min(s.rule_id::text))::uuid end,
+        case when count(*) = 1 then jsonb_build_object('state', min(s.id)) else '{}' end
+    from public.ai_automation_contact_states as s
+    where s.id = any(p_state_ids) and s.user_id = (select auth.uid());
+$$;
+
+comment on function public.who_was_meant(bigint[]) is
+'For a line of the audit: the automation where it is one, and in detail the state where it is one; always one row.';
+
+create or replace function public.note_export(p_what text, p_filter jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if coalesce(p_what not in ('history', 'contacts'), true) or jsonb_typeof(p_filter) is distinct from 'object' then
+        raise exception 'There is no such list to export.' using errcode = '22023';
+    end if;
+    insert into public.ai_automation_audit (user_id, rule_id, page_id, action, detail)
+    values (
+        (select auth.uid()), public.id_or_null(p_filter ->> 'rule'), public.id_or_null(p_filter ->> 'page'), 'export_' || p_what,
+        jsonb_build_object(
+            'filter',
+            (
+                select coalesce(jsonb_object_agg(f.key, case when f.key = 'q' then 'true' else f.value end), '{}')
+                from jsonb_each(p_filter) as f
+                where f.key in ('q', 'tag', 'opted', 'window', 'outcome', 'error', 'from', 'until') and length(f.value::text) <= 300
+            )
+        )
+    );
+end;
+$$;
+
+comment on function public.note_export(text, jsonb) is
+'Writes down that the caller takes a list (history or contacts) out as a file, before its first line is handed out: what it was filtered by, of searched words only that there were some.';
+
+create or replace function public.id_or_null(p_text text)
+returns uuid
+language sql
+immutable
+set search_path = ''
+as $$
+    select case when p_text ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_text::uuid end;
+$$;
+
+comment on function public.id_or_null(text) is 'The id that the text is, or null.';
+
+revoke execute on function
+public.keep_audit(), public.note_own_change(), public.who_was_meant(bigint[]), public.note_export(text, jsonb), public.id_or_null(text)
+from public, anon, authenticated, service_role;
+grant execute on function public.note_export(text, jsonb) to authenticated;
 -- What a person wants everywhere: zone, light or dark, and what a new automation begins with.
 
 create table if not exists public.user_settings (
@@ -4936,7 +5025,9 @@ begin
         and s.current_stage in ('queued', 'checking', 'eligible', 'generating', 'ready_to_send');
     get diagnostics v_changed = row_count;
     if coalesce(current_setting('stagelight.bulk', true), '') = '' then
-        insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'cancel_contacts', v_changed);
+        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+        select (select auth.uid()), w.rule_id, 'cancel_contacts', v_changed, w.detail
+        from public.who_was_meant(p_state_ids) as w;
     end if;
     return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
 end;
@@ -5000,7 +5091,9 @@ begin
         and s.current_stage in ('failed', 'skipped');
     get diagnostics v_changed = row_count;
     if coalesce(current_setting('stagelight.bulk', true), '') = '' then
-        insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'retry_contacts', v_changed);
+        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+        select (select auth.uid()), w.rule_id, 'retry_contacts', v_changed, w.detail
+        from public.who_was_meant(p_state_ids) as w;
     end if;
     return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
 end;
@@ -5015,11 +5108,17 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+    v_edited boolean;
 begin
     perform public.refuse_deleted(array[p_state_id]);
     if length(p_text) > 1990 then
         raise exception 'The message is too long for Messenger (% of 1990 characters).', length(p_text) using errcode = '22001';
     end if;
+    select nullif(btrim(p_text), '') is distinct from s.generated_message and btrim(p_text) <> '' into v_edited
+    from public.ai_automation_contact_states as s
+    where s.id = p_state_id and s.user_id = (select auth.uid())
+    for no key update;
     update public.ai_automation_contact_states as s
     set
         generated_message = coalesce(nullif(btrim(p_text), ''), s.generated_message),
@@ -5028,7 +5127,9 @@ begin
     if not found then
         raise exception 'This message is no longer waiting for review.' using errcode = 'PT404';
     end if;
-    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'approve_message', 1);
+    insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+    select (select auth.uid()), w.rule_id, 'approve_message', 1, w.detail || case when v_edited then '{"edited": true}' else '{}' end::jsonb
+    from public.who_was_meant(array[p_state_id]) as w;
     return jsonb_build_object('approved', true);
 end;
 $$;
@@ -5051,7 +5152,8 @@ begin
     if not found then
         raise exception 'This message is no longer waiting for review.' using errcode = 'PT404';
     end if;
-    insert into public.ai_automation_audit (user_id, action, affected) values ((select auth.uid()), 'reject_message', 1);
+    insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+    select (select auth.uid()), w.rule_id, 'reject_message', 1, w.detail from public.who_was_meant(array[p_state_id]) as w;
     return jsonb_build_object('rejected', true);
 end;
 $$;
@@ -6160,10 +6262,10 @@ comment on function public.hear_messages(uuid, jsonb) is
 'Up to 1000 messages of one page, in any order and as often as one likes ([{sender_id, sender_name, time_zone, direction in|out, mid, text, said_at, metadata}]; without mid it is an action that is no message). Times only move forward, a known mid is stored once, the newest STOP or START decides, replies end sequences, and metadata that names a try settles it; in_hand lists the mids of tries whose worker still waits for the answer, and of replies to whom a worker is at work: tell those again. Who was deleted stays out until they write again.';
 
 revoke execute on function
-public.person_hash(text, text), public.opt_word(text), public.messages_told(jsonb), public.hear_messages(uuid, jsonb)
+public.person_hash(text, text), public.bare_word(text), public.opt_word(text), public.messages_told(jsonb), public.hear_messages(uuid, jsonb)
 from public, anon, authenticated, service_role;
 grant execute on function
-public.person_hash(text, text), public.opt_word(text), public.messages_told(jsonb), public.hear_messages(uuid, jsonb)
+public.person_hash(text, text), public.bare_word(text), public.opt_word(text), public.messages_told(jsonb), public.hear_messages(uuid, jsonb)
 to service_role;
 -- What a person does to a page: connect it, pause it, try it now, set its rate, have it read, disconnect it.
 
@@ -9010,6 +9112,21 @@ $$;
 comment on function public.change_states(uuid, text, uuid[]) is
 'retry_contacts or cancel_contacts for those of an automation''s contacts for whom it still does something; what change_contacts is for contacts themselves.';
 
+create or replace function public.audit_of_bulk(p_bulk public.bulk_actions)
+returns table (user_id uuid, rule_id uuid, action text, affected integer, detail jsonb)
+language sql
+immutable
+set search_path = ''
+as $$
+    select
+        p_bulk.user_id, p_bulk.rule_id, case when p_bulk.rule_id is null then 'contacts_' else 'bulk_' end || p_bulk.action, p_bulk.changed,
+        jsonb_build_object('filter', p_bulk.filter, 'bulk_id', p_bulk.id)
+        || case when p_bulk.changed < p_bulk.total then jsonb_build_object('of', p_bulk.total) else '{}' end;
+$$;
+
+comment on function public.audit_of_bulk(public.bulk_actions) is
+'The line of the audit about a bulk action that has ended: how many it changed, and of how many where those were not all.';
+
 create or replace function public.advance_bulk(p_id uuid, p_limit integer default 100)
 returns jsonb
 language plpgsql
@@ -9027,14 +9144,6 @@ begin
     end if;
     if v_bulk.ended_at is not null then
         return public.told_bulk(v_bulk);
-    end if;
-    -- One line for all its batches, when the first one begins.
-    if v_bulk.done = 0 then
-        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-        values (
-            v_bulk.user_id, v_bulk.rule_id, case when v_bulk.rule_id is null then 'contacts_' else 'bulk_' end || v_bulk.action,
-            v_bulk.total, jsonb_build_object('filter', v_bulk.filter, 'bulk_id', v_bulk.id)
-        );
     end if;
     -- With each deleted one goes everything of theirs; a call has eight seconds on a hosted project.
     if v_bulk.action = 'delete' then
@@ -9056,6 +9165,11 @@ begin
         contact_ids = case when b.done + v_limit >= b.total then '{}' else b.contact_ids end
     where b.id = p_id
     returning b.* into v_bulk;
+    -- One line for all its batches, and only then is it known how many there were.
+    if v_bulk.ended_at is not null then
+        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+        select l.user_id, l.rule_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l;
+    end if;
     return public.told_bulk(v_bulk);
 end;
 $$;
@@ -9071,17 +9185,17 @@ set search_path = ''
 as $$
 declare
     v_bulk public.bulk_actions := public.own_bulk(p_id);
+    v_was_open boolean := v_bulk.ended_at is null;
 begin
     update public.bulk_actions as b
     set ended_at = coalesce(b.ended_at, now()), contact_ids = '{}'
     where b.id = p_id
     returning b.* into v_bulk;
-    if v_bulk.done between 1 and v_bulk.total - 1 then
+    if v_was_open and v_bulk.done > 0 then
         insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-        values (
-            v_bulk.user_id, v_bulk.rule_id, case when v_bulk.rule_id is null then 'stop_contact_bulk' else 'stop_bulk' end,
-            v_bulk.changed, jsonb_build_object('of', v_bulk.total)
-        );
+        select l.user_id, l.rule_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l
+        union all
+        select v_bulk.user_id, v_bulk.rule_id, case when v_bulk.rule_id is null then 'stop_contact_bulk' else 'stop_bulk' end, 0, '{}';
     end if;
     return public.told_bulk(v_bulk);
 end;
@@ -9097,12 +9211,27 @@ set search_path = ''
 as $$
     delete from public.bulk_actions as b
     where b.touched_at < now() - interval '1 hour' and (b.done = 0 or b.touched_at < now() - interval '1 day');
-    update public.bulk_actions as b
-    set ended_at = now(), contact_ids = '{}'
-    where b.ended_at is null and b.touched_at < now() - interval '1 hour';
+    with left_halfway as (
+        update public.bulk_actions as b
+        set ended_at = now(), contact_ids = '{}'
+        where
+            b.ended_at is null
+            and (
+                b.touched_at < now() - interval '1 hour'
+                -- It goes with its automation, and what it did would never be told.
+                or exists (select 1 from public.ai_automation_rules as r where r.id = b.rule_id and r.deleted_at < now() - interval '1 minute')
+            )
+        returning b.*
+    )
+
+    insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
+    select l.user_id, l.rule_id, l.action, l.affected, l.detail
+    from left_halfway as b
+    cross join lateral public.audit_of_bulk(b::public.bulk_actions) as l
+    where b.done > 0;
 $$;
 
-comment on function public.forget_bulks() is 'Called by maintain: removes previews that ran out, and a day later what was done.';
+comment on function public.forget_bulks() is 'Called by maintain: removes previews that ran out, ends and writes down what was left halfway, and removes that a day later.';
 
 create or replace view public.open_bulk_actions
 with (security_invoker = on)
@@ -9130,7 +9259,7 @@ revoke all on public.open_bulk_actions from public, anon, authenticated, service
 grant select on public.open_bulk_actions to authenticated, service_role;
 
 revoke execute on function
-public.own_bulk(uuid), public.told_bulk(public.bulk_actions), public.change_states(uuid, text, uuid[]),
+public.own_bulk(uuid), public.told_bulk(public.bulk_actions), public.audit_of_bulk(public.bulk_actions), public.change_states(uuid, text, uuid[]),
 public.advance_bulk(uuid, integer), public.stop_bulk(uuid), public.forget_bulks()
 from public, anon, authenticated, service_role;
 grant execute on function public.advance_bulk(uuid, integer), public.stop_bulk(uuid) to authenticated;

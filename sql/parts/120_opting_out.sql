@@ -67,7 +67,30 @@ $$;
 
 comment on function public.person_hash(text, text) is 'What contact_tombstones keeps of a person on a page.';
 
--- Accents and whatever is no letter do not matter: "Arrêt !", "opt out" and "S.T.O.P" are words of the list.
+-- How a word is compared: "Arrêt !", "S.T.O.P", "İPTAL" and "إيقاف" are in the list, as arret, stop, iptal and ايقاف. Only the marks
+-- of letters go that are the same word without them: vowels of Thai and Hindi, and the voicing of Japanese, stay.
+create or replace function public.bare_word(p_text text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select normalize(
+        translate(
+            lower(regexp_replace(
+                normalize(p_text, nfkd),
+                '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc]', '', 'g'
+            )),
+            -- Dotless i, barred d and l, o with a stroke, alef with wasla, alef that looks like yeh; the last one, tatweel, goes.
+            E'\u0131\u0111\u0142\u00f8\u0671\u0649\u0640', E'idlo\u0627\u064a'
+        ),
+        nfc
+    );
+$$;
+
+comment on function public.bare_word(text) is 'The text in small letters without accents, vowel signs of Arabic and Hebrew, hamza and tatweel.';
+
+-- Every word here is a bare one. Those of which the accents make another word (đúng is "right") stand apart, as they are written.
 create or replace function public.opt_word(p_text text)
 returns text
 language sql
@@ -75,26 +98,30 @@ immutable
 set search_path = ''
 as $$
     select case
-        when w.word in ('start', 'unstop') then 'start'
-        when w.word in (
-            'stop', 'stopall', 'unsubscribe', 'cancel', 'end', 'quit', 'optout', 'revoke', 'remove', 'td', 'stopp', 'abmelden', 'abbestellen',
-            'arret', 'arreter', 'desabonner', 'desinscrire', 'baja', 'alto', 'parar', 'cancelar', 'desuscribir', 'sair', 'descadastrar',
-            'ferma', 'disiscrivimi', 'stopmessages', 'berhenti', 'dừng', 'huy', 'стоп', 'отписаться', 'відписатися', 'توقف', 'ايقاف', 'قف',
-            '停止', '退订', '取消订阅', '配信停止', '수신거부', '중지', 'रोकें', 'बंदकरें', 'หยุด', 'בטל', 'הסר'
-        ) then 'stop'
+        when public.bare_word(w.word) in ('start', 'unstop', 'optin', 'subscribe', 'resubscribe', 'старт', 'подписаться', 'підписатися') then 'start'
+        when
+            w.word in ('dừng', 'dừnglại', 'ngừng')
+            or public.bare_word(w.word) in (
+                'stop', 'stopall', 'unsubscribe', 'cancel', 'end', 'quit', 'optout', 'revoke', 'remove', 'td', 'stopp', 'abmelden',
+                'abbestellen', 'arret', 'arreter', 'desabonner', 'desinscrire', 'baja', 'alto', 'parar', 'cancelar', 'desuscribir', 'sair',
+                'descadastrar', 'ferma', 'fermare', 'disiscrivimi', 'stopmessages', 'berhenti', 'hentikan', 'tigil', 'itigil', 'hinto',
+                'huy', 'huydangky', 'iptal', 'durdur', 'wypisz', 'afmelden', 'uitschrijven', 'avsluta', 'avslutt', 'avregistrera', 'afmeld',
+                'lopeta', 'dezabonare', 'leiratkozas', 'стоп', 'отписаться', 'відписатися', 'στοπ', 'διακοπη', 'توقف', 'ايقاف', 'اوقف', 'قف',
+                'الغاء', 'الغاءالاشتراك', 'لغو', '停止', '退订', '退訂', '取消订阅', '取消訂閱', '取消訂閲', '配信停止', '수신거부', '중지',
+                'रोकें', 'बंदकरें', 'หยุด', 'ยกเลิก', 'בטל', 'הסר'
+            )
+            then 'stop'
     end
     from (
-        select translate(
-            regexp_replace(
-                lower(normalize(p_text, nfkc)),
-                '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u2190-\u2bff\u3000-\u303f\ufe00-\ufe0f\U0001f000-\U0001faff]',
-                '', 'g'
-            ),
-            'àâäáãéèêëíìîïóòôöõúùûüçñ', 'aaaaaeeeeiiiiooooouuuucn'
+        -- What is no letter does not matter.
+        select regexp_replace(
+            lower(normalize(p_text, nfkc)),
+            '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u2190-\u2bff\u3000-\u303f\ufe00-\ufe0f\U0001f000-\U0001faff]',
+            '', 'g'
         ) as word
         where length(p_text) <= 100
     ) as w;
 $$;
 
 comment on function public.opt_word(text) is
-'stop or start when the whole message is such a word, in any case and with any punctuation; otherwise null. A sentence that contains one is not.';
+'stop or start when the whole message is such a word, in any case, with or without accents and with any punctuation; otherwise null. A sentence that contains one is not.';

@@ -230,8 +230,8 @@ comment on function public.hear_messages(uuid, jsonb) is
 'Up to 1000 messages of one page, in any order and as often as one likes ([{sender_id, sender_name, time_zone, direction in|out, mid, text, said_at, metadata}]; without mid it is an action that is no message). Times only move forward, a known mid is stored once, the newest STOP or START decides, replies end sequences, and metadata that names a try settles it; in_hand lists the mids of tries whose worker still waits for the answer, and of replies to whom a worker is at work: tell those again. Who was deleted stays out until they write again.';
 
 revoke execute on function
-public.person_hash(text, text), public.opt_word(text), public.messages_told(jsonb), public.hear_messages(uuid, jsonb)
+public.person_hash(text, text), public.bare_word(text), public.opt_word(text), public.messages_told(jsonb), public.hear_messages(uuid, jsonb)
 from public, anon, authenticated, service_role;
 grant execute on function
-public.person_hash(text, text), public.opt_word(text), public.messages_told(jsonb), public.hear_messages(uuid, jsonb)
+public.person_hash(text, text), public.bare_word(text), public.opt_word(text), public.messages_told(jsonb), public.hear_messages(uuid, jsonb)
 to service_role;

@@ -211,6 +211,7 @@ FOR_WORKERS = {
     },
     "messages_told": {"p_messages": []},
     "moment_or_null": {"p_text": "now"},
+    "bare_word": {"p_text": "STOP"},
     "opt_word": {"p_text": "STOP"},
     "own_shard": {},
     "person_hash": {"p_facebook_page_id": "1", "p_sender_id": "2"},
