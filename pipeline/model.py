@@ -113,7 +113,20 @@ class Fail:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-Outcome = Advance | Retry | Fail
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Not this time: no person is needed, and the contact is looked at again by itself.
+
+    `code` is one of the eligibility rules' reasons, so that the contact comes back like others of
+    it; the try itself failed, with code, sentence and hint.
+    """
+
+    code: str
+    message: str
+    hint: str
+
+
+Outcome = Advance | Retry | Skip | Fail
 
 
 @dataclass(frozen=True, slots=True)

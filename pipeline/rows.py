@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 from typing import Any, assert_never
 
-from pipeline.model import Advance, Fail, Job, Outcome, Retry, Said, Unreadable
+from pipeline.model import Advance, Fail, Job, Outcome, Retry, Said, Skip, Unreadable
 from pipeline.stages import Stage
 
 log = logging.getLogger("stagelight.rows")
@@ -73,11 +73,9 @@ def _result(held: Job | Unreadable, outcome: Outcome) -> Row:
             }
         case Retry():
             return {
+                **_told(outcome),
                 "to_stage": WAITS_IN[held.stage],
                 "status_message": f"Trying again: {outcome.message}",
-                "error_code": outcome.code,
-                "error_message": outcome.message,
-                "error_hint": outcome.hint,
                 "after_seconds": outcome.after_seconds,
                 "pause_page_seconds": outcome.pause_page_seconds,
                 "page_status": outcome.page_status or None,
@@ -86,14 +84,14 @@ def _result(held: Job | Unreadable, outcome: Outcome) -> Row:
                 "attempt_outcome": "retry",
                 **outcome.fields,
             }
+        case Skip():
+            ends = {"to_stage": Stage.SKIPPED, "attempt_outcome": "failed"}
+            return {**_told(outcome), **ends, "reason_code": outcome.code}
         case Fail():
             # While nobody knows, the contact stays in sending; it is never put back to be sent.
             return {
+                **_told(outcome),
                 "to_stage": Stage.SENDING if outcome.unknown else Stage.FAILED,
-                "status_message": outcome.message,
-                "error_code": outcome.code,
-                "error_message": outcome.message,
-                "error_hint": outcome.hint,
                 "page_status": outcome.page_status or None,
                 "after_seconds": _settle_after(held) if outcome.unknown else 0,
                 "attempt_outcome": "unknown" if may_be_out(outcome) else "failed",
@@ -101,6 +99,15 @@ def _result(held: Job | Unreadable, outcome: Outcome) -> Row:
             }
         case _:
             assert_never(outcome)
+
+
+def _told(outcome: Retry | Skip | Fail) -> Row:
+    return {
+        "status_message": outcome.message,
+        "error_code": outcome.code,
+        "error_message": outcome.message,
+        "error_hint": outcome.hint,
+    }
 
 
 def _settle_after(held: Job | Unreadable) -> float:

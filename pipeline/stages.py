@@ -48,7 +48,8 @@ MOVES: dict[Stage, frozenset[Stage]] = {
     Stage.ELIGIBLE: frozenset({Stage.GENERATING, Stage.SKIPPED}),
     Stage.GENERATING: frozenset({Stage.READY_TO_SEND, Stage.ELIGIBLE, Stage.FAILED}),
     Stage.READY_TO_SEND: frozenset({Stage.SENDING, Stage.SKIPPED, Stage.ELIGIBLE}),
-    Stage.SENDING: frozenset({Stage.SENT, Stage.READY_TO_SEND, Stage.FAILED}),
+    # Skipped: Facebook says that the window is closed, whatever we believed.
+    Stage.SENDING: frozenset({Stage.SENT, Stage.READY_TO_SEND, Stage.FAILED, Stage.SKIPPED}),
     Stage.SENT: frozenset({Stage.QUEUED, Stage.COMPLETED}),
     # Sent: it turned out that Facebook had taken a message of which nobody knew.
     Stage.FAILED: frozenset({Stage.QUEUED, Stage.SENT}),

@@ -10,7 +10,7 @@ from pipeline.breaker import Guard
 from pipeline.confirmations import Confirmations
 from pipeline.endings import given_up, surprise
 from pipeline.forgetting import Forgetting
-from pipeline.model import Fail, Job, Outcome, Retry, Unreadable
+from pipeline.model import Fail, Job, Outcome, Retry, Skip, Unreadable
 from pipeline.ports import Messenger, Writer
 from pipeline.previews import Previews
 from pipeline.recorder import Recorder
@@ -274,7 +274,7 @@ class Turns:
             log.exception("surprise", extra=about)
             outcome = surprise(held)
         problem = await self._recorder.record(row_of(held, outcome))
-        if problem or isinstance(outcome, Retry | Fail):
+        if problem or isinstance(outcome, Retry | Skip | Fail):
             code = getattr(outcome, "code", "")
             log.warning("trouble", extra={**about, "code": code, "problem": problem})
 

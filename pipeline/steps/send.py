@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pipeline.lease import is_nearly_over, read_clock
-from pipeline.model import Advance, Fail, Job, Outcome, Retry
+from pipeline.model import Advance, Fail, Job, Outcome, Retry, Skip
 from pipeline.ports import GraphError, Messenger, NotSentError, OutcomeUnknownError
 from pipeline.stages import Stage
 from pipeline.steps.backoff import wait, wait_for_provider
@@ -52,6 +52,8 @@ def decide(job: Job, error: GraphError) -> Outcome:
         return Fail(verdict.code, words, verdict.hint, unknown=True)
     if verdict.kind is Kind.PAGE:
         return hold_page(verdict.code, words, verdict.hint, verdict.page_status)
+    if verdict.kind is Kind.SKIP:
+        return Skip(verdict.code, words, verdict.hint)
     if verdict.kind is Kind.LATER:
         seconds = max(verdict.wait_seconds, error.regain_seconds)
         later = wait(job, verdict.code, words, verdict.hint, seconds)

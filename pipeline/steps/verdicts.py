@@ -1,4 +1,4 @@
-"""This file is where Facebook's errors become decisions: later, unknown, the page, or final."""
+"""This file is where Facebook's errors become later, skip, unknown, the page, or final."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +11,7 @@ class Kind(StrEnum):
 
     LATER = "later"
     PAGE = "page"
+    SKIP = "skip"
     FINAL = "final"
     UNKNOWN = "unknown"
 
@@ -31,7 +32,7 @@ class Verdict:
 RECONNECT = "Give the page a new access token; messages that wait then go out."
 TRIED = "One message is tried after 30 minutes, then less often, up to every 4 hours."
 UNKNOWN_HINT = "The conversation is being looked at; nothing is sent again by itself."
-WAIT_FOR_THEM = "Wait until the contact writes again, then retry."
+WAIT_FOR_THEM = "Nothing to do: when the contact writes again, the automation looks at them anew."
 
 RATE = Verdict(
     Kind.LATER, "rate_limited", "Facebook asks the page to send more slowly.",
@@ -55,7 +56,7 @@ UNLISTED = Verdict(
     UNKNOWN_HINT,
 )  # fmt: skip
 WINDOW = Verdict(
-    Kind.FINAL,
+    Kind.SKIP,
     "window_closed",
     "Facebook did not take the message: the 24 hours after the contact's last one are over.",
     WAIT_FOR_THEM,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pipeline.model import Advance, Draft, Fail, Job, Outcome, Retry
+from pipeline.model import Advance, Draft, Fail, Job, Retry
 from pipeline.ports import (
     Writer,
     WriterBusyError,
@@ -16,7 +16,7 @@ from pipeline.steps.text_checks import EMPTY, Fault, clean, find_fault, find_for
 HINT = "Read the automation's prompt, then retry: the message is written anew."
 
 
-async def write(job: Job, writer: Writer) -> Outcome:
+async def write(job: Job, writer: Writer) -> Advance | Retry | Fail:
     """A text fit to be sent goes on to ready_to_send; two unfit ones need a person."""
     drafts: list[Draft] = []
     fault, correction = EMPTY, ""

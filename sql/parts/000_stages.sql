@@ -86,6 +86,7 @@ values
 ('sending', 'sent'),
 ('sending', 'ready_to_send'),
 ('sending', 'failed'),
+('sending', 'skipped'),
 ('sent', 'queued'),
 ('sent', 'completed'),
 ('failed', 'queued'),

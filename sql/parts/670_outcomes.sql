@@ -75,13 +75,14 @@ begin
             left(o.error_code, 100) as error_code, left(o.error_message, 2000) as error_message, left(o.error_hint, 500) as error_hint,
             o.generated_message, o.generation_time_ms, left(o.ai_model, 200) as ai_model, o.tokens_in, o.tokens_out,
             left(o.facebook_message_id, 200) as facebook_message_id, o.after_seconds, o.attempt_outcome,
-            o.page_status, o.pause_page_seconds, o.usage_percent, o.counts, o.cost_usd, o.attempt_id
+            o.page_status, o.pause_page_seconds, o.usage_percent, o.counts, o.cost_usd, o.attempt_id, left(o.reason_code, 100) as reason_code
         from jsonb_to_recordset(p_outcomes) as o (
             state_id bigint, lease_token uuid, from_stage public.automation_stage, to_stage public.automation_stage,
             status_message text, error_code text, error_message text, error_hint text,
             generated_message text, generation_time_ms integer, ai_model text, tokens_in integer, tokens_out integer,
             facebook_message_id text, after_seconds double precision, attempt_outcome text,
-            page_status text, pause_page_seconds double precision, usage_percent real, counts boolean, cost_usd numeric, attempt_id uuid
+            page_status text, pause_page_seconds double precision, usage_percent real, counts boolean, cost_usd numeric, attempt_id uuid,
+            reason_code text
         )
     ),
 
@@ -124,9 +125,11 @@ begin
         set
             current_stage = g.to_stage,
             status_message = coalesce(g.status_message, ''),
-            error_code = g.error_code,
-            error_message = g.error_message,
-            error_hint = g.error_hint,
+            -- Who is skipped has a reason and no error; what Facebook said stays with the try.
+            reason_code = case when g.to_stage = 'skipped' then coalesce(g.reason_code, g.error_code) else s.reason_code end,
+            error_code = case when g.to_stage <> 'skipped' then g.error_code end,
+            error_message = case when g.to_stage <> 'skipped' then g.error_message end,
+            error_hint = case when g.to_stage <> 'skipped' then g.error_hint end,
             generated_message = coalesce(g.generated_message, s.generated_message),
             -- Every answer of Google's is billed, that of a try that came to nothing as well.
             generation_time_ms = case
@@ -152,7 +155,7 @@ begin
                 when g.to_stage = 'sent' and s.follow_up_count + 1 < s.max_follow_ups
                     then coalesce(g.started_at, v_now) + make_interval(mins => g.wait_minutes)
             end,
-            quota_day = case when g.to_stage = 'failed' and g.attempt_outcome is distinct from 'unknown' then null else s.quota_day end,
+            quota_day = case when g.to_stage in ('failed', 'skipped') and g.attempt_outcome is distinct from 'unknown' then null else s.quota_day end,
             lease_owner = null,
             lease_token = null,
             lease_expires_at = case when g.to_stage = 'sending' then v_now + make_interval(secs => coalesce(g.after_seconds, 0)) end

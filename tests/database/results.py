@@ -24,6 +24,7 @@ ENDS: dict[str, list[tuple[str, Row]]] = {
         ("failed", {"error_code": "outcome_unknown", "attempt_outcome": "unknown"}),
         ("sending", {"error_code": "outcome_unknown", "attempt_outcome": "unknown"}),
         ("completed", {}),
+        ("skipped", {"error_code": "window_closed", "attempt_outcome": "failed"}),
     ],
 }
 
@@ -58,8 +59,9 @@ def take_down(model: Model, hand: Hand, to: str, said: Row) -> str | None:
     if hand.stage == "sending":
         finish_try(model, contact, to, said)
     contact.lost *= hand.stage != "generating"  # the worker has outlived it
-    if to == "failed" and said.get("attempt_outcome") != "unknown":
+    if to in ("failed", "skipped") and said.get("attempt_outcome") != "unknown":
         contact.place = False
+    contact.reason = said["error_code"] if to == "skipped" else contact.reason
     if to == "sending":
         contact.token, contact.lease_is_over = None, True
     else:

@@ -248,3 +248,29 @@ def test_a_message_taken_while_the_refusal_was_written_down_does_not_free_its_pa
 
     [stored] = world.rows("select status, paused_until from public.facebook_pages")
     assert (stored["status"], stored["paused_until"] is None) == ("token_invalid", False)
+
+
+def test_who_facebook_says_is_outside_the_window_comes_back_when_they_write(world, page, worker):
+    rule, contact = world.rule(page, max_follow_ups=1, stop_on_reply=False), world.contact(page)
+    jobs = claimed_for_sending(world, worker, rule)
+    closed = {"error_code": "window_closed", "reason_code": "window_closed"}
+
+    worker.record(jobs, "skipped", **closed, error_message="Too late.", attempt_outcome="failed")
+
+    state = state_of(world, contact)
+    assert (state["current_stage"], state["reason_code"]) == ("skipped", "window_closed")
+    assert (state["error_code"], state["error_message"]) == (None, None)
+    assert (state["follow_up_count"], state["quota_day"], state["next_check_at"]) == (0, None, None)
+    [tried] = world.rows("select outcome, error_code from public.ai_automation_attempts")
+    assert (tried["outcome"], tried["error_code"]) == ("failed", "window_closed")
+    [run] = world.rows("select skipped, failed, finished_at from public.ai_automation_runs")
+    assert (run["skipped"], run["failed"], run["finished_at"] is None) == (1, 0, False)
+    assert plan_again(world) == 0
+
+    change(world, "contacts", contact, last_inbound_at=datetime.now(UTC))
+
+    assert plan_again(world) == 1
+    worker.check()
+    worker.write()
+    worker.send()
+    assert state_of(world, contact)["follow_up_count"] == 1

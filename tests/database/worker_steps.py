@@ -31,7 +31,7 @@ turns = st.builds(
     stage=st.integers(0, 11),
     limit=st.integers(1, 8).map(lambda few: 9 - few),
     dies=st.sampled_from([False] * 7 + [True]),
-    ends=st.lists(st.sampled_from([0] * 8 + [1, 2, 3, 4, 5, None]), min_size=5, max_size=5),
+    ends=st.lists(st.sampled_from([0] * 8 + [1, 2, 3, 4, 5, 6, None]), min_size=5, max_size=5),
 )
 
 

@@ -62,7 +62,7 @@ FACEBOOK = (
     Fault("reset-after-accept", SENT),
     Fault("hang-after-accept", SENT),
     Fault("slow", SENT),
-    Fault("window-closed", ends("failed/window_closed"), delivered=0),
+    Fault("window-closed", ends("skipped"), delivered=0),
     Fault("unavailable", ends("failed/contact_unavailable"), delivered=0),
     Fault("no-matching-user", ends("failed/no_such_contact"), delivered=0),
 )

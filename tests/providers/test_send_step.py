@@ -129,7 +129,6 @@ def test_what_is_wrong_with_the_page_stops_the_page_and_costs_the_contact_nothin
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
-        ("window-closed", "window_closed"),
         ("unavailable", "contact_unavailable"),
         ("no-matching-user", "no_such_contact"),
     ],

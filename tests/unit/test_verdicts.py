@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.model import Fail
+from pipeline.model import Fail, Skip
 from pipeline.ports import GraphError
 from pipeline.rows import row_of
 from pipeline.steps import verdicts
@@ -28,9 +28,9 @@ from tests.providers.jobs import JOB
         (80006, 0, Kind.LATER, "rate_limited"),
         (9, 2018352, Kind.FINAL, "too_many_messages"),
         (10, 0, Kind.PAGE, "permission_missing"),
-        (10, 2018278, Kind.FINAL, "window_closed"),
-        (10, 2534022, Kind.FINAL, "window_closed"),
-        (10, 2018065, Kind.FINAL, "window_closed"),
+        (10, 2018278, Kind.SKIP, "window_closed"),
+        (10, 2534022, Kind.SKIP, "window_closed"),
+        (10, 2018065, Kind.SKIP, "window_closed"),
         (10, 2018108, Kind.FINAL, "contact_unavailable"),
         (10, 1893063, Kind.PAGE, "page_restricted"),
         (10, 1893015, Kind.FINAL, "opted_out"),
@@ -92,8 +92,8 @@ def test_facebooks_own_opt_out_is_called_like_ours() -> None:
 def test_a_closed_window_says_what_to_wait_for() -> None:
     outcome = decide(JOB, GraphError(10, 2018278, "outside"))
 
-    assert isinstance(outcome, Fail)
-    assert (outcome.code, outcome.unknown) == ("window_closed", False)
+    assert isinstance(outcome, Skip)
+    assert outcome.code == "window_closed"
     assert "24 hours" in outcome.message
     assert "writes again" in outcome.hint
 
