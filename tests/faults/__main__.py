@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from tests.faults import clocks, crowd, deaths, interruptions, kills, providers
+from tests.faults import clocks, crowd, deaths, interruptions, kills, links, providers, room
 from tests.faults.judge import Verdict
 from tests.faults.quick import everything_once
 from tests.faults.town import Town, build
@@ -29,6 +29,9 @@ def cells(quick: bool) -> dict[str, Cell]:
     return chosen | {
         "SIGKILL at random": partial(kills.kill_at_random, times=200),
         "answers of the database lost": partial(interruptions.cut_answers, times=60),
+        "a bad link to PostgreSQL": partial(links.bad_link, times=3),
+        "PostgreSQL lets nobody in": partial(links.no_connections, times=3),
+        "no room left on the disk": partial(room.fill_disk, times=3),
         "SIGSTOP for 30 s, CONT": partial(interruptions.freeze, times=3, seconds=30),
         "SIGTERM at each call": partial(interruptions.terminate, times=5),
         "SIGTERM twice": interruptions.terminate_twice,
@@ -39,6 +42,7 @@ def cells(quick: bool) -> dict[str, Cell]:
         "every fault of Facebook for a page": providers.pages,
         "both providers away for ten minutes": partial(crowd.outage, seconds=600),
         "workers whose clocks are wrong by hours": clocks.wrong_clocks,
+        "PostgreSQL's clock a month ahead": room.far_clock,
         "two schedulers": partial(crowd.two_schedulers, slots=300),
         "four workers, 10 messages a second": partial(crowd.keep_the_rate, seconds=20),
         "a page at 80 % of Facebook's limits": partial(crowd.slow_down, seconds=20),

@@ -18,16 +18,21 @@ from public.ai_automation_workers as w where w.stopped_at is null and w.beat_at 
 """
 
 
+def library() -> Path | None:
+    """What gives a process a clock of its own, if this machine has it."""
+    return next(iter(sorted(Path("/").glob(PLACES[1:]))), None)
+
+
 async def wrong_clocks(town: Town) -> tuple[int, Verdict]:
     """One is ahead, one behind, one is set back and then forward again while it works."""
-    library = next(iter(sorted(Path("/").glob(PLACES[1:]))), None)
-    if library is None:
+    found = library()
+    if found is None:
         verdict = Verdict()
         verdict.ends[NOT_RUN] = 0
         return 0, verdict
     moved = town.home / "clock"
     moved.write_text("+0")
-    fake = {"LD_PRELOAD": str(library), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    fake = {"LD_PRELOAD": str(found), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     rules = town.rules(3)
     # Threads that cannot be read at first: how long to go on asking is a matter of hours.
     town.facebook.fault("facebook", "accept-then-error", times=EACH)

@@ -160,9 +160,11 @@ returning id
 
 
 @asynccontextmanager
-async def build(options: dict[str, str] | None = None) -> AsyncIterator[Town]:
-    """A town in a folder that is deleted afterwards."""
-    with tempfile.TemporaryDirectory(prefix="stagelight-faults-") as folder:
+async def build(
+    options: dict[str, str] | None = None, place: Path | None = None
+) -> AsyncIterator[Town]:
+    """A town in a folder, in `place` if said, that is deleted afterwards."""
+    with tempfile.TemporaryDirectory(prefix="stagelight-faults-", dir=place) as folder:
         home = Path(folder)
         home.chmod(0o755)
         cluster = Postgres(home, free_port(), find_bin(os.environ.get("APP_PG_BIN", "")), options)
@@ -202,19 +204,20 @@ async def _furnish(
         "secret_key": secret_key,
     }
     write_private_json(config, values)
-    processes["gateway"] = _start(home, "local.gateway", str(config))
+    processes["gateway"] = start(home, "local.gateway", str(config))
     port = sandbox_url.rpartition(":")[2]
     delays = ("--ai-delay", "0.02,0.1", "--graph-delay", "0.02,0.1")
-    processes["sandbox"] = _start(home, "local.sandbox", "--port", port, *delays)
-    await _answering(f"{sandbox_url}/health", lambda: None)
-    await _answering(f"{gateway_url}/rest/v1/", lambda: None)
+    processes["sandbox"] = start(home, "local.sandbox", "--port", port, *delays)
+    await answering(f"{sandbox_url}/health", lambda: None)
+    await answering(f"{gateway_url}/rest/v1/", lambda: None)
     return Town(
         home, cluster, gateway_url, secret_key, Sandbox(sandbox_url), World(cluster.dsn()), nest,
         processes,
     )  # fmt: skip
 
 
-def _start(home: Path, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
+def start(home: Path, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    """A process of ours beside the town, its log in `home`."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -225,7 +228,8 @@ def _start(home: Path, module: str, *arguments: str) -> "subprocess.Popen[bytes]
         return subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
 
 
-async def _answering(url: str, tick: Callable[[], None], seconds: float = 120) -> None:
+async def answering(url: str, tick: Callable[[], None], seconds: float = 120) -> None:
+    """Returns when something answers there, whatever it says."""
     deadline = time.monotonic() + seconds
     async with httpx.AsyncClient(trust_env=False) as http:
         while True:
