@@ -94,6 +94,9 @@ begin
         inner join public.facebook_pages as g on g.id = r.page_id
         where
             s.user_id = (select auth.uid()) and (p_reason is null or s.end_reason = p_reason)
+            -- The stages first: what follows is a call for each contact that is left.
+            and (p_action <> 'retry' or s.current_stage in ('failed', 'skipped'))
+            and (p_action <> 'cancel' or s.current_stage <= 'ready_to_send')
             and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status)
         order by m.state_id
     );
