@@ -153,10 +153,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Facebook's answer to a message it accepted; how much of the page's limits is used."""
+    """Facebook's answer to a message it accepted; the share of the limits in use, for how long."""
 
     facebook_message_id: str
     usage_percent: float = 0
+    regain_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ class ThreadPage:
     threads: list[dict[str, Any]]
     cursor: str | None
     usage_percent: float = 0
+    regain_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,7 @@ class Syncs:
             "ended": page.cursor is None or heard.reached,
             "newest_at": heard.newest_at.isoformat() if heard.newest_at else None,
             "usage_percent": page.usage_percent,
+            "regain_seconds": page.regain_seconds,
         }
         return await self._store.advance(lease, step)
 

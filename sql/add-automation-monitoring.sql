@@ -4194,7 +4194,7 @@ begin
                 case when w.is_back then null else p.paused_until end,
                 case when w.is_new then now() + w.own_pause end,
                 now() + w.asked_pause,
-                case when w.is_full then now() + interval '5 minutes' end
+                case when w.is_full then now() + greatest(interval '5 minutes', w.regained_in) end
             )
         end,
         usage_percent = coalesce(w.usage_percent, p.usage_percent),
@@ -4217,11 +4217,12 @@ begin
                 max(n.page_status) as page_status, max(n.reason) as reason,
                 max(make_interval(secs => n.pause_seconds)) as asked_pause,
                 max(n.usage_percent) as usage_percent, max(n.usage_percent) filter (where n.sent) as usage_of_sent,
+                max(make_interval(secs => n.regain_seconds)) filter (where n.sent and n.usage_percent >= 95) as regained_in,
                 bool_or(n.sent and (q.setback_at is null or n.started_at > q.setback_at)) as sent_since,
                 max(coalesce(n.started_at, now())) filter (where n.page_status is not null or n.pause_seconds > 0) as failed_from
             from jsonb_to_recordset(p_news) as n (
                 page_id uuid, page_status text, reason text, pause_seconds double precision, usage_percent real, sent boolean,
-                started_at timestamptz
+                regain_seconds double precision, started_at timestamptz
             )
             inner join public.facebook_pages as q on q.id = n.page_id and q.disconnected_at is null
             group by q.id, q.status, q.setbacks, q.setback_at
@@ -4237,7 +4238,7 @@ end;
 $$;
 
 comment on function public.record_page_news(jsonb) is
-'Stops, pauses, slows or frees pages by what their messages met ([{page_id, page_status, reason, pause_seconds, usage_percent, sent, started_at}]). Several tries that met one trouble are one setback.';
+'Stops, pauses, slows or frees pages by what their messages met ([{page_id, page_status, reason, pause_seconds, usage_percent, regain_seconds, sent, started_at}]). From 95 % on a page waits five minutes, or as long as Facebook says it takes to regain access. Several tries that met one trouble are one setback.';
 
 create or replace function public.alert_when_a_page_stops()
 returns trigger
@@ -4317,13 +4318,14 @@ begin
 
     select jsonb_agg(jsonb_build_object(
         'page_id', s.page_id, 'reason', left(o.error_message, 2000), 'pause_seconds', o.pause_page_seconds, 'usage_percent', nullif(o.usage_percent, 0),
+        'regain_seconds', nullif(o.regain_seconds, 0),
         'sent', o.to_stage = 'sent', 'started_at', s.attempt_started_at,
         -- A try that began with the token of before says nothing about the one that was saved since.
         'page_status', case when k.updated_at is null or k.updated_at <= s.attempt_started_at then o.page_status end
     )) into v_news
     from jsonb_to_recordset(p_outcomes) as o (
         state_id bigint, lease_token uuid, from_stage text, to_stage text, error_message text, page_status text,
-        pause_page_seconds double precision, usage_percent real
+        pause_page_seconds double precision, usage_percent real, regain_seconds double precision
     )
     inner join public.ai_automation_contact_states as s
         on s.id = o.state_id and s.lease_token = o.lease_token and s.current_stage = 'sending'
@@ -7198,6 +7200,7 @@ declare
     v_threads integer := coalesce((p_step ->> 'threads')::integer, 0);
     v_ended boolean := coalesce((p_step ->> 'ended')::boolean, false);
     v_usage real := coalesce((p_step ->> 'usage_percent')::real, 0);
+    v_wait interval := greatest(interval '5 minutes', make_interval(secs => coalesce((p_step ->> 'regain_seconds')::double precision, 0)));
     v_newest timestamptz := (p_step ->> 'newest_at')::timestamptz;
     v_is_news boolean;
 begin
@@ -7255,7 +7258,7 @@ begin
     set
         usage_percent = v_usage,
         usage_at = now(),
-        paused_until = case when v_usage >= 95 then greatest(p.paused_until, now() + interval '5 minutes') else p.paused_until end
+        paused_until = case when v_usage >= 95 then greatest(p.paused_until, now() + v_wait) else p.paused_until end
     where p.id = p_page_id and v_is_news;
 
     return jsonb_build_object(
@@ -7267,7 +7270,7 @@ end;
 $$;
 
 comment on function public.advance_sync(uuid, uuid, jsonb, integer) is
-'Writes one step down ({threads, cursor, ended, newest_at, usage_percent}) and says how long to wait for the next. With held false another worker reads the page, or nobody may: stop.';
+'Writes one step down ({threads, cursor, ended, newest_at, usage_percent, regain_seconds}) and says how long to wait for the next. With held false another worker reads the page, or nobody may: stop.';
 
 create or replace function public.stop_sync(p_page_id uuid, p_lease_token uuid, p_outcome jsonb)
 returns boolean

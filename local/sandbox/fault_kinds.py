@@ -59,7 +59,9 @@ FACEBOOK: dict[str, Act] = {
     "slow": Act("received and answered, but only after `seconds` (default 5)", "ok", True),
     "bad-gateway": Act("502 with an HTML page; not received", "gateway-page"),
     "usage-80": Act("received; the usage headers say 80 %", "usage-80", True),
-    "usage-high": Act("received; X-App-Usage and the business header say 96 %", "usage-high", True),
+    "usage-high": Act(
+        "received; X-App-Usage and the business header say 96 %, 10 minutes", "usage-high", True
+    ),
     "rate-limit": Act("613, too many calls", "rate-limit"),
     "app-rate-limit": Act("4, too many calls of the app, is_transient", "app-rate-limit"),
     "page-rate-limit": Act("32, too many calls of the page", "page-rate-limit"),

@@ -23,6 +23,8 @@ TEST_RECIPIENTS = {"551": "unavailable", "99999190": "token-expired", "002": "ac
 LIMITED_ONCE = "613"
 # The share of the limits that the headers tell of, by answer.
 USAGE = {"ok": 3, "usage-80": 80, "usage-high": 96}
+# Minutes until access is regained, as the header says it.
+WAIT = {"ok": 0, "usage-80": 0, "usage-high": 10}
 
 
 @dataclass
@@ -137,7 +139,7 @@ class Graph:
         if message is None or answer not in USAGE:
             return error(answer, page_id)
         body = {"recipient_id": message.sender_id, "message_id": message.message_id}
-        return JSONResponse(body, headers=usage_headers(page_id, USAGE[answer]))
+        return JSONResponse(body, headers=usage_headers(page_id, USAGE[answer], WAIT[answer]))
 
 
 def _refuse(parameters: dict[str, Any]) -> JSONResponse | None:

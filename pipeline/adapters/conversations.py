@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.adapters.graph import Graph, read_answer
-from pipeline.adapters.usage import usage_percent
+from pipeline.adapters.usage import regain_seconds, usage_percent
 from pipeline.model import ThreadPage
 
 COUNTED = "id"
@@ -52,7 +52,8 @@ class Conversations:
         response = await self._graph.call("GET", path, token, {**wanted, **after}, None)
         answer = read_answer(response, token)
         threads = [row for row in _list_of(answer.get("data")) if isinstance(row, dict)]
-        return ThreadPage(threads, _next(answer), usage_percent(response.headers))
+        headers = response.headers
+        return ThreadPage(threads, _next(answer), usage_percent(headers), regain_seconds(headers))
 
 
 def _next(answer: dict[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from pipeline.adapters.graph import TIMEOUT_SECONDS, Graph, read_answer
-from pipeline.adapters.usage import usage_percent
+from pipeline.adapters.usage import regain_seconds, usage_percent
 from pipeline.model import Job, Notice, Receipt
 from pipeline.ports import OutcomeUnknownError
 from pipeline.settings import LOOPBACK, Settings
@@ -63,7 +63,8 @@ class Facebook:
         message_id = read_answer(response, token).get("message_id")
         if not isinstance(message_id, str) or not message_id:
             raise OutcomeUnknownError("Facebook answered without saying what it did.")
-        return Receipt(message_id, usage_percent(response.headers))
+        headers = response.headers
+        return Receipt(message_id, usage_percent(headers), regain_seconds(headers))
 
     async def find_sent(self, job: Job, token: str) -> str | None:
         """The id of our text in the thread, not older than the attempt, or None."""

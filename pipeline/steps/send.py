@@ -1,7 +1,7 @@
 """This file is where a message is handed to Facebook once, and what became of it is decided."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from pipeline.lease import is_nearly_over, read_clock
 from pipeline.model import Advance, Fail, Job, Outcome, Retry, Skip
@@ -40,8 +40,7 @@ async def send(
         return Fail("outcome_unknown", str(error), UNKNOWN_HINT, unknown=True)
     except GraphError as error:
         return decide(job, error)
-    fields = {"facebook_message_id": receipt.facebook_message_id}
-    return Advance(Stage.SENT, {**fields, "usage_percent": receipt.usage_percent})
+    return Advance(Stage.SENT, asdict(receipt))
 
 
 def decide(job: Job, error: GraphError) -> Outcome:

@@ -111,7 +111,7 @@ begin
                 case when w.is_back then null else p.paused_until end,
                 case when w.is_new then now() + w.own_pause end,
                 now() + w.asked_pause,
-                case when w.is_full then now() + interval '5 minutes' end
+                case when w.is_full then now() + greatest(interval '5 minutes', w.regained_in) end
             )
         end,
         usage_percent = coalesce(w.usage_percent, p.usage_percent),
@@ -134,11 +134,12 @@ begin
                 max(n.page_status) as page_status, max(n.reason) as reason,
                 max(make_interval(secs => n.pause_seconds)) as asked_pause,
                 max(n.usage_percent) as usage_percent, max(n.usage_percent) filter (where n.sent) as usage_of_sent,
+                max(make_interval(secs => n.regain_seconds)) filter (where n.sent and n.usage_percent >= 95) as regained_in,
                 bool_or(n.sent and (q.setback_at is null or n.started_at > q.setback_at)) as sent_since,
                 max(coalesce(n.started_at, now())) filter (where n.page_status is not null or n.pause_seconds > 0) as failed_from
             from jsonb_to_recordset(p_news) as n (
                 page_id uuid, page_status text, reason text, pause_seconds double precision, usage_percent real, sent boolean,
-                started_at timestamptz
+                regain_seconds double precision, started_at timestamptz
             )
             inner join public.facebook_pages as q on q.id = n.page_id and q.disconnected_at is null
             group by q.id, q.status, q.setbacks, q.setback_at
@@ -154,7 +155,7 @@ end;
 $$;
 
 comment on function public.record_page_news(jsonb) is
-'Stops, pauses, slows or frees pages by what their messages met ([{page_id, page_status, reason, pause_seconds, usage_percent, sent, started_at}]). Several tries that met one trouble are one setback.';
+'Stops, pauses, slows or frees pages by what their messages met ([{page_id, page_status, reason, pause_seconds, usage_percent, regain_seconds, sent, started_at}]). From 95 % on a page waits five minutes, or as long as Facebook says it takes to regain access. Several tries that met one trouble are one setback.';
 
 create or replace function public.alert_when_a_page_stops()
 returns trigger

@@ -43,13 +43,14 @@ begin
 
     select jsonb_agg(jsonb_build_object(
         'page_id', s.page_id, 'reason', left(o.error_message, 2000), 'pause_seconds', o.pause_page_seconds, 'usage_percent', nullif(o.usage_percent, 0),
+        'regain_seconds', nullif(o.regain_seconds, 0),
         'sent', o.to_stage = 'sent', 'started_at', s.attempt_started_at,
         -- A try that began with the token of before says nothing about the one that was saved since.
         'page_status', case when k.updated_at is null or k.updated_at <= s.attempt_started_at then o.page_status end
     )) into v_news
     from jsonb_to_recordset(p_outcomes) as o (
         state_id bigint, lease_token uuid, from_stage text, to_stage text, error_message text, page_status text,
-        pause_page_seconds double precision, usage_percent real
+        pause_page_seconds double precision, usage_percent real, regain_seconds double precision
     )
     inner join public.ai_automation_contact_states as s
         on s.id = o.state_id and s.lease_token = o.lease_token and s.current_stage = 'sending'

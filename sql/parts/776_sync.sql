@@ -97,6 +97,7 @@ declare
     v_threads integer := coalesce((p_step ->> 'threads')::integer, 0);
     v_ended boolean := coalesce((p_step ->> 'ended')::boolean, false);
     v_usage real := coalesce((p_step ->> 'usage_percent')::real, 0);
+    v_wait interval := greatest(interval '5 minutes', make_interval(secs => coalesce((p_step ->> 'regain_seconds')::double precision, 0)));
     v_newest timestamptz := (p_step ->> 'newest_at')::timestamptz;
     v_is_news boolean;
 begin
@@ -154,7 +155,7 @@ begin
     set
         usage_percent = v_usage,
         usage_at = now(),
-        paused_until = case when v_usage >= 95 then greatest(p.paused_until, now() + interval '5 minutes') else p.paused_until end
+        paused_until = case when v_usage >= 95 then greatest(p.paused_until, now() + v_wait) else p.paused_until end
     where p.id = p_page_id and v_is_news;
 
     return jsonb_build_object(
@@ -166,7 +167,7 @@ end;
 $$;
 
 comment on function public.advance_sync(uuid, uuid, jsonb, integer) is
-'Writes one step down ({threads, cursor, ended, newest_at, usage_percent}) and says how long to wait for the next. With held false another worker reads the page, or nobody may: stop.';
+'Writes one step down ({threads, cursor, ended, newest_at, usage_percent, regain_seconds}) and says how long to wait for the next. With held false another worker reads the page, or nobody may: stop.';
 
 create or replace function public.stop_sync(p_page_id uuid, p_lease_token uuid, p_outcome jsonb)
 returns boolean

@@ -153,6 +153,7 @@ def test_how_much_of_the_limits_is_used_is_passed_on(desk: Desk, kind: str) -> N
 
     if isinstance(outcome, Advance):
         assert outcome.fields["usage_percent"] == 96
+        assert outcome.fields["regain_seconds"] == 600
     else:
         assert isinstance(outcome, Retry)
         assert outcome.usage_percent == 100
