@@ -41,12 +41,15 @@ insert into auth.identities (provider_id, user_id, identity_data, provider, last
 values (%(id)s::text, %(id)s::uuid, %(data)s::jsonb, 'email', now(), now(), now());
 
 -- name: update_user
+-- What is set to null is taken out.
 update auth.users
 set
     encrypted_password = coalesce(%(password)s, encrypted_password),
     email_confirmed_at = coalesce(email_confirmed_at, case when %(confirmed)s then now() end),
-    raw_app_meta_data = coalesce(raw_app_meta_data, '{}') || %(app_metadata)s::jsonb,
-    raw_user_meta_data = coalesce(raw_user_meta_data, '{}') || %(user_metadata)s::jsonb,
+    raw_app_meta_data = (coalesce(raw_app_meta_data, '{}') || %(app_metadata)s::jsonb)
+        - array(select key from jsonb_each(%(app_metadata)s::jsonb) where value = 'null'),
+    raw_user_meta_data = (coalesce(raw_user_meta_data, '{}') || %(user_metadata)s::jsonb)
+        - array(select key from jsonb_each(%(user_metadata)s::jsonb) where value = 'null'),
     updated_at = now()
 where id = %(id)s
 returning *;

@@ -12,6 +12,7 @@ from local.gateway.accounts import Passwords
 from local.gateway.auth_wire import (
     Body,
     document,
+    flag,
     json_response,
     not_implemented,
     user_id,
@@ -21,52 +22,56 @@ from local.gateway.database import Database
 from local.gateway.errors import AuthError
 
 LONGEST_PAGE = 1000
-CHANGES = {"password", "email_confirm", "app_metadata", "user_metadata"}
+USERS = "admin/users"
 
 
 async def answer_admin(
     request: Request, body: Body, database: Database, passwords: Passwords
 ) -> Response:
-    """Answers /auth/v1/admin/users and one user below it."""
-    who = request.path_params["path"].removeprefix("admin/users").strip("/")
+    """Answers /auth/v1/admin/users and one user below it; `refuse_others` has seen it."""
+    who = request.path_params["path"].removeprefix(USERS).strip("/")
     match (request.method, who):
-        case ("POST", ""):
+        case ("POST", _):
             return await _add(body, database, passwords)
         case ("GET", ""):
             return await _list(request, database)
-        case ("GET", _):
-            return await _get(who, database)
-        case ("PUT", _) if who:
+        case ("PUT", _):
             return await _update(who, body, database, passwords)
-        case ("DELETE", _) if who:
+        case ("DELETE", _):
             return await _delete(who, body, database)
-    raise not_implemented(f"{request.method} {request.path_params['path']}")
+    return await _get(who, database)
+
+
+def endpoint_of(request: Request) -> str | None:
+    """The endpoint's name in auth_fields.py; None for what is below a user, or no user at all."""
+    # As it was sent: a %2F in an id is not a slash.
+    path = request.scope["raw_path"].decode("latin-1").removeprefix("/auth/v1/")
+    match path.split("/"):
+        case ["admin", "users"] | ["admin", "users", ""]:
+            return USERS
+        case ["admin", "users", _]:
+            return f"{USERS}/<id>"
+    return None
 
 
 async def changes(body: Body, passwords: Passwords) -> dict[str, Any]:
     """The values of `update_user` in accounts.sql."""
     password = body.get("password")
     return {
-        "password": await passwords.hash(password) if password else None,
-        "confirmed": body.get("email_confirm") is True,
+        "password": None if password is None else await passwords.hash(password),
+        "confirmed": flag(body, "email_confirm"),
         "app_metadata": json.dumps(document(body, "app_metadata")),
         "user_metadata": json.dumps(document(body, "user_metadata")),
     }
 
 
-def _refuse_others(body: Body, known: set[str]) -> None:
-    if others := body.keys() - known:
-        raise not_implemented(", ".join(sorted(others)))
-
-
 async def _add(body: Body, database: Database, passwords: Passwords) -> Response:
-    _refuse_others(body, {*CHANGES, "id", "email"})
     password = body.get("password")
     wanted = {
         "id": user_id(body["id"]) if body.get("id") else uuid.uuid4(),
         "email": body.get("email"),
         "password": await passwords.hash(password) if password else "",
-        "confirmed": body.get("email_confirm") is True,
+        "confirmed": flag(body, "email_confirm"),
         "app_metadata": document(body, "app_metadata"),
         "user_metadata": document(body, "user_metadata"),
     }
@@ -90,7 +95,6 @@ async def _get(who: str, database: Database) -> Response:
 
 
 async def _update(who: str, body: Body, database: Database, passwords: Passwords) -> Response:
-    _refuse_others(body, CHANGES)
     changed = await changes(body, passwords)
     async with database.accounts() as connection:
         user = await accounts.get_user(connection, user_id(who))
@@ -99,7 +103,7 @@ async def _update(who: str, body: Body, database: Database, passwords: Passwords
 
 
 async def _delete(who: str, body: Body, database: Database) -> Response:
-    if body.get("should_soft_delete"):
+    if flag(body, "should_soft_delete"):
         raise not_implemented("soft deletion")
     async with database.accounts() as connection:
         user = await accounts.get_user(connection, user_id(who))

@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from local.gateway import accounts
 from local.gateway.accounts import Passwords, Row
-from local.gateway.admin import answer_admin, changes
+from local.gateway.admin import answer_admin, changes, endpoint_of
+from local.gateway.auth_fields import PASSWORD_GRANT, REFRESH_GRANT, refuse_others
 from local.gateway.auth_wire import (
     Body,
     document,
@@ -92,16 +93,19 @@ class Auth:
             return json_response({"keys": [self._keys.public]}, Cache_Control="max-age=600")
         claims = self._identify(request)
         body = await read_object(request, self._config.body_limit)
+        if path.startswith("admin/"):
+            return await self._admin(request, body, claims)
+        if (request.method, path) == ("POST", "token"):
+            return await self._token(request, body)
+        refuse_others(request, body, path)
         match (request.method, path):
-            case ("POST", "token"):
-                return await self._token(request, body)
             case ("POST", "signup"):
                 return await self._sign_up(body)
             case ("POST", "logout"):
                 return await self._sign_out(request, claims)
-            case (_, "user"):
-                return await self._user(request, body, claims)
-        return await self._admin(request, body, claims)
+            case ("PUT", "user"):
+                return await self._change_user(body, claims)
+        return await self._show_user(claims)
 
     def _identify(self, request: Request) -> Claims:
         try:
@@ -115,9 +119,11 @@ class Auth:
     async def _token(self, request: Request, body: Body) -> Response:
         match request.query_params.get("grant_type"):
             case "password":
+                refuse_others(request, body, PASSWORD_GRANT)
                 host = request.client.host if request.client else ""
                 return await self._sign_in(host, body)
             case "refresh_token":
+                refuse_others(request, body, REFRESH_GRANT)
                 return await self._refresh(body)
             case "id_token" | "pkce" | "web3" as other:
                 raise not_implemented(f"grant_type={other}")
@@ -198,6 +204,7 @@ class Auth:
         }
 
     async def _sign_up(self, body: Body) -> Response:
+        _refuse_other_providers(body)
         if not self._config.signup:
             raise AuthError(422, "signup_disabled", "Signups not allowed for this instance")
         wanted = {
@@ -218,24 +225,32 @@ class Auth:
                 raise AuthError(422, "user_already_exists", message) from error
             return await self._open(connection, user)
 
-    async def _user(self, request: Request, body: Body, claims: Claims) -> Response:
-        if request.method not in ("GET", "PUT") or body.get("email") or body.get("phone"):
-            raise not_implemented(f"{request.method} user, or a change of email or phone")
-        # Nothing else of the body counts: people may not choose their own role or app_metadata.
+    async def _show_user(self, claims: Claims) -> Response:
+        async with self._database.accounts() as connection:
+            return await user_response(connection, await _signed_in(connection, claims))
+
+    async def _change_user(self, body: Body, claims: Claims) -> Response:
         chosen = {"password": body.get("password"), "user_metadata": body.get("data")}
-        changed = await changes(chosen, self._passwords)
         async with self._database.accounts() as connection:
             user = await _signed_in(connection, claims)
-            if request.method == "PUT":
-                user = await accounts.the(connection, "update_user", id=user["id"], **changed)
+        changed = await changes(chosen, self._passwords)
+        if body.get("app_metadata") is not None:
+            message = "Updating app_metadata requires admin privileges"
+            raise AuthError(403, "not_admin", message)
+        same = await self._passwords.match(body.get("password"), user["encrypted_password"])
+        if changed["password"] and same:
+            message = "New password should be different from the old password."
+            raise AuthError(422, "same_password", message)
+        async with self._database.accounts() as connection:
+            user = await _signed_in(connection, claims)
+            user = await accounts.the(connection, "update_user", id=user["id"], **changed)
             return await user_response(connection, user)
 
     async def _admin(self, request: Request, body: Body, claims: Claims) -> Response:
-        path = request.path_params["path"]
-        if not (path == "admin/users" or path.startswith("admin/users/")):
-            raise not_implemented(f"{request.method} {path}")
-        if claims["role"] != "service_role":
+        path = endpoint_of(request)
+        if path is not None and claims["role"] != "service_role":
             raise AuthError(403, "not_admin", "User not allowed")
+        refuse_others(request, body, path or "")
         return await answer_admin(request, body, self._database, self._passwords)
 
     async def _sign_out(self, request: Request, claims: Claims) -> Response:
@@ -251,6 +266,17 @@ class Auth:
                 kept = {"user": user["id"], "except": session if scope == "others" else None}
                 await accounts.change(connection, "delete_sessions", **kept)
         return Response(status_code=204, headers=AUTH_VERSION)
+
+
+def _refuse_other_providers(body: Body) -> None:
+    email, phone = (body.get(name) not in (None, "") for name in ("email", "phone"))
+    if email and phone:
+        message = "Only an email address or phone number should be provided on signup."
+        raise AuthError(400, "validation_failed", message)
+    if phone:
+        raise AuthError(400, "phone_provider_disabled", "Phone signups are disabled")
+    if not email:
+        raise AuthError(422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled")
 
 
 async def _signed_in(connection: AuthConnection, claims: Claims) -> Row:

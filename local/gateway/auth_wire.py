@@ -32,10 +32,18 @@ async def read_object(request: Request, limit: int) -> Body:
 
 def document(body: Body, name: str) -> dict[str, Any]:
     """The object called `name` in the body, or an empty one; raises AuthError 400."""
-    value = body.get(name) or {}
-    if not isinstance(value, dict):
+    value = body.get(name)
+    if not isinstance(value, dict | None):
         raise AuthError(400, "bad_json", f"{name} must be an object")
-    return value
+    return value or {}
+
+
+def flag(body: Body, name: str) -> bool:
+    """The truth value called `name` in the body, or false; raises AuthError 400."""
+    value = body.get(name)
+    if not isinstance(value, bool | None):
+        raise AuthError(400, "bad_json", f"{name} must be true or false")
+    return bool(value)
 
 
 def user_id(text: object) -> uuid.UUID:

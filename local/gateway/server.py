@@ -34,6 +34,12 @@ from local.gateway.rpc import answer_rpc
 from local.gateway.tokens import Claims, Keys, identify
 
 METHODS = ["GET", "HEAD", "POST", "PATCH", "DELETE"]
+OTHERS = {
+    "/storage/v1": "Storage",
+    "/realtime/v1": "Realtime",
+    "/functions/v1": "Edge Functions",
+    "/graphql/v1": "GraphQL",
+}
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -115,6 +121,9 @@ async def _no_route(request: Request, error: Exception) -> Response:
         request.scope["path"],
         error.status_code if isinstance(error, HTTPException) else 500,
     )
+    if service := OTHERS.get("/".join(path.split("/")[:3])):
+        message = f"Feature not implemented: {service} is not part of the embedded stack"
+        return rest_response(ApiError(501, "not_implemented", message))
     if not path.startswith("/rest/v1/"):
         return rest_response(ApiError(status, None, "no Route matched with those values"))
     if path == "/rest/v1/":
@@ -134,7 +143,7 @@ def create_gateway(config: Config) -> Starlette:
     """The application; connections open when it starts and close when it stops."""
     gateway = Gateway(config)
     rest, auth = gateway.rest, gateway.auth
-    return Starlette(
+    gate = Starlette(
         routes=[
             Route("/rest/v1/rpc/{name}", rest, methods=["GET", "HEAD", "POST"]),
             Route("/rest/v1/{name}", rest, methods=METHODS),
@@ -145,6 +154,9 @@ def create_gateway(config: Config) -> Starlette:
         exception_handlers={404: _no_route, 405: _no_route},
         lifespan=gateway.lifespan,
     )
+    # PostgREST knows nothing of a path with a slash at its end, and sends nobody elsewhere.
+    gate.router.redirect_slashes = False
+    return gate
 
 
 def create_server(config: Config) -> uvicorn.Server:

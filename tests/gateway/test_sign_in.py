@@ -134,9 +134,7 @@ def test_signing_out_ends_the_sessions_it_says(
     assert (is_open(mine), is_open(other)) == left
 
 
-def test_people_change_their_password_and_their_data_but_not_their_role(
-    gateway: Served, email: str
-) -> None:
+def test_people_change_their_password_and_their_data(gateway: Served, email: str) -> None:
     client = gateway.client()
     client.auth.sign_in_with_password({"email": email, "password": PASSWORD})
     client.auth.update_user({"password": "another one", "data": {"theme": "dark"}})
@@ -144,32 +142,32 @@ def test_people_change_their_password_and_their_data_but_not_their_role(
     user = sign_in(gateway, email, "another one").user
 
     assert user.user_metadata == {"theme": "dark"}
-    answer = gateway.raw(
-        "PUT",
-        "/auth/v1/user",
-        token=gateway.client()
-        .auth.sign_in_with_password({"email": email, "password": "another one"})
-        .session.access_token,
-        json={"role": "service_role", "app_metadata": {"role": "root"}, "aud": "x"},
-    )
-    assert answer.json()["role"] == "authenticated"
-    assert answer.json()["app_metadata"] == {"provider": "email", "providers": ["email"]}
+    client.auth.update_user({"data": {"theme": None, "size": 2}})
+    assert sign_in(gateway, email, "another one").user.user_metadata == {"size": 2}
+    with pytest.raises(AuthApiError) as refused:
+        client.auth.update_user({"password": "another one"})
+    assert code_of(refused) == (422, "same_password")
+    with pytest.raises(AuthWeakPasswordError):
+        client.auth.update_user({"password": ""})
 
 
 def test_signing_up_gives_a_plain_user(gateway: Served) -> None:
     address = f"{secrets.token_hex(6)}@example.com"
+    # As supabase-js says it; supabase-py is below.
     body = {
         "email": address,
         "password": PASSWORD,
-        "role": "service_role",
-        "app_metadata": {"role": "root"},
-        "aud": "x",
+        "data": {"name": "Åsa"},
+        "gotrue_meta_security": {},
+        "code_challenge": None,
+        "code_challenge_method": None,
     }
 
-    user = gateway.raw("POST", "/auth/v1/signup", json=body).json()["user"]
+    path = "/auth/v1/signup?redirect_to=http%3A%2F%2Flocalhost"
+    user = gateway.raw("POST", path, json=body).json()["user"]
 
     assert (user["role"], user["aud"]) == ("authenticated", "authenticated")
-    assert "role" not in user["app_metadata"]
+    assert user["app_metadata"] == {"provider": "email", "providers": ["email"]}
     with pytest.raises(AuthApiError) as refused:
         gateway.client().auth.sign_up({"email": address, "password": PASSWORD})
     assert code_of(refused) == (422, "user_already_exists")
