@@ -10,11 +10,15 @@ from pipeline.stages import Stage
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One earlier message of a conversation; `by` is "contact" or "page"."""
+    """One earlier message of a conversation; `by` is "contact" or "page".
+
+    `id` is Facebook's; it is told of messages that cannot be the one a send was about.
+    """
 
     by: str
     text: str
     at: datetime
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

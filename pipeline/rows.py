@@ -47,7 +47,7 @@ def job_of(row: Row, claimed_at: float, lease_seconds: int) -> Job:
         values[name] = values[name] or ""
     values["stage"] = Stage(row["stage"])
     values["history"] = tuple(
-        Said(said["by"], said["text"], datetime.fromisoformat(said["at"]))
+        Said(said["by"], said["text"], datetime.fromisoformat(said["at"]), said.get("id", ""))
         for said in row["history"]
     )
     return Job(**values, claimed_at=claimed_at, lease_seconds=lease_seconds)

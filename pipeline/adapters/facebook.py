@@ -67,7 +67,10 @@ class Facebook:
         return Receipt(message_id, usage_percent(headers), regain_seconds(headers))
 
     async def find_sent(self, job: Job, token: str) -> str | None:
-        """The id of our text in the thread, not older than the attempt, or None."""
+        """The id of our text in the thread, not older than the attempt, or None.
+
+        What `job.history` names is the message of another try, whatever its words are.
+        """
         wanted = {"platform": "messenger", "user_id": job.sender_id, "fields": THREAD_FIELDS}
         response = await self._graph.call("GET", f"{_page(job)}/conversations", token, wanted, None)
         answer = read_answer(response, token)
@@ -95,6 +98,8 @@ def _page(job: Job) -> str:
 
 def _is_ours(job: Job, row: dict[str, Any]) -> bool:
     if row.get("from", {}).get("id") == job.sender_id or "message" not in row:
+        return False
+    if any(row["id"] == said.id for said in job.history):
         return False
     if job.attempt_started_at is not None:
         written_at = datetime.fromisoformat(row["created_time"])

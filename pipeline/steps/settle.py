@@ -38,7 +38,8 @@ async def settle(job: Job, messenger: Messenger, vault: Vault, now: datetime) ->
         return _wait(job, str(error), "", now)
     if message_id is None:
         return NOT_FOUND
-    return Advance(Stage.SENT, {"facebook_message_id": message_id})
+    # Only words and time say that it is ours: the database knows whether another try is it.
+    return Advance(Stage.SENT, {"facebook_message_id": message_id, "from_thread": True})
 
 
 def _wait(job: Job, why: str, page_status: str, now: datetime) -> Fail:

@@ -205,7 +205,7 @@ begin
         case s.current_stage when 'generating' then r.prompt else '' end, r.language, r.model,
         r.review_before_send, c.sender_name, c.sender_id, p.name, p.facebook_page_id,
         case s.current_stage when 'sending' then k.encrypted_token end, s.follow_up_count, s.max_follow_ups, s.attempt, c.last_inbound_at + interval '24 hours',
-        s.generated_message, a.id, a.started_at, coalesce(h.said, '[]'::jsonb)
+        s.generated_message, a.id, a.started_at, coalesce(h.said, o.said, '[]'::jsonb)
     from public.ai_automation_contact_states as s
     inner join public.ai_automation_rules as r on r.id = s.rule_id
     inner join public.contacts as c on c.id = s.contact_id
@@ -224,10 +224,15 @@ begin
             limit 20
         ) as m
     ) as h on true
+    left join lateral (
+        select jsonb_agg(jsonb_build_object('by', 'page', 'text', '', 'at', m.started_at, 'id', m.facebook_message_id)) as said
+        from public.messages_of_other_tries(s.id) as m
+        where p_stage = 'sending'
+    ) as o on true
     where s.id = any(v_ids)
     order by s.due_at, s.id;
 end;
 $$;
 
 comment on function public.claim_contacts(text, text, integer, integer) is
-'Hands up to p_limit due contacts to one worker: queued become checking, eligible become generating, ready_to_send become sending with an attempt written first; from sending it hands out those whose lease has expired, to be settled. Of those that are only checked nothing else is told. Each comes with a new lease token that every later write must show.';
+'Hands up to p_limit due contacts to one worker: queued become checking, eligible become generating, ready_to_send become sending with an attempt written first; from sending it hands out those whose lease has expired, to be settled, with the messages in the conversation that other tries are known to be. Of those that are only checked nothing else is told. Each comes with a new lease token that every later write must show.';

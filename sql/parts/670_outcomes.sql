@@ -32,6 +32,10 @@ begin
         for no key update of s
     ) as h;
 
+    if p_outcomes @? '$[*] ? (@.from_thread == true)' then
+        p_outcomes := public.doubt_taken_messages(p_outcomes);
+    end if;
+
     -- Facebook's answer came after the contact was taken over. Whoever holds it now, and whatever was believed since, the
     -- message of this try is out, unless a person has decided about it meanwhile.
     if v_late is not null then

@@ -186,6 +186,7 @@ FOR_WORKERS = {
     "decide_contacts": {"p_claims": []},
     "deletion_status": {"p_code": "thief"},
     "deletions_to_resolve": {},
+    "doubt_taken_messages": {"p_outcomes": []},
     "end_sequences_of": {"p_contact_ids": ["{contact}"]},
     "finish_confirmation": {
         "p_id": "{contact}",
@@ -209,6 +210,7 @@ FOR_WORKERS = {
         "p_said_at": "2026-06-01T00:00:00Z",
         "p_told": {},
     },
+    "messages_of_other_tries": {"p_state_id": 1},
     "messages_told": {"p_messages": []},
     "moment_or_null": {"p_text": "now"},
     "bare_word": {"p_text": "STOP"},

@@ -198,3 +198,45 @@ def test_a_follow_up_that_may_be_out_is_neither_checked_nor_written_nor_sent_aga
     [state] = states(world, rule)
     assert taken == []
     assert (state["current_stage"], state["reason_code"]) == ("skipped", "already_sent")
+
+
+def connected_by_somebody_else(world, rule):
+    """Another owner's automation for the same page and person."""
+    [known] = world.rows(
+        "select p.facebook_page_id, c.sender_id, c.last_inbound_at from public.contacts as c"
+        " inner join public.facebook_pages as p on p.id = c.page_id where p.id = %s",
+        rule["page_id"],
+    )
+    twin = world.page(world.user(), facebook_page_id=known.pop("facebook_page_id"))
+    world.contact(twin, **known)
+    return world.rule(twin)
+
+
+def test_one_message_in_the_thread_answers_for_one_of_two_tries(world, rule, slow):
+    worker, _ = slow
+    run_now(world, connected_by_somebody_else(world, rule))
+    worker.check()
+    worker.write()
+    worker.claim("ready_to_send", lease_seconds=0)
+    jobs = worker.claim("sending", lease_seconds=0)
+    found = {"attempt_outcome": "sent", "facebook_message_id": "m_one", "from_thread": True}
+    tries = (
+        "select s.current_stage::text, a.facebook_message_id, a.outcome"
+        " from public.ai_automation_contact_states as s"
+        " inner join public.ai_automation_attempts as a on a.id = s.attempt_id order by 1"
+    )
+
+    worker.tell([told(job, "sent", **found) for job in jobs])
+    once = [tuple(row.values()) for row in world.rows(tries)]
+    world.rows(
+        "update public.ai_automation_contact_states set lease_expires_at = now()"
+        " where current_stage = 'sending' returning id"
+    )
+    [again] = worker.claim("sending")
+    [answer] = worker.tell([told(again, "sent", **found)])
+
+    assert once == [("sending", None, "unknown"), ("sent", "m_one", "sent")]
+    assert [said["id"] for said in again["history"]] == ["m_one"]
+    assert answer["recorded"]
+    assert [tuple(row.values()) for row in world.rows(tries)] == once
+    check_books(world, rule)

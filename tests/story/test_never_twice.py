@@ -50,6 +50,46 @@ def test_a_message_that_arrived_although_facebook_said_otherwise_is_found_in_the
     assert len(story.facebook.messages()) == 1
 
 
+def send_these_words(story, rule, fault=None):
+    """Whatever was written, this is what goes out; then nobody knows more than the thread says."""
+    story.turn("check", "write")
+    story.world.rows(
+        "update public.ai_automation_contact_states set generated_message = 'See you?'"
+        " where rule_id = %s returning id",
+        rule["id"],
+    )
+    if fault:
+        story.facebook.fault("facebook", fault, times=1)
+    story.turn("send")
+    expire_leases(story)
+    story.turn("settle")
+    [state] = story.world.rows(
+        "select * from public.ai_automation_contact_states where rule_id = %s", rule["id"]
+    )
+    return state
+
+
+def test_the_same_words_of_another_automation_do_not_answer_for_a_message(story):
+    story.contact()
+    other = story.world.rule(story.page, wait_minutes=0)
+    story.run_now()
+    send_these_words(story, story.rule)
+    story.call("request_run", p_rule_id=str(other["id"]))
+
+    lost = send_these_words(story, other, "reset-before")
+
+    assert (lost["current_stage"], lost["error_code"]) == ("failed", "outcome_unknown")
+    assert len(story.facebook.messages()) == 1
+    # Sent again by a person it arrives: now there are two, and the second is its.
+    story.call("retry_contacts", p_state_ids=[lost["id"]])
+    assert send_these_words(story, other, "accept-then-error")["current_stage"] == "sent"
+    ids = story.world.rows(
+        "select facebook_message_id as id from public.ai_automation_attempts where outcome = 'sent'"
+    )
+    assert len(story.facebook.messages()) == 2
+    assert len({row["id"] for row in ids}) == len(ids) == 2
+
+
 def test_a_message_of_which_nothing_is_known_is_never_sent_again_by_itself(story):
     contact = story.contact()
     story.run_now()
