@@ -37,6 +37,8 @@ PAGE_COLUMNS = {
     "paused_until": "paused_until",
     "page_paused_at": "paused_at",
     "page_disconnected_at": "disconnected_at",
+    "warning": "warning",
+    "warned_at": "warned_at",
 }
 NO_PAGE = dict.fromkeys(PAGE_COLUMNS)
 
@@ -88,7 +90,8 @@ class Feed(
         """The connected Facebook pages."""
         return await self._read(
             "facebook_pages",
-            "id,name,facebook_page_id,status,status_reason,paused_until,paused_at,disconnected_at",
+            "id,name,facebook_page_id,status,status_reason,paused_until,paused_at,disconnected_at,"
+            "warning,warned_at",
         )
 
     async def contacts_by_page(self) -> dict[str, int]:

@@ -8,6 +8,7 @@ from pipeline.stages import Stage
 
 Row = dict[str, Any]
 SHOWN_CAUSES = 4
+WARNED_SECONDS = 7 * 86_400
 TO_PAGES = {"word": "Open Pages", "href": "/pages"}
 PAGE_PROBLEMS = {
     "token_invalid": (
@@ -81,7 +82,23 @@ def about_page(rule: Row, now: float) -> Row | None:
             "text": f"“{rule['page_name']}” sends again by itself.",
             **waits,
         }
-    return None
+    warned = warning(rule, now)
+    return warned | {"link": TO_PAGES} if warned else None
+
+
+def warning(page: Row, now: float) -> Row | None:
+    """What Facebook warned about within a week; the page still sends."""
+    since = epoch(page.get("warned_at"))
+    if not since or now - since > WARNED_SECONDS:
+        return None
+    said = str(page.get("warning") or "").rstrip(".")
+    return {
+        "tone": "warn",
+        "title": f"Facebook warned about this page: {said}" if said else "Facebook warned about it",
+        "text": "It still sends. See Page Quality in Meta Business Suite and change what is "
+        "written, or Facebook may stop the page.",
+        "since": since,
+    }
 
 
 def _held(rule: Row) -> Row | None:

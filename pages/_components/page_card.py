@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pages._components.alerts import warning
 from pages._components.words import count, epoch
 
 Row = dict[str, Any]
@@ -13,6 +14,7 @@ RESTRICTED = ("🚫", "Restricted by Facebook", "bad")
 PAUSED = ("⏸️", "Paused by you", "warn")
 WAITING = ("⏳", "Waiting for Facebook", "warn")
 UNHEARD = ("📭", "Messages do not arrive", "warn")
+WARNED = ("⚠️", "Warned by Facebook", "warn")
 HINTS = {
     "token_invalid": "Give the page a new token; messages that wait then go out.",
     "restricted": "See Page Quality in Meta Business Suite. One message is tried now and then.",
@@ -42,7 +44,7 @@ def page_card(page: Row, now: float) -> Row:
 
 
 def health(page: Row, now: float) -> tuple[str, str, str]:
-    """What matters most about a page, first: it is gone, stopped, paused, slowed down, unheard."""
+    """What matters most, first: it is gone, stopped, paused, slowed down, warned, unheard."""
     if page["disconnected_at"]:
         return DISCONNECTED
     if page["status"] != "active":
@@ -51,6 +53,8 @@ def health(page: Row, now: float) -> tuple[str, str, str]:
         return PAUSED
     if waits(page, now):
         return WAITING
+    if warning(page, now):
+        return WARNED
     return UNHEARD if page["subscribe_error"] else CONNECTED
 
 
@@ -68,7 +72,7 @@ def problems(page: Row, now: float) -> list[Row]:
         if page["paused_at"]:
             text += " You had paused it: it stays paused until you resume it."
         return [_notice("info", "The page is disconnected", text, since=page["disconnected_at"])]
-    found = [_of_facebook(page, now)]
+    found = [_of_facebook(page, now), warning(page, now)]
     if page["paused_at"]:
         text = "Nothing is written or sent until you resume it. Contacts and replies still come in."
         found.append(_notice("warn", "You paused this page", text, since=page["paused_at"]))

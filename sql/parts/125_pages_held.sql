@@ -5,7 +5,11 @@ alter table public.facebook_pages add column if not exists disconnected_at times
 alter table public.facebook_pages add column if not exists subscribed_at timestamptz;
 alter table public.facebook_pages add column if not exists subscribe_error text;
 alter table public.facebook_pages add column if not exists proven_at timestamptz;
+alter table public.facebook_pages add column if not exists warning text;
+alter table public.facebook_pages add column if not exists warned_at timestamptz;
 
+comment on column public.facebook_pages.warning is 'What Facebook last warned about, in its own words; nothing is stopped by it.';
+comment on column public.facebook_pages.warned_at is 'When Facebook said so; shown for a week.';
 comment on column public.facebook_pages.paused_at is
 'A person paused the page: nothing is written or sent for it until a person resumes it, whatever Facebook says. Contacts and replies still come in.';
 comment on column public.facebook_pages.disconnected_at is

@@ -85,17 +85,26 @@ begin
             )));
         when 'unblock' then
             update public.facebook_pages as p
-            set status = 'active', status_reason = null, paused_until = null, setbacks = 0, updated_at = now()
-            where p.id = p_page.id and p.status = 'restricted';
+            set
+                status = case p.status when 'restricted' then 'active' else p.status end,
+                status_reason = case p.status when 'restricted' then null else p.status_reason end,
+                paused_until = case p.status when 'restricted' then null else p.paused_until end,
+                setbacks = case p.status when 'restricted' then 0 else p.setbacks end,
+                warning = case when p.warned_at <= p_said_at then null else p.warning end,
+                warned_at = case when p.warned_at <= p_said_at then null else p.warned_at end,
+                updated_at = now()
+            where p.id = p_page.id;
         else
-            update public.facebook_pages as p set status_reason = v_reason, updated_at = now() where p.id = p_page.id;
+            update public.facebook_pages as p
+            set warning = left(coalesce(p_told ->> 'reason', ''), 500), warned_at = p_said_at, updated_at = now()
+            where p.id = p_page.id;
             insert into public.ai_automation_audit (user_id, page_id, action) values (p_page.user_id, p_page.id, 'page_warned');
     end case;
 end;
 $$;
 
 comment on function public.apply_policy(public.facebook_pages, timestamptz, jsonb) is
-'Facebook enforces its policy: block stops the page with one alert, unblock frees it, a warning is shown and alerted.';
+'Facebook enforces its policy: block stops the page with one alert, unblock frees it, a warning stops nothing, is shown with the page and stands in the audit.';
 
 create or replace function public.work_on_page_events(p_page public.facebook_pages, p_events public.facebook_events[])
 returns text[]

@@ -18,6 +18,7 @@ as $$
     from (
         select
             p.id, p.facebook_page_id, p.name, p.status, p.status_reason, p.setback_at, p.paused_until, p.paused_at, p.disconnected_at,
+            p.warning, p.warned_at,
             p.subscribed_at, p.subscribe_error, p.sends_per_minute,
             case when p.usage_at > now() - interval '1 day' then round(p.usage_percent) end as usage_percent, p.usage_at,
             s.phase, s.is_full, s.threads_seen, s.threads_total, s.seconds_a_thread, s.requested_at, s.started_at, s.finished_at,

@@ -216,8 +216,12 @@ def test_policy_enforcement_stops_the_page_with_one_alert_and_frees_it(facebook,
     assert found() == ("active", None, None), "what was said last counts"
     assert [row["action"] for row in world.rows(alerts)] == ["page_paused", "page_resumed"]
     facebook.tell(enforced("warning", now))
-    assert found()[0] == "active"
+    assert found() == ("active", None, None)
     assert [row["action"] for row in world.rows(alerts)][2:] == ["page_warned"]
+    warned = "select warning, warned_at is not null as dated from public.facebook_pages"
+    assert world.rows(warned) == [{"warning": "Promotions outside the window", "dated": True}]
+    facebook.tell(enforced("unblock", now + 1))
+    assert world.rows(warned) == [{"warning": None, "dated": False}]
 
 
 def test_one_event_that_cannot_be_worked_on_holds_up_no_other(facebook, world, page):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pages._components.alerts import about_page
 from pages._components.page_card import page_card
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
@@ -17,7 +18,15 @@ def moment(minutes: float) -> str:
 def card(**values: Any) -> dict[str, Any]:
     nothing = dict.fromkeys(
         (
-            *("status_reason", "setback_at", "paused_until", "paused_at", "disconnected_at"),
+            *(
+                "warning",
+                "warned_at",
+                "status_reason",
+                "setback_at",
+                "paused_until",
+                "paused_at",
+                "disconnected_at",
+            ),
             *("subscribe_error", "usage_percent", "usage_at", "phase", "is_full", "threads_seen"),
             *("threads_total", "seconds_a_thread", "requested_at", "started_at", "finished_at"),
             *("not_before_at", "error_message", "error_hint", "error_at", "contacts"),
@@ -39,6 +48,16 @@ def card(**values: Any) -> dict[str, Any]:
             ["sync", "try", "pause", "token", "disconnect"],
         ),
         ({"paused_until": moment(-5)}, "Connected", ["sync", "pause", "token", "disconnect"]),
+        (
+            {"warning": "Spamming", "warned_at": moment(-5), "subscribe_error": "No."},
+            "Warned by Facebook",
+            ["sync", "sync", "pause", "token", "disconnect"],
+        ),
+        (
+            {"warning": "Spamming", "warned_at": moment(-8 * 1440)},
+            "Connected",
+            ["sync", "pause", "token", "disconnect"],
+        ),
         ({"status": "token_invalid"}, "Access refused", ["token", "pause", "disconnect"]),
         (
             {"status": "restricted", "paused_until": moment(5)},
@@ -129,3 +148,16 @@ def test_the_form_can_tell_which_pages_are_connected_or_paused(
     shown = card(**values)
 
     assert (shown["connected"], shown["paused"]) == (connected, paused)
+
+
+def test_a_warning_is_told_with_what_to_do_and_stops_nothing() -> None:
+    warned = {"warning": "Spamming.", "warned_at": moment(-5)}
+    [told] = card(**warned)["problems"]
+
+    assert (told["tone"], told["title"]) == ("warn", "Facebook warned about this page: Spamming")
+    assert "Page Quality" in told["text"]
+    [first, second] = card(**warned, paused_until=moment(5))["problems"]
+    assert (first["text"], second["title"]) == ("It goes on by itself.", told["title"])
+    banner = about_page({**warned, "page_status": "active"}, NOW.timestamp())
+    assert banner is not None
+    assert banner["title"] == told["title"]
