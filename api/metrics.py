@@ -1,5 +1,6 @@
 """This file is where Prometheus reads numbers: this process's own, and the sums of everybody."""
 
+import asyncio
 import hmac
 import math
 import time
@@ -23,9 +24,13 @@ Row = dict[str, Any]
 PREFIX = "stagelight_"
 # Durations are counted in buckets of a fifth (sql/parts/800_views.sql); these edges are told.
 EDGES = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21600, 86400)
+# paused: by their owner; waiting: Facebook asked us to; the next two are stopped by Facebook.
+PAGE_STATES = ("active", "paused", "waiting", "token_invalid", "restricted", "disconnected")
 SMALLEST, GROWTH = 0.01, 1.2
 # Who asked for a view within this time is looking at it.
 WATCHING_SECONDS = 5.0
+# A scraper gives up after ten seconds, and then knows not even that the database is away.
+ASK_SECONDS = 2.5
 
 
 class Requests:
@@ -72,8 +77,9 @@ class Metrics:
         if scheme.lower() != "bearer" or not right:
             return unauthorized("Show METRICS_TOKEN as a bearer token.")
         try:
-            sums = await self._feed().metrics(self._token)
-        except FeedError:
+            async with asyncio.timeout(ASK_SECONDS):
+                sums = await self._feed().metrics(self._token)
+        except (FeedError, TimeoutError):
             sums = None
         lines = [*self._own(), *(told_by_database(sums) if sums else [])]
         lines += family("database_up", "gauge", {"": int(sums is not None)})
@@ -95,8 +101,9 @@ class Metrics:
         yield from family("watched_views", "gauge", {"": len(watched)})
         yield from family("viewers", "gauge", {"": sum(watched)})
         oldest = self._channels.oldest_reading()
-        if oldest:
-            yield from family("snapshot_age_seconds", "gauge", {"": max(0.0, time.time() - oldest)})
+        streamed = time.time() - oldest if oldest else 0.0
+        age = max(streamed, MOMENTS.oldest_age())
+        yield from family("snapshot_age_seconds", "gauge", {"": age})
 
 
 def told_by_database(sums: Row) -> Iterator[str]:
@@ -111,7 +118,7 @@ def told_by_database(sums: Row) -> Iterator[str]:
     yield from family("contacts", "gauge", contacts)
     yield from family("queue_age_seconds", "gauge", ages)
     yield from family("contacts_lost", "gauge", {"": sums["lost"]})
-    pages = {state: 0 for state in ("active", "paused", "token_invalid", "restricted")}
+    pages = dict.fromkeys(PAGE_STATES, 0)
     pages |= sums["pages"] or {}
     yield from family("pages", "gauge", {f'state="{name}"': n for name, n in pages.items()})
     yield from family("workers", "gauge", {"": sums["workers"]})

@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 # What costs more than this share of the time is read less often.
 MOST_OF_THE_TIME = 0.05
+# Who asked within this time is looking at it still; nobody waits longer between two looks.
+WATCHED_SECONDS = 15.0
 
 
 @dataclass(slots=True)
@@ -25,6 +27,14 @@ class Reading(Generic[T]):
         return self.task.done() and not self.task.cancelled() and self.task.exception() is None
 
 
+@dataclass(slots=True)
+class Watch:
+    """Somebody looks at it: when they last asked, and how new what they last got is."""
+
+    asked: float
+    known: float
+
+
 class Shared(Generic[T]):
     """Single flight with a memory. The key must name the person, because RLS decides."""
 
@@ -35,6 +45,7 @@ class Shared(Generic[T]):
         self._kept_seconds = kept_seconds
         self._readings: dict[Hashable, Reading[T]] = {}
         self._before: dict[Hashable, Reading[T]] = {}
+        self._watches: dict[Hashable, Watch] = {}
 
     async def get(
         self, key: Hashable, max_age: float, read: Callable[[], Awaitable[T]]
@@ -47,8 +58,10 @@ class Shared(Generic[T]):
         if reading is None or not self._serves(reading, max_age):
             reading = self._start(key, read)
         reading.takers += 1
+        watch = self._watch(key)
         # One viewer who leaves does not end the reading of the others.
         value = await asyncio.shield(reading.task)
+        watch.known = max(watch.known, reading.began)
         return value, self._clock() - reading.began, reading.takers
 
     def at_hand(self, key: Hashable, max_age: float, read: Callable[[], Awaitable[T]]) -> T | None:
@@ -67,6 +80,23 @@ class Shared(Generic[T]):
         """How many took each reading that is no older than so."""
         since = self._clock() - seconds
         return [each.takers for each in self._readings.values() if each.began >= since]
+
+    def oldest_age(self) -> float:
+        """How old the most outdated of what is looked at is, in seconds; 0 while nobody looks."""
+        now = self._clock()
+        seen = (each.known for each in self._watches.values() if now - each.asked < WATCHED_SECONDS)
+        return max(0.0, now - min(seen, default=now))
+
+    def _watch(self, key: Hashable) -> Watch:
+        now = self._clock()
+        watch = self._watches.get(key)
+        if watch is None or now - watch.asked >= WATCHED_SECONDS:
+            idle = [at for at, it in self._watches.items() if now - it.asked >= WATCHED_SECONDS]
+            for each in idle:
+                del self._watches[each]
+            watch = self._watches[key] = Watch(now, now)
+        watch.asked = now
+        return watch
 
     def forget(self, concerns: Callable[[Hashable], bool]) -> None:
         """Somebody changed what these keys read; whoever asks next gets a new reading."""

@@ -148,7 +148,13 @@ begin
                 select jsonb_object_agg(p.state, p.pages)
                 from (
                     select
-                        case when g.paused_until > now() and g.status = 'active' then 'paused' else g.status end as state,
+                        case
+                            when g.disconnected_at is not null then 'disconnected'
+                            when g.status <> 'active' then g.status
+                            when g.paused_at is not null then 'paused'
+                            when g.paused_until > now() then 'waiting'
+                            else 'active'
+                        end as state,
                         count(*) as pages
                     from public.facebook_pages as g
                     group by 1

@@ -69,3 +69,22 @@ def test_sums_are_over_all_owners_and_every_minute_counts_once(world):
     again = metrics(world)
     assert entered(again) == entered(told)
     assert again["stages"] is None
+
+
+def test_pages_are_told_apart_by_who_or_what_stopped_them(world):
+    call(world.connection, "set_metrics_key", p_token_hash=HASH)
+    for changes in (
+        {},
+        {"paused_at": "now"},
+        {"paused_until": "infinity"},
+        {"paused_until": "infinity", "paused_at": "now"},
+        {"status": "restricted", "paused_at": "now"},
+        {"status": "token_invalid", "disconnected_at": "now"},
+    ):
+        page = world.page(world.user())
+        if changes:
+            change(world, "facebook_pages", page, **changes)
+
+    assert metrics(world)["pages"] == {
+        **{"active": 1, "paused": 2, "waiting": 1, "restricted": 1, "disconnected": 1}
+    }

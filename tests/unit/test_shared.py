@@ -1,10 +1,11 @@
 """This file is where viewers of the same thing share one reading of the database."""
 
 import asyncio
+import contextlib
 
 import pytest
 
-from pipeline.shared import Shared
+from pipeline.shared import WATCHED_SECONDS, Shared
 
 
 class Source:
@@ -141,3 +142,28 @@ def test_a_costly_reading_is_renewed_less_often():
         assert source.reads == 1
 
     tell(story)
+
+
+def test_the_age_is_of_what_somebody_looks_at_also_while_it_cannot_be_read():
+    async def story(source, shared):
+        ages = [shared.oldest_age()]
+
+        async def look(key, after):
+            source.now += after
+            with contextlib.suppress(ConnectionError):
+                await shared.get(key, 0.0, source.read)
+            ages.append(shared.oldest_age())
+
+        await look("a", 0)
+        source.now += 2
+        ages.append(shared.oldest_age())
+        await look("b", 0)
+        await look("a", 1)
+        source.fails = True
+        await look("a", 6)
+        await look("a", 6)
+        source.now += WATCHED_SECONDS
+        ages.append(shared.oldest_age())
+        return ages
+
+    assert tell(story) == [0, 0, 2, 2, 1, 7, 13, 0]
