@@ -31,6 +31,11 @@ PAGE = """<!doctype html>
 WORDS = {
     "waiting": "Your request of {requested} has been received and is being worked on.",
     "done": "Done on {done}: nothing about you is kept any more.",
+    "done_where_asked": "Done on {done}: everything about you that could be found is deleted. A "
+    "page that is no longer connected here could not be asked; if you talked to that one, please "
+    "write to it that it should delete your data.",
+    "partly": "What was found of you by your request of {requested} is deleted. Of one page "
+    "Facebook has not told us whether you talked to it; if you did, please write to it, too.",
     "unresolved": "Facebook did not tell us which conversation your request of {requested} is "
     "about. Please write to the page you talked to that it should delete your data.",
 }

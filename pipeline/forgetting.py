@@ -9,11 +9,18 @@ from pipeline.vault import SealedTextError, Vault
 
 log = logging.getLogger("stagelight.forgetting")
 
-# Facebook does not know the person: then they have written to none of our pages. 100 says as well
-# that a permission is missing, so it says nothing.
-NOBODY = frozenset({803})
-
 Row = dict[str, Any]
+
+
+def is_nobody(error: Exception) -> bool:
+    """Whether it says that there is no such person, so that asking again says nothing else.
+
+    100/33 is an object that does not exist, or that the page's app may not see: not ours either
+    way. 100 with another subcode may be a wrong parameter, so it says nothing.
+    """
+    if not isinstance(error, GraphError):
+        return False
+    return error.code == 803 or (error.code, error.subcode) == (100, 33)
 
 
 class Forgetting:
@@ -44,7 +51,7 @@ class Forgetting:
                 token = self._vault.open(row["encrypted_token"])
                 found = await self._messenger.person_on_page(asked_for, page_id, token)
             except (SealedTextError, MessengerError) as error:
-                complete = complete and isinstance(error, GraphError) and error.code in NOBODY
+                complete = complete and is_nobody(error)
                 continue
             if found:
                 people.append({"facebook_page_id": page_id, "sender_id": found})

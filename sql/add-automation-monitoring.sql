@@ -500,7 +500,11 @@ alter table public.facebook_pages add column if not exists disconnected_at times
 alter table public.facebook_pages add column if not exists subscribed_at timestamptz;
 alter table public.facebook_pages add column if not exists subscribe_error text;
 alter table public.facebook_pages add column if not exists proven_at timestamptz;
+alter table public.facebook_pages add column if not exists warning text;
+alter table public.facebook_pages add column if not exists warned_at timestamptz;
 
+comment on column public.facebook_pages.warning is 'What Facebook last warned about, in its own words; nothing is stopped by it.';
+comment on column public.facebook_pages.warned_at is 'When Facebook said so; shown for a week.';
 comment on column public.facebook_pages.paused_at is
 'A person paused the page: nothing is written or sent for it until a person resumes it, whatever Facebook says. Contacts and replies still come in.';
 comment on column public.facebook_pages.disconnected_at is
@@ -7030,17 +7034,26 @@ begin
             )));
         when 'unblock' then
             update public.facebook_pages as p
-            set status = 'active', status_reason = null, paused_until = null, setbacks = 0, updated_at = now()
-            where p.id = p_page.id and p.status = 'restricted';
+            set
+                status = case p.status when 'restricted' then 'active' else p.status end,
+                status_reason = case p.status when 'restricted' then null else p.status_reason end,
+                paused_until = case p.status when 'restricted' then null else p.paused_until end,
+                setbacks = case p.status when 'restricted' then 0 else p.setbacks end,
+                warning = case when p.warned_at <= p_said_at then null else p.warning end,
+                warned_at = case when p.warned_at <= p_said_at then null else p.warned_at end,
+                updated_at = now()
+            where p.id = p_page.id;
         else
-            update public.facebook_pages as p set status_reason = v_reason, updated_at = now() where p.id = p_page.id;
+            update public.facebook_pages as p
+            set warning = left(coalesce(p_told ->> 'reason', ''), 500), warned_at = p_said_at, updated_at = now()
+            where p.id = p_page.id;
             insert into public.ai_automation_audit (user_id, page_id, action) values (p_page.user_id, p_page.id, 'page_warned');
     end case;
 end;
 $$;
 
 comment on function public.apply_policy(public.facebook_pages, timestamptz, jsonb) is
-'Facebook enforces its policy: block stops the page with one alert, unblock frees it, a warning is shown and alerted.';
+'Facebook enforces its policy: block stops the page with one alert, unblock frees it, a warning stops nothing, is shown with the page and stands in the audit.';
 
 create or replace function public.work_on_page_events(p_page public.facebook_pages, p_events public.facebook_events[])
 returns text[]
@@ -7878,6 +7891,7 @@ as $$
     from (
         select
             p.id, p.facebook_page_id, p.name, p.status, p.status_reason, p.setback_at, p.paused_until, p.paused_at, p.disconnected_at,
+            p.warning, p.warned_at,
             p.subscribed_at, p.subscribe_error, p.sends_per_minute,
             case when p.usage_at > now() - interval '1 day' then round(p.usage_percent) end as usage_percent, p.usage_at,
             s.phase, s.is_full, s.threads_seen, s.threads_total, s.seconds_a_thread, s.requested_at, s.started_at, s.finished_at,
@@ -7918,6 +7932,9 @@ create table if not exists public.contact_deletions (
 );
 
 create index if not exists contact_deletions_open_idx on public.contact_deletions (requested_at) where done_at is null;
+
+alter table public.contact_deletions add column if not exists left_out boolean not null default false;
+comment on column public.contact_deletions.left_out is 'A disconnected page has contacts, and of whom they are nobody could be asked.';
 
 drop policy if exists "nobody who signs in sees a deletion" on public.contact_deletions;
 create policy "nobody who signs in sees a deletion" on public.contact_deletions
@@ -8042,6 +8059,7 @@ set search_path = ''
 as $$
 declare
     v_ids uuid[];
+    v_left_out boolean;
     v_complete boolean;
 begin
     -- Who adds people holds this together with others, so that none is added between the two looks.
@@ -8058,20 +8076,21 @@ begin
         inner join public.facebook_pages as p on p.facebook_page_id = n.facebook_page_id
         inner join public.contacts as c on c.page_id = p.id and c.sender_id = n.sender_id
     );
-    -- Of a page that could not be asked, because it is disconnected or not proven, nobody knows who its contacts are.
-    v_complete := p_complete and not exists (
-        select 1
-        from public.facebook_pages as p
-        where
-            p.facebook_page_id not in (
-                select n.facebook_page_id from jsonb_to_recordset(p_people) as n (facebook_page_id text) where n.facebook_page_id is not null
-            )
-            and exists (select 1 from public.contacts as c where c.page_id = p.id)
-    );
+    -- Of a page that was not asked nobody knows who its contacts are. One that is not proven yet can be asked later; one that
+    -- is disconnected perhaps never, so nobody waits for it and the person is told.
+    select coalesce(bool_or(p.disconnected_at is not null), false), p_complete and coalesce(bool_and(p.disconnected_at is not null), true)
+    into v_left_out, v_complete
+    from public.facebook_pages as p
+    where
+        p.facebook_page_id not in (
+            select n.facebook_page_id from jsonb_to_recordset(p_people) as n (facebook_page_id text) where n.facebook_page_id is not null
+        )
+        and exists (select 1 from public.contacts as c where c.page_id = p.id);
     update public.contact_deletions as d
     set
         contact_ids = array(select distinct i.id from unnest(d.contact_ids || v_ids) as i (id)),
         tries = d.tries + 1,
+        left_out = v_left_out,
         resolved_at = case when v_complete then now() end,
         -- After the last try nobody asks again, so who it was is not kept either.
         asked_for = case when v_complete or d.tries >= 19 then null else d.asked_for end
@@ -8080,7 +8099,7 @@ end;
 $$;
 
 comment on function public.resolve_deletion(text, jsonb, boolean) is
-'Who the person of a request is on our pages ([{facebook_page_id, sender_id}], each page that was asked at least once); p_complete when all of them answered. It is resolved when no other page has contacts; after twenty tries it is given up, and stays unresolved.';
+'Who the person of a request is on our pages ([{facebook_page_id, sender_id}], each page that was asked at least once); p_complete when all of them answered. It is resolved when no other connected page has contacts; after twenty tries it is given up, and stays unresolved.';
 
 create or replace function public.finish_deletions()
 returns jsonb
@@ -8139,7 +8158,9 @@ set search_path = ''
 as $$
     select jsonb_build_object(
         'status', case
-            when d.done_at is not null then 'done'
+            when d.done_at is not null and not d.left_out then 'done'
+            when d.done_at is not null then 'done_where_asked'
+            when d.resolved_at is null and d.requested_at < now() - interval '1 hour' and d.found > 0 then 'partly'
             when d.resolved_at is null and d.requested_at < now() - interval '1 hour' then 'unresolved'
             else 'waiting'
         end,
@@ -8149,7 +8170,7 @@ as $$
     where d.code = p_code;
 $$;
 
-comment on function public.deletion_status(text) is 'How far a request is: waiting, done, or unresolved; null for a code that is not known.';
+comment on function public.deletion_status(text) is 'How far a request is: waiting, done, done_where_asked (a disconnected page has contacts), partly (some found and gone, a page could not be asked), or unresolved; null for a code that is not known.';
 
 create or replace function public.delete_contact(p_contact_id uuid)
 returns jsonb
@@ -10085,7 +10106,13 @@ begin
                 select jsonb_object_agg(p.state, p.pages)
                 from (
                     select
-                        case when g.paused_until > now() and g.status = 'active' then 'paused' else g.status end as state,
+                        case
+                            when g.disconnected_at is not null then 'disconnected'
+                            when g.status <> 'active' then g.status
+                            when g.paused_at is not null then 'paused'
+                            when g.paused_until > now() then 'waiting'
+                            else 'active'
+                        end as state,
                         count(*) as pages
                     from public.facebook_pages as g
                     group by 1

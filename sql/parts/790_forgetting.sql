@@ -15,6 +15,9 @@ create table if not exists public.contact_deletions (
 
 create index if not exists contact_deletions_open_idx on public.contact_deletions (requested_at) where done_at is null;
 
+alter table public.contact_deletions add column if not exists left_out boolean not null default false;
+comment on column public.contact_deletions.left_out is 'A disconnected page has contacts, and of whom they are nobody could be asked.';
+
 drop policy if exists "nobody who signs in sees a deletion" on public.contact_deletions;
 create policy "nobody who signs in sees a deletion" on public.contact_deletions
 for select to authenticated using (false);
@@ -138,6 +141,7 @@ set search_path = ''
 as $$
 declare
     v_ids uuid[];
+    v_left_out boolean;
     v_complete boolean;
 begin
     -- Who adds people holds this together with others, so that none is added between the two looks.
@@ -154,20 +158,21 @@ begin
         inner join public.facebook_pages as p on p.facebook_page_id = n.facebook_page_id
         inner join public.contacts as c on c.page_id = p.id and c.sender_id = n.sender_id
     );
-    -- Of a page that could not be asked, because it is disconnected or not proven, nobody knows who its contacts are.
-    v_complete := p_complete and not exists (
-        select 1
-        from public.facebook_pages as p
-        where
-            p.facebook_page_id not in (
-                select n.facebook_page_id from jsonb_to_recordset(p_people) as n (facebook_page_id text) where n.facebook_page_id is not null
-            )
-            and exists (select 1 from public.contacts as c where c.page_id = p.id)
-    );
+    -- Of a page that was not asked nobody knows who its contacts are. One that is not proven yet can be asked later; one that
+    -- is disconnected perhaps never, so nobody waits for it and the person is told.
+    select coalesce(bool_or(p.disconnected_at is not null), false), p_complete and coalesce(bool_and(p.disconnected_at is not null), true)
+    into v_left_out, v_complete
+    from public.facebook_pages as p
+    where
+        p.facebook_page_id not in (
+            select n.facebook_page_id from jsonb_to_recordset(p_people) as n (facebook_page_id text) where n.facebook_page_id is not null
+        )
+        and exists (select 1 from public.contacts as c where c.page_id = p.id);
     update public.contact_deletions as d
     set
         contact_ids = array(select distinct i.id from unnest(d.contact_ids || v_ids) as i (id)),
         tries = d.tries + 1,
+        left_out = v_left_out,
         resolved_at = case when v_complete then now() end,
         -- After the last try nobody asks again, so who it was is not kept either.
         asked_for = case when v_complete or d.tries >= 19 then null else d.asked_for end
@@ -176,7 +181,7 @@ end;
 $$;
 
 comment on function public.resolve_deletion(text, jsonb, boolean) is
-'Who the person of a request is on our pages ([{facebook_page_id, sender_id}], each page that was asked at least once); p_complete when all of them answered. It is resolved when no other page has contacts; after twenty tries it is given up, and stays unresolved.';
+'Who the person of a request is on our pages ([{facebook_page_id, sender_id}], each page that was asked at least once); p_complete when all of them answered. It is resolved when no other connected page has contacts; after twenty tries it is given up, and stays unresolved.';
 
 create or replace function public.finish_deletions()
 returns jsonb
@@ -235,7 +240,9 @@ set search_path = ''
 as $$
     select jsonb_build_object(
         'status', case
-            when d.done_at is not null then 'done'
+            when d.done_at is not null and not d.left_out then 'done'
+            when d.done_at is not null then 'done_where_asked'
+            when d.resolved_at is null and d.requested_at < now() - interval '1 hour' and d.found > 0 then 'partly'
             when d.resolved_at is null and d.requested_at < now() - interval '1 hour' then 'unresolved'
             else 'waiting'
         end,
@@ -245,7 +252,7 @@ as $$
     where d.code = p_code;
 $$;
 
-comment on function public.deletion_status(text) is 'How far a request is: waiting, done, or unresolved; null for a code that is not known.';
+comment on function public.deletion_status(text) is 'How far a request is: waiting, done, done_where_asked (a disconnected page has contacts), partly (some found and gone, a page could not be asked), or unresolved; null for a code that is not known.';
 
 create or replace function public.delete_contact(p_contact_id uuid)
 returns jsonb

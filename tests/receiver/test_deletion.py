@@ -181,10 +181,43 @@ def test_the_status_page_works_before_the_database_is_back(tmp_path, supabase):
     cut_off.close()
 
 
-def test_it_is_not_done_while_a_page_with_contacts_could_not_be_asked(facebook, world, page):
-    left = world.page(world.user())
-    world.contact(left, sender_id="7710000771")
-    call_as(world, {"id": left["user_id"]}, "disconnect_page", p_page_id=left["id"])
+def test_a_page_that_can_be_asked_later_is_waited_for_and_a_disconnected_one_is_not(
+    facebook, world, page
+):
+    dead = world.page(world.user())
+    world.contact(dead, sender_id="42", sender_name="Bo")
+    known(world, page)
+    facebook.call("POST", "/data-deletion", data=signed_request())
+    facebook.settle()
+    [request] = call(world.connection, "deletions_to_resolve")
+    people = [{"facebook_page_id": page["facebook_page_id"], "sender_id": "7710000771"}]
+    told = {"p_code": request["code"], "p_people": Jsonb(people), "p_complete": True}
+
+    def now():
+        [row] = world.rows("select * from public.contact_deletions")
+        [words] = call(world.connection, "deletion_status", p_code=request["code"])
+        return words["deletion_status"]["status"], row["asked_for"] is None
+
+    call(world.connection, "resolve_deletion", **told)
+    finish(facebook)
+    assert now() == ("waiting", False)
+    assert traces(world, "Amina") == [], "whom it found is gone all the same"
+    world.rows(
+        "update public.contact_deletions set requested_at = requested_at - interval '2 hours'"
+        " returning code"
+    )
+    assert now() == ("partly", False)
+    call_as(world, {"id": dead["user_id"]}, "disconnect_page", p_page_id=dead["id"])
+    call(world.connection, "resolve_deletion", **told)
+    finish(facebook)
+
+    assert now() == ("done_where_asked", True)
+    assert "no longer connected" in facebook.call("GET", f"/data-deletion/{request['code']}").text
+    assert call(world.connection, "deletions_to_resolve") == []
+
+
+def test_what_can_never_be_asked_is_given_up_and_who_it_was_is_not_kept(facebook, world, page):
+    world.contact(world.page(world.user()), sender_id="7710000771")
     facebook.call("POST", "/data-deletion", data=signed_request())
     facebook.settle()
     [request] = call(world.connection, "deletions_to_resolve")
