@@ -43,7 +43,9 @@ SECONDS_TO_FINISH = 7.0
 
 def main(arguments: Sequence[str] = ()) -> int:
     """Exit code 2 when a setting is missing or wrong, 1 when outcomes cannot be written down."""
-    log_to_stderr()
+    # Owners read it beside their contacts, so it does not say which machine this is.
+    name = f"worker-{os.getpid()}-{secrets.token_hex(4)}"
+    log_to_stderr(name)
     if list(arguments) not in ([], ["rotate-keys"]):
         sys.stderr.write("usage: python -m pipeline [rotate-keys]\n")
         return 2
@@ -55,13 +57,11 @@ def main(arguments: Sequence[str] = ()) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return run(rotate_keys(settings, vault) if arguments else work(settings, vault))
+    return run(rotate_keys(settings, vault) if arguments else work(settings, vault, name))
 
 
-async def work(settings: Settings, vault: Vault) -> int:
+async def work(settings: Settings, vault: Vault, name: str) -> int:
     """Works until SIGTERM or SIGINT, then finishes what is in hand; returns the exit code."""
-    # Owners read it beside their contacts, so it does not say which machine this is.
-    name = f"worker-{os.getpid()}-{secrets.token_hex(4)}"
     trust = trust_for(settings.supabase_url)
     async with (
         httpx.AsyncClient(timeout=15, verify=trust) as database,

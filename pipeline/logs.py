@@ -12,7 +12,14 @@ TOO_TALKATIVE = ("httpx", "httpcore", "httpx2", "google_genai", "apscheduler")
 
 
 class JsonLines(logging.Formatter):
-    """An exception is told by its type and its path, never by its text: that may hold data."""
+    """An exception is told by its type and its path, never by its text: that may hold data.
+
+    Every line says which `worker` wrote it, for lines of many are read together.
+    """
+
+    def __init__(self, worker: str = "") -> None:
+        super().__init__()
+        self._fixed = {"worker": worker} if worker else {}
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -20,6 +27,7 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
+            **self._fixed,
         }
         line |= {name: value for name, value in vars(record).items() if name not in STANDARD}
         if record.exc_info and record.exc_info[1]:
@@ -31,10 +39,10 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=True)
 
 
-def log_to_stderr() -> None:
-    """The worker's log: JSON lines on standard error."""
+def log_to_stderr(worker: str = "") -> None:
+    """The log of a process: JSON lines on standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(worker))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in TOO_TALKATIVE:
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -53,6 +53,14 @@ def job_of(row: Row, claimed_at: float, lease_seconds: int) -> Job:
     return Job(**values, claimed_at=claimed_at, lease_seconds=lease_seconds)
 
 
+def ids_of(held: Job | Unreadable) -> Row:
+    """What a line of the log says of a contact: never a name, a text or a sender's id."""
+    ids = {"state_id": held.state_id, "stage": held.stage}
+    if isinstance(held, Job):
+        ids |= {"rule_id": held.rule_id, "attempt_id": held.attempt_id or None}
+    return ids
+
+
 def row_of(held: Job | Unreadable, outcome: Outcome) -> Row:
     """An outcome as an element of `record_outcomes`."""
     row = {"state_id": held.state_id, "lease_token": held.lease_token, "from_stage": held.stage}

@@ -14,7 +14,7 @@ from pipeline.model import Fail, Job, Outcome, Retry, Skip, Unreadable
 from pipeline.ports import Messenger, Writer
 from pipeline.previews import Previews
 from pipeline.recorder import Recorder
-from pipeline.rows import row_of
+from pipeline.rows import ids_of, row_of
 from pipeline.stages import Stage
 from pipeline.steps.check import check
 from pipeline.steps.send import send
@@ -71,6 +71,7 @@ class Lane:
         # asyncio.wait would look at every task in hand each time one ends.
         self._ended = asyncio.Event()
         self._stopping = False
+        self.rules: set[str] = set()
 
     async def turn(self, store: Store) -> int:
         """Fills the lane until nothing more is due; returns how many were taken."""
@@ -96,6 +97,7 @@ class Lane:
     async def _claim(self, store: Store, free: int) -> int:
         async with self._claiming:
             claimed = await store.claim(self.stage, free)
+            self.rules |= {held.rule_id for held in claimed if isinstance(held, Job)}
             for held in claimed:
                 task = asyncio.ensure_future(self._work(held))
                 self.tasks[task] = held
@@ -264,10 +266,11 @@ class Turns:
 
     async def _fill(self, lane: Lane, name: str) -> None:
         if taken := await lane.turn(self._store):
-            log.info(name, extra={"contacts": taken})
+            log.info(name, extra={"contacts": taken, "rules": sorted(lane.rules)})
+            lane.rules.clear()
 
     async def _run(self, step: Step, held: Held) -> None:
-        about = {"state_id": held.state_id, "stage": held.stage}
+        about = ids_of(held)
         try:
             outcome = surprise(held) if isinstance(held, Unreadable) else await step(held)
         except Exception:
