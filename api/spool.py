@@ -5,7 +5,6 @@ holds its lock; that of a process that died is taken over by the next one that l
 """
 
 import asyncio
-import fcntl
 import json
 import os
 import secrets
@@ -15,6 +14,8 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from pipeline.locks import lock
 
 SUFFIX = ".events"
 LARGEST_LINE = 16 * 1024 * 1024
@@ -151,7 +152,7 @@ class SpoolFile:
         # Under its name only when it is locked, so that nobody adopts it between the two.
         unlocked = path.with_suffix(".new")
         descriptor = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
         unlocked.rename(path)
         folder = os.open(directory, os.O_RDONLY)
         try:
@@ -168,7 +169,7 @@ class SpoolFile:
         except OSError:
             return None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor)
         except OSError:
             os.close(descriptor)
             return None

@@ -1,7 +1,6 @@
 """This file is where it is decided as whom PostgreSQL runs: it refuses to run as root."""
 
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -99,6 +98,8 @@ def user_namespaces_work() -> bool:
 
 def unprivileged_account() -> Account:
     """The system's `postgres`, else `nobody`."""
+    import pwd  # Windows has none, and no root that would come here
+
     for name in ("postgres", "nobody"):
         try:
             entry = pwd.getpwnam(name)

@@ -1,6 +1,5 @@
 """This file is where the state directory is kept: who owns it, its secrets, what tools may read."""
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -12,6 +11,7 @@ from cryptography.fernet import Fernet
 
 from local.errors import StartError
 from local.files import read_json, write_private_json
+from pipeline.locks import NoLocksError, lock
 
 # What a dashboard and a receiver for SUPABASE_URL keep here; they do not take the directory.
 WITHOUT_A_STACK = frozenset({"sessions.db", "sessions.db-shm", "sessions.db-wal", "receiver"})
@@ -52,10 +52,13 @@ class Home:
                 "set STAGELIGHT_HOME to another directory."
             ) from error
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._lock)
         except BlockingIOError:
             self.close()
             return False
+        except NoLocksError as error:
+            self.close()
+            raise StartError(str(error)) from error
         self._check_space()
         return True
 

@@ -1,6 +1,5 @@
 """This file is where ports are looked for, all below Linux's range for outgoing connections."""
 
-import fcntl
 import os
 import socket
 import tempfile
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from local.errors import StartError
+from pipeline.locks import lock
 
 FIRST_EPHEMERAL = 32768
 
@@ -28,18 +28,18 @@ class Claims:
         """False when another stack, or this one, has claimed `port`."""
         try:
             self._directory.mkdir(mode=0o700, exist_ok=True)
-            lock = (self._directory / str(port)).open("a")
+            claimed = (self._directory / str(port)).open("a")
         except OSError as error:
             raise StartError(
                 f"Cannot write to {self._directory}: {error.strerror}. Set TMPDIR to a directory "
                 "that this user may write to."
             ) from error
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(claimed)
         except BlockingIOError:
-            lock.close()
+            claimed.close()
             return False
-        self._locks.append(lock)
+        self._locks.append(claimed)
         return True
 
     def first_free(self, start: int) -> int:
@@ -51,8 +51,8 @@ class Claims:
 
     def release(self) -> None:
         """Gives them all back; the end of the process does so too."""
-        for lock in self._locks:
-            lock.close()
+        for claimed in self._locks:
+            claimed.close()
         self._locks.clear()
 
 
