@@ -13,6 +13,7 @@ from pipeline.rows import Row, cleaned, held_of
 from pipeline.stages import Stage
 
 ROWS_AT_ONCE = 500
+WINDOWS_AT_ONCE = 5000
 
 
 class UnreadableAnswerError(Exception):
@@ -65,11 +66,21 @@ class Store:
         return int(await self._call("complete_finished_sequences"))
 
     async def maintain(self, text_hours: int, history_days: int) -> Row:
-        """Makes and drops days of history, removes old texts, sums up old minutes; says what."""
+        """Skips who waited until the window closed, makes and drops days of history, removes old
+        texts, sums up old minutes; says what.
+        """
         await self._call("set_metrics_key", p_token_hash=self.metrics_hash)
-        return dict(
-            await self._call("maintain", p_text_hours=text_hours, p_history_days=history_days)
-        )
+        skipped = await self._skip_closed_windows()
+        done = await self._call("maintain", p_text_hours=text_hours, p_history_days=history_days)
+        return {**done, "windows_closed": skipped}
+
+    async def _skip_closed_windows(self) -> int:
+        skipped = 0
+        while more := int(await self._call("skip_closed_windows", p_limit=WINDOWS_AT_ONCE)):
+            skipped += more
+            if more < WINDOWS_AT_ONCE:
+                break
+        return skipped
 
     async def roll_up(self, limit: int) -> Row:
         """Brings the figures of /analytics nearer to now; `more` says that there are others."""

@@ -94,12 +94,15 @@ begin
             'going_out_next', coalesce((
                 select jsonb_agg(jsonb_build_object('name', n.sender_name, 'next_send_at', n.next_send_at) order by n.next_send_at)
                 from (
-                    select c.sender_name, s.next_send_at
+                    -- A page that rests sends afterwards, what it then still may; one that is stopped promises nothing.
+                    select c.sender_name, greatest(s.next_send_at, g.paused_until) as next_send_at
                     from public.ai_automation_contact_states as s
                     inner join public.contacts as c on c.id = s.contact_id
                     where
-                        s.rule_id = r.id and s.stage_rank = 2 and s.next_send_at is not null
+                        g.status = 'active' and g.paused_at is null and g.disconnected_at is null
+                        and s.rule_id = r.id and s.stage_rank = 2 and s.next_send_at is not null
                         and (not r.review_before_send or s.approved_at is not null)
+                        and c.last_inbound_at + interval '24 hours' > greatest(s.next_send_at, g.paused_until, now())
                     order by s.next_send_at
                     limit 5
                 ) as n

@@ -101,6 +101,7 @@ WORKER: dict[str, tuple[Row, object]] = {
     "record_page_news": ({"p_news": []}, None),
     "reclaim_expired_leases": ({}, dict),
     "complete_finished_sequences": ({}, int),
+    "skip_closed_windows": ({"p_limit": 1}, int),
     "claim_previews": ({"p_worker": "contract", "p_limit": 1}, list),
     "finish_preview": ({"p_id": NOBODY, "p_worker": "contract", "p_result": {}}, bool),
     "beat": (

@@ -240,6 +240,7 @@ FOR_WORKERS = {
     "resolve_deletion": {"p_code": "thief", "p_people": [], "p_complete": True},
     "settle_by_echoes": {"p_page_id": "{page}", "p_told": []},
     "roll_up": {},
+    "skip_closed_windows": {"p_limit": 9},
     "skip_ineligible": {"p_state_ids": ["{ready}"]},
     "store_events": {"p_events": []},
     "work_on_events": {"p_limit": 9},

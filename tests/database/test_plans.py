@@ -210,6 +210,14 @@ def test_looking_for_expired_leases_reads_nobody_elses_contacts(busy, reading):
     assert read(STATES, "seq_scan") == 0
 
 
+def test_looking_for_closed_windows_reads_those_who_wait(busy, reading):
+    with reading() as read:
+        call(busy.connection, "skip_closed_windows")
+
+    assert read(CLAIM_INDEX, "scans") > 0
+    assert read(STATES, "seq_scan") == 0
+
+
 @pytest.mark.parametrize(
     ("query", "states"),
     [

@@ -13,6 +13,7 @@ TIME_ACTS = acts(
     ("facebook_asks_to_wait", st.sampled_from([True, False, False])),
     ("a_day_passes_without_an_answer", picks),
     ("sequences_end",),
+    ("windows_are_looked_at",),
     ("leases_run_out", picks),
     ("contacts_are_taken_back",),
     ("time_passes",),
@@ -88,6 +89,15 @@ class TimeSteps(Automation):
         assert completed == len(ended)
         for contact in ended:
             self.model.complete(contact, contact.reason or "max_follow_ups_reached")
+
+    def windows_are_looked_at(self) -> None:
+        """Whoever waits, for whatever, waits no longer than until then."""
+        skipped = self.call("skip_closed_windows")
+        waiting = self.model.at("queued", "eligible", "ready_to_send")
+        closed = [c for c in waiting if c.wrote + 24 * HOUR <= self.model.now]
+        assert skipped == len(closed)
+        for contact in closed:
+            self.model.skip(contact, "window_closed")
 
     def leases_run_out(self, indexes: list[int]) -> None:
         held = [c for c in self.known() if c.token]

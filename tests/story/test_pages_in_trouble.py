@@ -209,3 +209,15 @@ def age_claim(story, interval):
         " where current_stage = 'sending' returning id",
         interval,
     )
+
+
+def test_what_waits_for_a_stopped_page_waits_until_its_window_closes(story):
+    late, other = written(story, 2)
+    story.facebook.fault("facebook", "token-expired", times=100)
+    story.turn("send")
+    story.update("contacts", late, last_inbound_at=ago(hours=24))
+
+    story.turn("maintain")
+
+    assert story.stage_of(late) == ("skipped", "window_closed")
+    assert story.stage_of(other) == ("ready_to_send", None)
