@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from pipeline.tongues import language_of
+
 PHRASES = Path(__file__).with_name("phrases.toml")
 # Unicode's name of a letter begins with its script; kana before Han, Japanese uses both.
 SCRIPTS = {
@@ -86,6 +88,8 @@ def _language(asked: str, said: str, name: str) -> str:
     for code, phrases in _phrases().items():
         if wanted in phrases["names"]:
             return code
+    if (clear := language_of(said)) in _phrases():
+        return clear
     return (_language_of(said) if any(map(str.isalpha, said)) else _language_of(name)) or "en"
 
 

@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from pipeline.steps.blanks import has_blank
 from pipeline.steps.links import brings_own_links, without_links
 from pipeline.steps.refusals import REFUSAL
+from pipeline.tongues import language_of, names_language
 
 LONGEST_UNITS = 1990
 ALIKE = 0.9
@@ -56,7 +57,7 @@ REPEATED = Fault(
 
 FOREIGN_WORDS = Fault(
     "text_language",
-    "The text is not in the script the contact writes in.",
+    "The text is not in the language the contact writes in.",
     "It was in another language than the contact's; write in theirs.",
 )
 
@@ -99,6 +100,18 @@ def find_foreign(text: str, heard: Iterable[str]) -> Fault | None:
     if letters < 0.7 * sum(theirs.values()):
         return None
     return FOREIGN_WORDS if ours.get(script, 0) < 0.2 * sum(ours.values()) else None
+
+
+def find_strange(text: str, heard: Iterable[str], prompt: str) -> Fault | None:
+    """A fault when both are clear, and no message of the contact is in the language of `text`.
+
+    A prompt that speaks of that language may have asked for it.
+    """
+    ours, said = language_of(without_links(text)), [without_links(message) for message in heard]
+    theirs = language_of(" ".join(said))
+    if not ours or not theirs or ours == theirs or names_language(prompt, ours):
+        return None
+    return None if ours in map(language_of, said) else FOREIGN_WORDS
 
 
 def _scripts(text: str) -> dict[str, int]:

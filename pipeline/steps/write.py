@@ -11,7 +11,7 @@ from pipeline.ports import (
 )
 from pipeline.stages import Stage
 from pipeline.steps.backoff import MOST_TRIES, try_again, wait_for_provider
-from pipeline.steps.text_checks import EMPTY, Fault, clean, find_fault, find_foreign
+from pipeline.steps.text_checks import EMPTY, Fault, clean, find_fault, find_foreign, find_strange
 
 HINT = "Read the automation's prompt, then retry: the message is written anew."
 
@@ -58,7 +58,8 @@ def _find_fault(job: Job, text: str) -> Fault | None:
         return found
     if job.language.strip().lower() not in ("", "auto"):
         return None
-    return find_foreign(text, _said_by(job, "contact"))
+    heard = _said_by(job, "contact")
+    return find_foreign(text, heard) or find_strange(text, heard, job.prompt)
 
 
 def _said_by(job: Job, who: str) -> list[str]:
