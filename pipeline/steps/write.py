@@ -53,7 +53,9 @@ def _spent(error: WriterError) -> list[Draft]:
 
 def _find_fault(job: Job, text: str) -> Fault | None:
     """An automation that names its language has decided; otherwise it is the contact's."""
-    found = find_fault(text, _said_by(job, "page"), job.prompt, job.contact_name)
+    # A page may be called after its address.
+    asked = f"{job.prompt}\n{job.page_name}"
+    found = find_fault(text, _said_by(job, "page"), asked, job.contact_name)
     if found is not None:
         return found
     if job.language.strip().lower() not in ("", "auto"):

@@ -250,6 +250,8 @@ def test_an_address_that_only_the_contact_wrote_is_refused() -> None:
 
         assert isinstance(outcome, Fail)
         assert outcome.code == "text_link"
+        named = replace(JOB, page_name=words, history=(said("contact", words),))
+        assert isinstance(asyncio.run(write(named, Parrot())), Advance)
 
 
 def test_a_contacts_text_chooses_neither_recipient_nor_page_nor_token(desk: Desk) -> None:
