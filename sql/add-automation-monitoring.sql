@@ -3949,6 +3949,7 @@ declare
     v_room integer;
     v_left integer := p_limit;
     v_picked bigint[];
+    v_answers boolean := exists (select 1 from public.opt_confirmations as k where k.status = 'due' and k.due_at <= now());
 begin
     for v_page in
         select p.id, p.user_id, row_number() over (order by d.contacts, random()) as place, count(*) over () as pages
@@ -3970,7 +3971,11 @@ begin
         for no key update skip locked;
         continue when not found;
         v_room := public.page_room(v_page.id);
-        continue when v_room = 0;
+        -- Who said STOP is answered first.
+        if v_answers then
+            v_room := v_room - (select count(*) from public.due_confirmations() as d where d.page_id = v_page.id);
+        end if;
+        continue when v_room <= 0;
         select array_agg(picked.id) into v_picked
         from (
             select s.id
@@ -4212,34 +4217,51 @@ comment on function public.rate_share(real, timestamptz) is 'How much of its rat
 -- So it takes a place from the one until a second after the other: then no second at Facebook can see more than the rate.
 create or replace function public.page_room(p_page_id uuid)
 returns integer
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select case
-        -- None of them is sent: the recheck skips them, and none may wait for that at the page's rate.
-        when p.disconnected_at is not null then 1000
-        when p.status <> 'active' then 1
-        else greatest(0, least(
-            ceil(p.sends_per_minute * s.share) - t.in_a_minute,
-            greatest(floor(p.sends_per_minute * s.share / 60), 1) - t.in_a_second
-        ))
-    end::integer
-    from public.facebook_pages as p
-    cross join lateral (select public.rate_share(p.usage_percent, p.usage_at) as share) as s
-    cross join lateral (
-        select
-            count(*) as in_a_minute,
-            -- Just begun, just answered, or under way: whoever calls may be slow to reach Facebook, but not for half a minute.
-            count(*) filter (
-                where
-                    a.started_at > clock_timestamp() - interval '1.25 seconds' or a.finished_at > clock_timestamp() - interval '1.1 seconds'
-                    or (a.outcome = 'sending' and a.started_at > now() - interval '30 seconds')
-            ) as in_a_second
-        from public.ai_automation_attempts as a
-        where a.page_id = p.id and a.started_at > now() - interval '1 minute'
-    ) as t
-    where p.id = p_page_id;
+begin
+    return (
+        select case
+            -- None of them is sent: the recheck skips them, and none may wait for that at the page's rate.
+            when p.disconnected_at is not null then 1000
+            when p.status <> 'active' then 1
+            else greatest(0, least(
+                ceil(p.sends_per_minute * s.share) - t.in_a_minute - k.in_a_minute,
+                greatest(floor(p.sends_per_minute * s.share / 60), 1) - t.in_a_second - k.in_a_second
+            ))
+        end::integer
+        from public.facebook_pages as p
+        cross join lateral (select public.rate_share(p.usage_percent, p.usage_at) as share) as s
+        cross join lateral (
+            select
+                count(*) as in_a_minute,
+                -- Just begun, just answered, or under way: whoever calls may be slow to reach Facebook, but not for half a minute.
+                count(*) filter (
+                    where
+                        a.started_at > clock_timestamp() - interval '1.25 seconds' or a.finished_at > clock_timestamp() - interval '1.1 seconds'
+                        or (a.outcome = 'sending' and a.started_at > now() - interval '30 seconds')
+                ) as in_a_second
+            from public.ai_automation_attempts as a
+            where a.page_id = p.id and a.started_at > now() - interval '1 minute'
+        ) as t
+        -- Answers to STOP and START are messages too.
+        cross join lateral (
+            select
+                count(*) as in_a_minute,
+                count(*) filter (
+                    where
+                        o.tried_at > clock_timestamp() - interval '1.25 seconds' or o.finished_at > clock_timestamp() - interval '1.1 seconds'
+                        or (o.status = 'sending' and o.tried_at > now() - interval '30 seconds')
+                ) as in_a_second
+            from public.opt_confirmations as o
+            inner join public.contacts as c on c.id = o.contact_id
+            where c.page_id = p.id and o.tried_at > now() - interval '1 minute'
+        ) as k
+        where p.id = p_page_id
+    );
+end;
 $$;
 
 comment on function public.page_room(uuid) is
@@ -7704,11 +7726,14 @@ create table if not exists public.opt_confirmations (
     constraint opt_confirmations_status_is_known check (status in ('due', 'sending', 'sent', 'failed', 'expired'))
 );
 
+alter table public.opt_confirmations add column if not exists finished_at timestamptz;
+
+create index if not exists opt_confirmations_tried_idx on public.opt_confirmations (tried_at) where tried_at is not null;
 create index if not exists opt_confirmations_due_idx on public.opt_confirmations (due_at) where status = 'due';
 create index if not exists opt_confirmations_owner_idx on public.opt_confirmations (user_id);
 
 comment on table public.opt_confirmations is
-'The one answer to a STOP or START that changed something. Not an automated message: no limit and no automation counts it.';
+'The one answer to a STOP or START that changed something. Not an automated message: no daily limit and no automation counts it, but the page''s rate does.';
 comment on column public.opt_confirmations.id is 'Travels with the message as metadata.';
 comment on column public.opt_confirmations.user_id is 'The owner of the page.';
 comment on column public.opt_confirmations.contact_id is 'Who said it.';
@@ -7719,14 +7744,46 @@ comment on column public.opt_confirmations.status is
 comment on column public.opt_confirmations.due_at is 'From when a worker may take it.';
 comment on column public.opt_confirmations.worker is 'Who took it.';
 comment on column public.opt_confirmations.tried_at is 'When.';
+comment on column public.opt_confirmations.finished_at is 'When Facebook had answered; until a second later it uses a place of the page''s rate.';
 comment on column public.opt_confirmations.error_code is 'Why it failed.';
 comment on column public.opt_confirmations.created_at is 'When it was heard here.';
 comment on index public.opt_confirmations_due_idx is 'Serves claim_confirmations.';
+comment on index public.opt_confirmations_tried_idx is 'Serves page_room: the answers of the last minute.';
 comment on index public.opt_confirmations_owner_idx is 'Serves row level security and the deletion of a person.';
 
 drop policy if exists "owners see their confirmations" on public.opt_confirmations;
 create policy "owners see their confirmations" on public.opt_confirmations
 for select to authenticated using (user_id = (select auth.uid()));
+
+create or replace function public.due_confirmations()
+returns table (id uuid, page_id uuid, due_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+    select k.id, c.page_id, k.due_at
+    from public.opt_confirmations as k
+    inner join public.contacts as c on c.id = k.contact_id
+    inner join public.facebook_pages as p on p.id = c.page_id
+    where
+        k.status = 'due' and k.due_at <= now() and k.said_at >= now() - interval '5 minutes'
+        -- What changed last is what is confirmed, and only inside the window.
+        and (k.word = 'stop') = (c.opted_out_at is not null)
+        and not exists (select 1 from public.opt_confirmations as l where l.contact_id = k.contact_id and l.said_at > k.said_at)
+        -- Of two owners who have connected the same page one answers.
+        and not exists (
+            select 1
+            from public.facebook_pages as q
+            inner join public.contacts as b on b.page_id = q.id and b.sender_id = c.sender_id
+            inner join public.opt_confirmations as l on l.contact_id = b.id and l.word = k.word and l.said_at = k.said_at
+            where q.facebook_page_id = p.facebook_page_id and l.id < k.id
+        )
+        and c.last_inbound_at > now() - interval '24 hours'
+        and p.status = 'active' and (p.paused_until is null or p.paused_until <= now())
+        and p.paused_at is null and p.disconnected_at is null;
+$$;
+
+comment on function public.due_confirmations() is 'Answers to STOP and START that may be given now, as far as their page''s rate allows.';
 
 create or replace function public.claim_confirmations(p_worker text, p_limit integer)
 returns table (id uuid, word text, sender_id text, facebook_page_id text, page_name text, encrypted_token text)
@@ -7734,37 +7791,29 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids uuid[];
+    v_page_id uuid;
+    v_ids uuid[] := '{}';
 begin
     update public.opt_confirmations as k
     set status = 'expired'
     where k.status = 'due' and k.said_at < now() - interval '5 minutes';
 
-    v_ids := array(
-        select k.id
-        from public.opt_confirmations as k
-        inner join public.contacts as c on c.id = k.contact_id
-        inner join public.facebook_pages as p on p.id = c.page_id
-        where
-            k.status = 'due' and k.due_at <= now()
-            -- What changed last is what is confirmed, and only inside the window.
-            and (k.word = 'stop') = (c.opted_out_at is not null)
-            and not exists (select 1 from public.opt_confirmations as l where l.contact_id = k.contact_id and l.said_at > k.said_at)
-            -- Of two owners who have connected the same page one answers.
-            and not exists (
-                select 1
-                from public.facebook_pages as q
-                inner join public.contacts as b on b.page_id = q.id and b.sender_id = c.sender_id
-                inner join public.opt_confirmations as l on l.contact_id = b.id and l.word = k.word and l.said_at = k.said_at
-                where q.facebook_page_id = p.facebook_page_id and l.id < k.id
-            )
-            and c.last_inbound_at > now() - interval '24 hours'
-            and p.status = 'active' and (p.paused_until is null or p.paused_until <= now())
-            and p.paused_at is null and p.disconnected_at is null
-        order by k.due_at
-        limit p_limit
-        for no key update of k skip locked
-    );
+    for v_page_id in
+        select d.page_id from public.due_confirmations() as d group by d.page_id order by min(d.due_at), d.page_id
+    loop
+        -- The page row is the lock that those who send messages share.
+        perform 1 from public.facebook_pages as p where p.id = v_page_id for no key update skip locked;
+        continue when not found;
+        v_ids := v_ids || array(
+            select k.id
+            from public.opt_confirmations as k
+            where k.id = any(array(select d.id from public.due_confirmations() as d where d.page_id = v_page_id)) and k.status = 'due'
+            order by k.due_at
+            limit least(public.page_room(v_page_id), p_limit - cardinality(v_ids))
+            for no key update of k skip locked
+        );
+        exit when cardinality(v_ids) >= p_limit;
+    end loop;
     return query
     update public.opt_confirmations as k
     set status = 'sending', worker = p_worker, tried_at = now()
@@ -7776,7 +7825,7 @@ end;
 $$;
 
 comment on function public.claim_confirmations(text, integer) is
-'Hands out confirmations that are due, each once: it is written down as being sent before anybody is called, and never handed out again.';
+'Hands out confirmations that are due, within each page''s rate, each once: it is written down as being sent before anybody is called, and never handed out again.';
 
 create or replace function public.finish_confirmation(p_id uuid, p_worker text, p_status text, p_error_code text)
 returns boolean
@@ -7785,7 +7834,7 @@ set search_path = ''
 as $$
 begin
     update public.opt_confirmations as k
-    set status = p_status, error_code = left(p_error_code, 100), due_at = now() + interval '5 seconds'
+    set status = p_status, error_code = left(p_error_code, 100), due_at = now() + interval '5 seconds', finished_at = now()
     where k.id = p_id and k.worker = p_worker and k.status = 'sending';
     return found;
 end;
@@ -7794,9 +7843,9 @@ $$;
 comment on function public.finish_confirmation(uuid, text, text, text) is
 'What became of a confirmation: sent, failed, or due again where it is certain that nothing reached Facebook.';
 
-revoke execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text)
+revoke execute on function public.due_confirmations(), public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text)
 from public, anon, authenticated, service_role;
-grant execute on function public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text) to service_role;
+grant execute on function public.due_confirmations(), public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text) to service_role;
 -- What an owner does to contacts: tags, opting out and back, deleting.
 
 create or replace function public.checked_contact_action(p_action text, p_tag text)

@@ -12,6 +12,7 @@ declare
     v_room integer;
     v_left integer := p_limit;
     v_picked bigint[];
+    v_answers boolean := exists (select 1 from public.opt_confirmations as k where k.status = 'due' and k.due_at <= now());
 begin
     for v_page in
         select p.id, p.user_id, row_number() over (order by d.contacts, random()) as place, count(*) over () as pages
@@ -33,7 +34,11 @@ begin
         for no key update skip locked;
         continue when not found;
         v_room := public.page_room(v_page.id);
-        continue when v_room = 0;
+        -- Who said STOP is answered first.
+        if v_answers then
+            v_room := v_room - (select count(*) from public.due_confirmations() as d where d.page_id = v_page.id);
+        end if;
+        continue when v_room <= 0;
         select array_agg(picked.id) into v_picked
         from (
             select s.id

@@ -37,34 +37,51 @@ comment on function public.rate_share(real, timestamptz) is 'How much of its rat
 -- So it takes a place from the one until a second after the other: then no second at Facebook can see more than the rate.
 create or replace function public.page_room(p_page_id uuid)
 returns integer
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select case
-        -- None of them is sent: the recheck skips them, and none may wait for that at the page's rate.
-        when p.disconnected_at is not null then 1000
-        when p.status <> 'active' then 1
-        else greatest(0, least(
-            ceil(p.sends_per_minute * s.share) - t.in_a_minute,
-            greatest(floor(p.sends_per_minute * s.share / 60), 1) - t.in_a_second
-        ))
-    end::integer
-    from public.facebook_pages as p
-    cross join lateral (select public.rate_share(p.usage_percent, p.usage_at) as share) as s
-    cross join lateral (
-        select
-            count(*) as in_a_minute,
-            -- Just begun, just answered, or under way: whoever calls may be slow to reach Facebook, but not for half a minute.
-            count(*) filter (
-                where
-                    a.started_at > clock_timestamp() - interval '1.25 seconds' or a.finished_at > clock_timestamp() - interval '1.1 seconds'
-                    or (a.outcome = 'sending' and a.started_at > now() - interval '30 seconds')
-            ) as in_a_second
-        from public.ai_automation_attempts as a
-        where a.page_id = p.id and a.started_at > now() - interval '1 minute'
-    ) as t
-    where p.id = p_page_id;
+begin
+    return (
+        select case
+            -- None of them is sent: the recheck skips them, and none may wait for that at the page's rate.
+            when p.disconnected_at is not null then 1000
+            when p.status <> 'active' then 1
+            else greatest(0, least(
+                ceil(p.sends_per_minute * s.share) - t.in_a_minute - k.in_a_minute,
+                greatest(floor(p.sends_per_minute * s.share / 60), 1) - t.in_a_second - k.in_a_second
+            ))
+        end::integer
+        from public.facebook_pages as p
+        cross join lateral (select public.rate_share(p.usage_percent, p.usage_at) as share) as s
+        cross join lateral (
+            select
+                count(*) as in_a_minute,
+                -- Just begun, just answered, or under way: whoever calls may be slow to reach Facebook, but not for half a minute.
+                count(*) filter (
+                    where
+                        a.started_at > clock_timestamp() - interval '1.25 seconds' or a.finished_at > clock_timestamp() - interval '1.1 seconds'
+                        or (a.outcome = 'sending' and a.started_at > now() - interval '30 seconds')
+                ) as in_a_second
+            from public.ai_automation_attempts as a
+            where a.page_id = p.id and a.started_at > now() - interval '1 minute'
+        ) as t
+        -- Answers to STOP and START are messages too.
+        cross join lateral (
+            select
+                count(*) as in_a_minute,
+                count(*) filter (
+                    where
+                        o.tried_at > clock_timestamp() - interval '1.25 seconds' or o.finished_at > clock_timestamp() - interval '1.1 seconds'
+                        or (o.status = 'sending' and o.tried_at > now() - interval '30 seconds')
+                ) as in_a_second
+            from public.opt_confirmations as o
+            inner join public.contacts as c on c.id = o.contact_id
+            where c.page_id = p.id and o.tried_at > now() - interval '1 minute'
+        ) as k
+        where p.id = p_page_id
+    );
+end;
 $$;
 
 comment on function public.page_room(uuid) is

@@ -187,6 +187,7 @@ FOR_WORKERS = {
     "deletion_status": {"p_code": "thief"},
     "deletions_to_resolve": {},
     "doubt_taken_messages": {"p_outcomes": []},
+    "due_confirmations": {},
     "end_sequences_of": {"p_contact_ids": ["{contact}"]},
     "finish_confirmation": {
         "p_id": "{contact}",

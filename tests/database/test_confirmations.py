@@ -3,7 +3,7 @@
 from psycopg.types.json import Jsonb
 
 from tests.builders import ago
-from tests.database.acting import call, change
+from tests.database.acting import Worker, call, change, run_now
 
 
 def say(world, page, word, **since):
@@ -60,8 +60,38 @@ def test_what_changed_last_is_confirmed_and_what_is_old_or_outside_the_window_is
     assert statuses(world) == ["expired", "expired", "sending"]
 
 
+def test_an_answer_comes_before_messages_and_uses_a_place_of_the_pages_rate(world):
+    page = world.page(world.user(), sends_per_minute=2)
+    world.contact(page)
+    run_now(world, world.rule(page))
+    worker = Worker(world.connection)
+    worker.check()
+    worker.write()
+    say(world, page, "stop", seconds=5)
+
+    assert worker.claim("ready_to_send") == [], "its place is kept for the answer"
+    assert claimed(world) == [("stop", "Corner Bakery")]
+    assert worker.claim("ready_to_send") == [], "in the same second"
+    world.rows(
+        "update public.opt_confirmations set status = 'sent',"
+        " tried_at = tried_at - interval '5 seconds' returning 1"
+    )
+    assert len(worker.claim("ready_to_send")) == 1
+    say(world, page, "start", seconds=4)
+    world.rows(
+        "update public.ai_automation_attempts set started_at = started_at - interval '5 seconds',"
+        " outcome = 'sent' returning 1"
+    )
+    assert claimed(world) == [], "both places of this minute are used"
+    world.rows(
+        "update public.opt_confirmations set tried_at = now() - interval '1 minute'"
+        " where tried_at is not null returning 1"
+    )
+    assert claimed(world) == [("start", "Corner Bakery")]
+
+
 def test_only_what_certainly_did_not_arrive_is_due_again(world):
-    page = world.page(world.user())
+    page = world.page(world.user(), sends_per_minute=600)
     say(world, page, "stop", seconds=5)
     [row] = call(world.connection, "claim_confirmations", p_worker="worker-1", p_limit=9)
     told = {"p_id": row["id"], "p_status": "due", "p_error_code": "facebook_unreachable"}
