@@ -4387,6 +4387,7 @@ public.page_room(uuid),
 public.test_stopped_pages(bigint[]),
 public.record_page_news(jsonb)
 to service_role;
+grant execute on function public.rate_share(real, timestamptz) to authenticated;
 -- How the result of a step is written down: fenced, set-based, all or nothing per contact.
 
 create or replace function public.record_outcomes(p_outcomes jsonb)
@@ -8819,6 +8820,27 @@ $$;
 comment on function public.monitor_matches(uuid, text, text, text) is
 'The contacts on the monitor that fit a stage, a cause (search_cause) and a pattern (search_pattern); null fits all.';
 
+create or replace function public.send_estimate(p_page public.facebook_pages, p_written_for timestamptz, p_wait_seconds double precision)
+returns timestamptz
+language sql
+stable
+set search_path = ''
+as $$
+    select case
+        when p_page.paused_at is not null or p_page.disconnected_at is not null or p_page.status <> 'active' then null
+        when p_wait_seconds = 0 and coalesce(p_page.paused_until <= now(), true) then p_written_for
+        -- In steps of five seconds: it is an estimate, and need not be told anew every time.
+        else date_bin(
+            '5 seconds',
+            greatest(p_written_for, now(), p_page.paused_until) + p_wait_seconds * interval '1 second' + interval '4.9 seconds',
+            '2000-01-01 00:00:00+00'
+        )
+    end;
+$$;
+
+comment on function public.send_estimate(public.facebook_pages, timestamptz, double precision) is
+'When a written message goes out that has to wait so long for its page''s rate; null while the page is held, because nobody knows.';
+
 create or replace function public.monitor_contacts(
     p_rule_id uuid, p_stage text, p_search text, p_limit integer, p_offset integer
 )
@@ -8829,7 +8851,24 @@ set search_path = ''
 as $$
 declare
     v_since timestamptz := public.monitor_since();
+    v_page public.facebook_pages;
+    v_seconds_each double precision;
+    v_ready integer;
 begin
+    select g.* into v_page
+    from public.ai_automation_rules as r
+    inner join public.facebook_pages as g on g.id = r.page_id
+    where r.id = p_rule_id;
+    -- A place of the second is free again a second after the answer; see page_room.
+    v_seconds_each := (
+        select 60 / least(ceil(v_page.sends_per_minute * q.share), greatest(floor(v_page.sends_per_minute * q.share / 60), 1) * 48)
+        from (select public.rate_share(v_page.usage_percent, v_page.usage_at) as share) as q
+    );
+    v_ready := (
+        select sum(c.contacts)
+        from public.ai_automation_stage_counts as c
+        where c.rule_id = p_rule_id and c.slot >= v_since and c.stage = 'ready_to_send'
+    );
     return (
         with asked as materialized (
             select public.search_cause(p_search) as cause, public.search_pattern(p_search) as pattern
@@ -8878,6 +8917,22 @@ begin
             ) as l
             order by l.stage_rank, l.stage_entered_at desc, l.id
             limit least(greatest(p_limit, 1), 100) offset greatest(p_offset, 0)
+        ),
+
+        -- Who is sent to before whom, over all automations of the page, about as pick_ready_to_send takes them.
+        first_in_line as materialized (
+            select w.id, row_number() over (order by w.due_at, w.id) - 1 as ahead
+            from public.ai_automation_rules as o
+            cross join lateral (
+                select s.id, s.due_at, s.approved_at
+                from public.ai_automation_contact_states as s
+                where s.rule_id = o.id and s.stage_rank = 2 and exists (select 1 from page as l where l.stage_rank = 2)
+                order by s.stage_entered_at
+                limit 100
+            ) as w
+            where o.page_id = v_page.id and (not o.review_before_send or w.approved_at is not null)
+            order by w.due_at, w.id
+            limit 100
         )
 
         select jsonb_build_object(
@@ -8898,7 +8953,15 @@ begin
                     'state_id', p.state_id, 'contact_id', p.contact_id, 'name', p.sender_name, 'stage', p.current_stage,
                     'stage_entered_at', p.stage_entered_at, 'status', p.status_message, 'reason_code', p.reason_code,
                     'error_code', p.error_code, 'error_message', p.error_message, 'error_hint', p.error_hint,
-                    'message', p.generated_message, 'next_send_at', p.next_send_at, 'next_check_at', p.next_check_at,
+                    'message', p.generated_message, 'next_send_at', case
+                        when p.current_stage <> 'ready_to_send' then p.next_send_at
+                        else public.send_estimate(
+                            v_page, p.next_send_at,
+                            -- Behind the first nobody is counted: all that are ready stand for the place, late rather than early.
+                            v_seconds_each * coalesce((select w.ahead from first_in_line as w where w.id = l.id), v_ready)
+                        )
+                    end,
+                    'next_check_at', p.next_check_at,
                     'generation_time_ms', p.generation_time_ms, 'tokens', p.tokens, 'follow_up_count', p.follow_up_count,
                     'max_follow_ups', p.max_follow_ups, 'attempt', p.attempt, 'lost', p.lost,
                     'review', p.current_stage = 'ready_to_send' and r.review_before_send and s.approved_at is null,
@@ -8918,10 +8981,14 @@ end;
 $$;
 
 comment on function public.monitor_contacts(uuid, text, text, integer, integer) is
-'One page of the monitor''s list, failed first, then what is closest to being sent; matching is the true number behind it. p_search may name a cause: search_cause.';
+'One page of the monitor''s list, failed first, then what is closest to being sent; matching is the true number behind it; next_send_at is by the place in the page''s line and its rate, and empty while the page is held. p_search may name a cause: search_cause.';
 
-revoke execute on function public.monitor_matches(uuid, text, text, text) from public, anon, authenticated, service_role;
-grant execute on function public.monitor_matches(uuid, text, text, text) to authenticated;
+revoke execute on function
+public.monitor_matches(uuid, text, text, text), public.send_estimate(public.facebook_pages, timestamptz, double precision)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.monitor_matches(uuid, text, text, text), public.send_estimate(public.facebook_pages, timestamptz, double precision)
+to authenticated;
 -- Whether messages wait because Google's daily quota is used up, and until when.
 
 -- Google counts its days in Pacific time; what came back for this reason waits until that day is over.

@@ -207,3 +207,4 @@ public.page_room(uuid),
 public.test_stopped_pages(bigint[]),
 public.record_page_news(jsonb)
 to service_role;
+grant execute on function public.rate_share(real, timestamptz) to authenticated;

@@ -141,6 +141,7 @@ FOR_OWNERS = {
     "page_tags": {"p_page_id": "{page}"},
     "preview_bulk": {"p_rule_id": "{rule}", "p_action": "retry"},
     "preview_rule": {"p_rule": {"id": "{rule}"}},
+    "rate_share": {"p_usage_percent": 80, "p_usage_at": None},
     "receiver_health": {},
     "reason_text": {"p_reason": "ok"},
     "reject_message": {"p_state_id": "{ready}", "p_reason": "stolen"},
@@ -159,6 +160,7 @@ FOR_OWNERS = {
     "save_settings": {"p_settings": {"theme": "light"}},
     "search_cause": {"p_search": "cause:ok"},
     "search_pattern": {"p_search": "Zoë"},
+    "send_estimate": {"p_page": None, "p_written_for": None, "p_wait_seconds": 1},
     "set_rule_enabled": {"p_rule_id": "{rule}", "p_enabled": False},
     "stop_bulk": {"p_id": "{bulk}"},
     "system_health": {},
@@ -223,7 +225,6 @@ FOR_WORKERS = {
     "pick_to_write": {"p_worker": "thief", "p_limit": 9},
     "pick_ready_to_send": {"p_limit": 9},
     "page_room": {"p_page_id": "{page}"},
-    "rate_share": {"p_usage_percent": 80, "p_usage_at": None},
     "record_page_news": {"p_news": []},
     "test_stopped_pages": {"p_state_ids": ["{ready}"]},
     "receiver_beat": {

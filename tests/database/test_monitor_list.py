@@ -111,3 +111,37 @@ def test_the_monitor_says_until_when_googles_quota_of_the_day_is_used_up(world, 
     # Who came back yesterday waits for yesterday's end, which is over.
     change(world, STATES, {"id": jobs[0]["state_id"]}, stage_entered_at=ago(days=2))
     assert look(world, owner, rule)["rule"]["ai_quota_until"] is None
+
+
+def test_a_card_says_when_by_its_place_in_the_pages_line_and_the_pages_rate(world, owner):
+    page = world.page(owner, sends_per_minute=30)
+    rules = [world.rule(page, name=name) for name in ("One", "Other")]
+    for place in range(40):
+        world.insert(
+            f"public.{STATES}",
+            user_id=owner["id"],
+            rule_id=rules[place % 2]["id"],
+            contact_id=world.contact(page)["id"],
+            current_stage="ready_to_send",
+            generated_message="Hi",
+            due_at=ago(seconds=100 - place),
+            next_send_at=ago(seconds=100 - place),
+        )
+
+    def waits():
+        told = look(world, owner, rules[0])
+        now = datetime.fromisoformat(told["now"])
+        moments = [row["next_send_at"] for row in told["contacts"]]
+        return sorted(
+            (datetime.fromisoformat(each) - now).total_seconds() for each in moments if each
+        )
+
+    first, *others = waits()
+    assert first < 0, "it is due"
+    # Every second one of the line is the other automation's, so they go out four seconds apart.
+    assert all(0 <= wait - 4 * (place + 1) < 10 for place, wait in enumerate(others))
+    assert len(others) == 19
+    change(world, "facebook_pages", page, paused_until=ago(minutes=-10))
+    assert min(waits()) > 590
+    change(world, "facebook_pages", page, paused_at="now")
+    assert waits() == [], "nobody knows when a person lets it go on"
