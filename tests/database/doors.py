@@ -141,7 +141,7 @@ FOR_OWNERS = {
     "page_tags": {"p_page_id": "{page}"},
     "preview_bulk": {"p_rule_id": "{rule}", "p_action": "retry"},
     "preview_rule": {"p_rule": {"id": "{rule}"}},
-    "rate_share": {"p_usage_percent": 80, "p_usage_at": None},
+    "rate_share": {"p_usage_percent": 80, "p_usage_at": "2999-01-01T00:00:00Z"},
     "receiver_health": {},
     "reason_text": {"p_reason": "ok"},
     "reject_message": {"p_state_id": "{ready}", "p_reason": "stolen"},
