@@ -82,6 +82,8 @@ PERSON: dict[str, tuple[Row, object]] = {
     "try_page_now": ({"p_page_id": "page"}, None),
     "request_sync": ({"p_page_id": "page"}, None),
     "note_subscription": ({"p_page_id": "page", "p_error": None}, None),
+    # Not the app's: an operator's way to a new token, in docs/database.md.
+    "save_page_token": ({"p_page_id": "page", "p_encrypted_token": "sealed"}, None),
     "disconnect_page": ({"p_page_id": NOBODY}, "PT404"),
     "connect_page": (
         {"p_facebook_page_id": "9", "p_name": "Corner", "p_encrypted_token": "sealed"},

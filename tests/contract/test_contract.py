@@ -31,32 +31,6 @@ def auth_code(call: Callable[[], Any]) -> tuple[int, str | None]:
     return refused.value.status, refused.value.code
 
 
-@pytest.fixture(scope="session")
-def page(project: Project, ada: Person) -> Row:
-    """Ada's page, with a sealed token, as the demo makes it."""
-    values = {"user_id": ada.id, "name": "Corner Bakery", "facebook_page_id": ada.id[:8]}
-    (page,) = project.service.table("facebook_pages").insert(values).execute().data
-    secret = {"page_id": page["id"], "user_id": ada.id, "encrypted_token": "sealed"}
-    project.service.table("facebook_page_secrets").insert(secret).execute()
-    return page
-
-
-@pytest.fixture(scope="session")
-def rule(ada: Person, page: Row) -> Row:
-    """An automation that Ada wrote herself."""
-    values = {"page_id": page["id"], "name": "Winback", "prompt": "Ask.", "run_24_7": True}
-    (rule,) = ada.client.table("ai_automation_rules").insert(values).execute().data
-    return rule
-
-
-@pytest.fixture(scope="session")
-def contacts(project: Project, ada: Person, page: Row) -> list[Row]:
-    """Eleven hundred of them: more than one answer holds."""
-    owner = {"user_id": ada.id, "page_id": page["id"]}
-    rows = [{**owner, "sender_id": f"77{number:08}", "tags": ["asked"]} for number in range(1100)]
-    return project.service.table("contacts").insert(rows).execute().data
-
-
 # Sign-in.
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.gateway.conftest import Person, Served
 
-# `FUZZ_EXAMPLES=4000 pytest tests/gateway/test_fuzz.py` sends 20,000 requests.
+# What a run of all tests can afford: 400 requests; `make fuzz` sends 20,000.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80"))
 fuzz = settings(
     max_examples=EXAMPLES,
