@@ -93,7 +93,9 @@ begin
 
     checked as materialized (
         select
-            o.*, s.attempt_id as open_attempt_id, s.contact_id, s.user_id, s.page_id, r.wait_minutes,
+            o.*, s.attempt_id as open_attempt_id, s.contact_id, s.user_id, s.page_id,
+            -- Without a wait of its own an automation goes by its runs: nobody gets all follow-ups at once.
+            coalesce(nullif(r.wait_minutes, 0), r.run_every_minutes) as wait_minutes,
             s.generated_message as stored_message,
             case when s.current_stage in ('sending', 'failed') then s.attempt_started_at end as started_at,
             case

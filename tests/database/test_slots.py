@@ -7,7 +7,7 @@ import pytest
 from psycopg import errors
 
 from tests.builders import ago
-from tests.database.acting import call, call_as, change
+from tests.database.acting import Worker, call, call_as, change, run_now
 
 
 @pytest.fixture
@@ -232,3 +232,20 @@ def test_a_person_is_told_the_time_of_day_at_which_a_contact_is_looked_at(world,
     assert shown(moment + timedelta(seconds=1), times=[]) == moment + timedelta(seconds=1)
     assert shown(None) is None
     assert shown(datetime(2026, 1, 1, tzinfo=UTC)) > datetime.now(UTC)
+
+
+@pytest.mark.parametrize(("wait", "minutes"), [(0, 45), (30, 30)])
+def test_without_a_wait_the_next_follow_up_comes_as_late_as_the_next_run(
+    world, page, wait, minutes
+):
+    rule, _ = world.rule(page, wait_minutes=wait, run_every_minutes=45), world.contact(page)
+    run_now(world, rule)
+    worker = Worker(world.connection)
+    worker.check()
+    worker.write()
+    worker.send()
+
+    [state] = world.rows(
+        "select next_check_at - last_sent_at as wait from public.ai_automation_contact_states"
+    )
+    assert state["wait"] == timedelta(minutes=minutes)
