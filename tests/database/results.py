@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.stages import MOVES, Stage
 from tests.builders import Row
-from tests.database.model import Contact, Model, Try
+from tests.database.model import HOUR, Contact, Model, Try
 
 # What may become of a contact in hand, by stage; the first is usual.
 ENDS: dict[str, list[tuple[str, Row]]] = {
@@ -82,7 +82,7 @@ def finish_try(model: Model, contact: Contact, to: str, said: Row) -> None:
         contact.follow_ups += 1
         contact.sent_at = started
         if contact.follow_ups < contact.max_follow_ups:
-            contact.next_check = started + model.rule.wait_minutes * 60
+            contact.next_check = started + (model.rule.wait_minutes * 60 or HOUR)
 
 
 def turns_out_sent(hand: Hand) -> bool:

@@ -40,7 +40,11 @@ def claimed_for_sending(world, worker, rule):
 
 
 def plan_again(world):
-    """The scheduled moment comes; returns how many were queued."""
+    """An hour later the scheduled moment comes; returns how many were queued."""
+    world.connection.execute(
+        "update public.ai_automation_contact_states"
+        " set next_check_at = next_check_at - interval '1 hour' where current_stage = 'sent'"
+    )
     world.connection.execute("update public.ai_automation_rules set next_run_at = now()")
     [answer] = call(world.connection, "enqueue_due_contacts")
     return answer["enqueue_due_contacts"]["queued"]

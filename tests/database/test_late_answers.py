@@ -74,6 +74,7 @@ def test_a_message_that_was_accepted_after_all_is_sent_and_the_next_follow_up_co
     ]
     check_books(world, rule)
     world.rows("update public.ai_automation_rules set next_run_at = now() returning id")
+    world.rows("update public.ai_automation_contact_states set next_check_at = now() returning id")
     [plan] = call(world.connection, "enqueue_due_contacts")
     worker.check()
     worker.write()
