@@ -155,27 +155,6 @@ def test_recording_finds_its_rows_by_key(busy, reading):
     assert read(EVENTS, "rows") == 0
 
 
-def test_recording_a_send_leaves_tries_ledger_and_contacts_on_their_pages(busy):
-    with busy.connection.transaction(force_rollback=True):
-        sent = Worker(busy.connection).send(limit=100)
-        changed = busy.rows(
-            r"select regexp_replace(relname, '_\d{8}$', '') as relname,"
-            " sum(n_tup_upd)::int as rows, sum(n_tup_hot_upd)::int as in_place"
-            " from pg_stat_xact_user_tables"
-            r" where relname = 'contacts' or relname ~ '^ai_automation_(attempts|follow_ups)'"
-            " group by 1 having sum(n_tup_upd) > 0"
-        )
-
-    assert [answer["recorded"] for answer in sent] == [True] * 100
-    assert {row["relname"]: row["rows"] for row in changed} == {
-        table: 100 for table in (ATTEMPTS, "ai_automation_follow_ups", "contacts")
-    }
-    # A hundred at once are the worst case: of those that come one by one all find room.
-    in_place = {row["relname"]: row["in_place"] for row in changed}
-    assert in_place.pop(ATTEMPTS) >= 75
-    assert min(in_place.values()) >= 40, in_place
-
-
 def read_so_far(read, table):
     read.stop()
     return read(table, "rows")
