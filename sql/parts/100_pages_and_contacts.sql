@@ -89,9 +89,6 @@ create table if not exists public.contacts (
     constraint contacts_time_zone_exists check (timezone(time_zone, timestamptz '2026-01-01 00:00:00+00') is not null or time_zone is null)
 );
 
--- Whoever is written to changes, but in nothing that an index knows: with room beside the row none has to be told.
-alter table public.contacts set (fillfactor = 70);
-
 create index if not exists contacts_owner_idx on public.contacts (user_id);
 create index if not exists contacts_tags_idx on public.contacts using gin (tags);
 

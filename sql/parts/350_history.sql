@@ -105,9 +105,6 @@ create table if not exists public.ai_automation_follow_ups (
     constraint ai_automation_follow_ups_never_twice primary key (state_id, follow_up)
 );
 
--- Each row is changed once, soon after it was written; with room beside it no index has to be told.
-alter table public.ai_automation_follow_ups set (fillfactor = 70);
-
 comment on table public.ai_automation_follow_ups is
 'A follow-up that Facebook accepted or may have accepted: at most one try per contact and number, however long ago. Kept by trigger from ai_automation_attempts, and not forgotten when their days are dropped.';
 comment on column public.ai_automation_follow_ups.attempt_id is 'The try that is, or may be, the message.';
@@ -197,10 +194,8 @@ begin
         continue when to_regclass(v_name) is not null;
         begin
             execute format(
-                'create table %s partition of public.%I for values from (%L) to (%L) with (fillfactor = %s)',
-                v_name, v_table, v_day || ' 00:00:00+00', (v_day + 1) || ' 00:00:00+00',
-                -- A try is written twice, and the second time beside the first: then no index has to be told.
-                case v_table when 'ai_automation_attempts' then 50 else 100 end
+                'create table %s partition of public.%I for values from (%L) to (%L)',
+                v_name, v_table, v_day || ' 00:00:00+00', (v_day + 1) || ' 00:00:00+00'
             );
             v_made := v_made + 1;
         exception
@@ -218,8 +213,7 @@ comment on function public.make_history_days(date, date) is
 create table if not exists automation_history.ai_automation_stage_events_default
 partition of public.ai_automation_stage_events default;
 create table if not exists automation_history.ai_automation_attempts_default
-partition of public.ai_automation_attempts default
-with (fillfactor = 50);
+partition of public.ai_automation_attempts default;
 
 do $$
 begin
