@@ -9,7 +9,7 @@
     else if (preferred === "system") localStorage.removeItem("theme");
     else if (preferred) localStorage.setItem("theme", preferred);
     chosen = localStorage.getItem("theme");
-  } catch { chosen = preferred === "system" ? null : own; /* storage may be switched off */ }
+  } catch { chosen = preferred === "system" ? null : preferred; /* storage may be switched off */ }
   const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   document.documentElement.dataset.bsTheme = dark ? "dark" : "light";
 })();

@@ -37,6 +37,9 @@ def test_the_machine_says_that_it_works_and_when_each_turn_comes(demo: Visit) ->
     expect(page.locator(".turns .line").filter(has_text="Send")).to_contain_text(re.compile("ago"))
 
 
+NO_STORAGE = "Object.defineProperty(window, 'localStorage', {get() { throw new Error('off') }})"
+
+
 def test_settings_hold_in_another_browser_and_for_a_new_automation(
     browser: Browser, stack: Stack, people: World
 ) -> None:
@@ -64,6 +67,11 @@ def test_settings_hold_in_another_browser_and_for_a_new_automation(
             other.open("/automations/new")
             expect(page.locator("#rule-daily_limit")).to_have_value("77")
             expect(page.locator("#rule-wait")).to_have_value("3")
+        with visiting(browser, stack, **elsewhere) as forgetful:
+            forgetful.page.add_init_script(NO_STORAGE)
+            forgetful.open("/audit")
+            expect(forgetful.page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+            forgetful.complaints.clear()
 
 
 def test_what_was_done_is_found_by_its_kind_and_page_by_page(
