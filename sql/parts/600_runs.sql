@@ -38,7 +38,22 @@ set search_path = ''
 as $$
 declare
     v_queued integer;
+    v_again integer := 0;
 begin
+    -- Whom this run has had already it counts once: keep_books takes back what became of them.
+    if exists (select 1 from public.ai_automation_runs as r where r.id = p_run_id and r.total > 0) then
+        select count(*) into v_again
+        from (
+            select 1
+            from public.ai_automation_contact_states as s
+            where
+                s.rule_id = p_rule.id and s.contact_id = any(p_contact_ids) and s.run_id = p_run_id
+                and s.current_stage in ('sent', 'skipped')
+            order by s.id
+            for no key update
+        ) as k;
+    end if;
+
     insert into public.ai_automation_contact_states as s (
         user_id, rule_id, contact_id, run_id, max_follow_ups, status_message
     )
@@ -72,7 +87,7 @@ begin
     get diagnostics v_queued = row_count;
     -- The contacts first, then their run: in this order whatever moves contacts takes them.
     update public.ai_automation_runs as r
-    set total = r.total + v_queued, finished_at = case when v_queued = 0 then r.finished_at end
+    set total = r.total + v_queued - v_again, finished_at = null
     where r.id = p_run_id and v_queued > 0;
     delete from public.ai_automation_runs as r where r.id = p_run_id and v_queued = 0 and r.total = 0;
     return v_queued;

@@ -194,7 +194,9 @@ class Model:
         contact.queued, contact.is_due, contact.next_check = self.now, True, None
         contact.reason = None
         if run_id:
-            contact.run_id, contact.max_follow_ups = run_id, self.rule.max_follow_ups
+            contact.max_follow_ups = self.rule.max_follow_ups
+        if run_id and run_id != contact.run_id:
+            contact.run_id = run_id
             contact.stage = contact.stage and "queued"
             self.runs[run_id].total += 1
         self.move(contact, "queued")

@@ -249,3 +249,33 @@ def test_without_a_wait_the_next_follow_up_comes_as_late_as_the_next_run(
         "select next_check_at - last_sent_at as wait from public.ai_automation_contact_states"
     )
     assert state["wait"] == timedelta(minutes=minutes)
+
+
+def test_a_contact_that_comes_twice_in_an_hour_counts_once_in_its_run(world, page):
+    rule, contact = (
+        world.rule(page, wait_minutes=15, next_run_at=ago(hours=-5)),
+        world.contact(page),
+    )
+    worker = Worker(world.connection)
+    run_now(world, rule)
+    told = []
+    for _ in range(2):
+        worker.check()
+        worker.write()
+        worker.send()
+        change(world, "contacts", contact, last_outbound_at=ago(minutes=20))
+        world.rows(
+            "update public.ai_automation_contact_states set next_check_at = now(),"
+            " last_sent_at = now() - interval '20 minutes' returning id"
+        )
+        [answer] = call(world.connection, "enqueue_due_contacts")
+        told.append(answer["enqueue_due_contacts"]["queued"])
+    worker.check()
+    worker.write()
+    worker.send()
+
+    assert told == [1, 1]
+    runs = world.rows("select total, sent, finished_at from public.ai_automation_runs")
+    # Run now and the follow-ups; three runs only if the hour has changed meanwhile.
+    assert len(runs) in (2, 3)
+    assert all(run["total"] == run["sent"] == 1 and run["finished_at"] for run in runs)
