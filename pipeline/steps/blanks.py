@@ -35,7 +35,8 @@ PATTERNS = (
     re.compile(rf"[(«‹＜（【〔]\s*(?:{NAME})\s*[)»›＞）】〕]", re.IGNORECASE),
     re.compile(r"[$@#]\{?(?:[a-z]+_)*(?:name|contact|customer|client|sender|recipient)\b", re.I),
     re.compile(rf"\b(?:{HELLO}),?\s+(?:{NAME})\s*(?:[,!.:;?]|\s[–-]|$)", re.I | re.MULTILINE),
-    re.compile(rf"^(?:{NAME})\s*[,!:]", re.I | re.MULTILINE),
+    # Not before a colon: a form to fill in asks for names like that.
+    re.compile(rf"^(?:{NAME})\s*[,!]", re.I | re.MULTILINE),
     # A blank before the comma; only French and its neighbours have one before "!".
     re.compile(rf"^[^\w\n]{{0,12}}(?:{HELLO})\s+,", re.I | re.MULTILINE),
     re.compile(

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 FEWEST, MOST = 7, 15
+# With its country's prefix but without a plus; codes of goods and orders begin at 13.
+LONGEST_AT_HOME = 12
 BETWEEN = r"[ .()/\-\u2010-\u2013\u2212]{0,3}"
 ABROAD = re.compile(rf"(?:\+|(?<![\w.,])00)(?:{BETWEEN}\d){{{FEWEST},{MOST}}}(?!\d)")
 AT_HOME = re.compile(rf"(?<![\w#№])\d(?:{BETWEEN}\d){{{FEWEST},{MOST - 1}}}(?!\w)")
@@ -38,9 +40,8 @@ def find_numbers(text: str) -> Iterator[str]:
     for pattern in FIGURES:
         rest = pattern.sub("¦", rest)
     for match in AT_HOME.finditer(rest):
-        digits = _digits(match[0])
-        if len(digits) >= _fewest(digits, is_grouped=not match[0].isdigit()):
-            yield digits
+        if _may_be_called(match[0]):
+            yield _digits(match[0])
 
 
 def is_same_number(number: str, known: Iterable[str]) -> bool:
@@ -48,11 +49,14 @@ def is_same_number(number: str, known: Iterable[str]) -> bool:
     return any(_ends_alike(number, other) or _ends_alike(other, number) for other in known)
 
 
-def _fewest(digits: str, *, is_grouped: bool) -> int:
-    """Numbers of orders and customers have as many digits, but seldom groups or a leading 0."""
+def _may_be_called(found: str) -> bool:
+    """Numbers of orders, goods and sizes have as many digits, but seldom a leading 0 or groups."""
+    digits = _digits(found)
     if digits[0] == "0":
-        return 8
-    return 9 if is_grouped else 10
+        return len(digits) >= 8
+    if found.isdigit():
+        return 10 <= len(digits) <= LONGEST_AT_HOME
+    return len(digits) >= 9 and max(map(len, re.findall(r"\d+", found))) > 2
 
 
 def _ends_alike(number: str, other: str) -> bool:

@@ -104,6 +104,8 @@ def test_an_unfit_text_is_recognised(text: str, code: str) -> None:
         "👨‍👩‍👧‍👦 für die ganze Familie",
         "Here: https://shop.example/sale.",
         'She said: "great"',
+        "Please tell us:\nName:\nPhone:\nAddress:",
+        "Tên:\nSố điện thoại:",
         "Hi Name-Day girl! What is your name? Mine is Tom (the owner's name).",
         "Hello, good to have you here! In the name of the team: hi!",
         "Hi!\nDear Ann, a customer asked for you. Liebe Grüße, Tom",
