@@ -3387,7 +3387,9 @@ as $$
         where exists (
             select 1
             from public.ai_automation_contact_states as s
-            where s.rule_id = p_rule_id and s.end_reason = k.reason and s.next_check_at <= now()
+            where
+                s.rule_id = p_rule_id and s.end_reason = k.reason and s.next_check_at <= now()
+                and s.current_stage in ('sent', 'skipped')
         )
     );
 $$;
@@ -3414,7 +3416,7 @@ begin
             select c.id
             from public.ai_automation_contact_states as s
             inner join public.contacts as c on c.id = s.contact_id
-            where s.rule_id = p_rule.id and s.next_check_at <= now()
+            where s.rule_id = p_rule.id and s.next_check_at <= now() and s.current_stage in ('sent', 'skipped')
             order by c.last_inbound_at, c.id
             limit 20000
         )
@@ -3489,11 +3491,13 @@ begin
         limit p_limit
         for no key update of r skip locked
     loop
-        v_rules := v_rules + 1;
         if v_rule.next_run_at > now() then
-            v_queued := v_queued + public.enqueue_due_again(v_rule);
+            v_new := public.enqueue_due_again(v_rule);
+            v_queued := v_queued + v_new;
+            v_rules := v_rules + (v_new > 0)::int;
             continue;
         end if;
+        v_rules := v_rules + 1;
         v_new := (
             public.enqueue_contacts(
                 v_rule.id, 'schedule', null, true, public.slot_of(v_rule.run_at, v_rule.time_zone, v_rule.next_run_at)
