@@ -9,7 +9,11 @@
     else if (preferred === "system") localStorage.removeItem("theme");
     else if (preferred) localStorage.setItem("theme", preferred);
     chosen = localStorage.getItem("theme");
-  } catch { chosen = preferred === "system" ? null : preferred; /* storage may be switched off */ }
+  } catch {
+    // Storage may be switched off; then this page keeps what was chosen.
+    document.documentElement.dataset.theme = preferred || "system";
+    chosen = preferred === "system" ? null : preferred;
+  }
   const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   document.documentElement.dataset.bsTheme = dark ? "dark" : "light";
 })();

@@ -120,7 +120,9 @@ cross join lateral (
     inner join pg_attribute as a on a.attrelid = k.conrelid and a.attnum = i.num
     inner join pg_attribute as b on b.attrelid = k.confrelid and b.attnum = i.ref
 ) as cols
-where k.contype = 'f' and k.conparentid = 0 and n.nspname = any(%s) and fn.nspname = any(%s)
+where
+    k.contype = 'f' and k.conparentid = 0 and not c.relispartition and not f.relispartition
+    and n.nspname = any(%s) and fn.nspname = any(%s)
 order by k.conrelid, k.conname;
 
 -- name: media_types

@@ -71,6 +71,9 @@ create table public.people (id int primary key, name text not null, boss_id int 
 create table public.badges (person_id int primary key references public.people, colour text not null);
 create table public.teams (id int primary key, name text not null, lead_id int references public.people, host_id int references public.people);
 create table public.members (team_id int references public.teams, person_id int references public.people, primary key (team_id, person_id));
+create table public.visits (id int, at date, person_id int) partition by range (at);
+create table public.visits_2026 partition of public.visits for values from ('2026-01-01') to ('2027-01-01');
+alter table public.visits_2026 add foreign key (person_id) references public.people;
 create table public.skills (id int primary key, name text not null);
 create table public.person_skills (person_id int references public.people, skill_id int references public.skills, primary key (person_id, skill_id));
 create view public.skilled with (security_invoker = on) as select person_id, skill_id from public.person_skills;

@@ -71,7 +71,9 @@ def test_settings_hold_in_another_browser_and_for_a_new_automation(
             forgetful.page.add_init_script(NO_STORAGE)
             forgetful.open("/audit")
             expect(forgetful.page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-            forgetful.complaints.clear()
+            forgetful.page.emulate_media(media="print")
+            forgetful.page.emulate_media(media="screen")
+            expect(forgetful.page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
 def test_what_was_done_is_found_by_its_kind_and_page_by_page(
