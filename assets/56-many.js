@@ -24,7 +24,10 @@
   function go(step) { send({ step, id: now.id, action: now.action, ...now.about }); }
 
   // `about` is whom it is about in every step; `more` is what the sheet is told beside the answer.
+  const WAITS = "It waits while you decide.";
+  // What is under way waits meanwhile: of two questions at once only the later answer comes.
   function preview(action, { about = {}, whom = {}, more = {} }) {
+    if (now && now.bar && !now.ended && !now.halted) halt(WAITS);
     wish = { about, more };
     send({ step: "preview", action, ...about, ...whom });
   }
@@ -113,6 +116,7 @@
 
   function advance(answer) {
     Object.assign(now, answer);
+    if (now.halted && !now.ended) { halt(WAITS); return; }
     draw();
     const { pause, after } = ACTS[now.action];
     if (!now.ended) now.timer = setTimeout(() => go(now.stopping ? "stop" : "go"), pause || 0);
