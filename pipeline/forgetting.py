@@ -12,15 +12,17 @@ log = logging.getLogger("stagelight.forgetting")
 Row = dict[str, Any]
 
 
-def is_nobody(error: Exception) -> bool:
-    """Whether it says that there is no such person, so that asking again says nothing else.
+def says_nobody(error: Exception) -> bool | None:
+    """Whether it says that there is no such person; None when it may as well mean "not for you".
 
-    100/33 is an object that does not exist, or that the page's app may not see: not ours either
-    way. 100 with another subcode may be a wrong parameter, so it says nothing.
+    100/33 is an object that does not exist, or that this app may not see.
+    100 with another subcode may be a wrong parameter, so it says nothing.
     """
     if not isinstance(error, GraphError):
         return False
-    return error.code == 803 or (error.code, error.subcode) == (100, 33)
+    if (error.code, error.subcode) == (100, 33):
+        return None
+    return error.code == 803
 
 
 class Forgetting:
@@ -42,7 +44,8 @@ class Forgetting:
         return gone
 
     async def _resolve(self, code: str, asked_for: str, pages: list[Row]) -> None:
-        people, complete = [], True
+        people: list[Row] = []
+        answers: list[bool | None] = []
         for row in pages:
             page_id = row["facebook_page_id"]
             # Who uses a page's own id, as our own tools may, means that one.
@@ -51,10 +54,13 @@ class Forgetting:
                 token = self._vault.open(row["encrypted_token"])
                 found = await self._messenger.person_on_page(asked_for, page_id, token)
             except (SealedTextError, MessengerError) as error:
-                complete = complete and is_nobody(error)
+                answers.append(says_nobody(error))
                 continue
+            answers.append(True)
             if found:
                 people.append({"facebook_page_id": page_id, "sender_id": found})
+        # "Nobody, or not for you" is nobody only where the app was given a plain answer, too.
+        complete = False not in answers and (True in answers or not answers)
         if not complete:
             log.warning("not every page could be asked", extra={"pages": len(pages)})
         await self._store.resolve_deletion(code, people, complete=complete)
