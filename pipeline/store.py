@@ -66,13 +66,12 @@ class Store:
         return int(await self._call("complete_finished_sequences"))
 
     async def maintain(self, text_hours: int, history_days: int) -> Row:
-        """Skips who waited until the window closed, makes and drops days of history, removes old
-        texts, sums up old minutes; says what.
+        """Makes and drops days of history, removes old texts, sums up old minutes, skips who waited
+        until the window closed; says what.
         """
         await self._call("set_metrics_key", p_token_hash=self.metrics_hash)
-        skipped = await self._skip_closed_windows()
         done = await self._call("maintain", p_text_hours=text_hours, p_history_days=history_days)
-        return {**done, "windows_closed": skipped}
+        return {**done, "windows_closed": await self._skip_closed_windows()}
 
     async def _skip_closed_windows(self) -> int:
         skipped = 0

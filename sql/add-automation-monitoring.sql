@@ -468,11 +468,11 @@ as $$
             w.word in ('dừng', 'dừnglại', 'ngừng')
             or public.bare_word(w.word) in (
                 'stop', 'stopall', 'unsubscribe', 'cancel', 'end', 'quit', 'optout', 'revoke', 'remove', 'td', 'stopp', 'abmelden',
-                'abbestellen', 'arret', 'arreter', 'desabonner', 'desinscrire', 'baja', 'alto', 'parar', 'cancelar', 'desuscribir', 'sair',
+                'stoppen', 'unsub', 'removeme', 'abbestellen', 'arret', 'arrete', 'arretez', 'arreter', 'desabonner', 'desinscrire', 'baja', 'alto', 'parar', 'cancelar', 'desuscribir', 'sair',
                 'descadastrar', 'ferma', 'fermare', 'disiscrivimi', 'stopmessages', 'berhenti', 'hentikan', 'tigil', 'itigil', 'hinto',
-                'huy', 'huydangky', 'iptal', 'durdur', 'wypisz', 'afmelden', 'uitschrijven', 'avsluta', 'avslutt', 'avregistrera', 'afmeld',
+                'ngung', 'huy', 'huydangky', 'iptal', 'durdur', 'wypisz', 'afmelden', 'uitschrijven', 'avsluta', 'avslutt', 'avregistrera', 'afmeld',
                 'lopeta', 'dezabonare', 'leiratkozas', 'стоп', 'отписаться', 'відписатися', 'στοπ', 'διακοπη', 'توقف', 'ايقاف', 'اوقف', 'قف',
-                'الغاء', 'الغاءالاشتراك', 'لغو', '停止', '退订', '退訂', '取消订阅', '取消訂閱', '取消訂閲', '配信停止', '수신거부', '중지',
+                'الغاء', 'الغاءالاشتراك', 'لغو', '停止', 'ストップ', '退订', '退訂', '取消订阅', '取消訂閱', '取消訂閲', '配信停止', '수신거부', '중지', '중단',
                 'रोकें', 'बंदकरें', 'หยุด', 'ยกเลิก', 'בטל', 'הסר'
             )
             then 'stop'
@@ -3383,7 +3383,7 @@ set search_path = ''
 as $$
     select exists (
         select 1
-        from unnest('{"", waiting, outside_active_hours, daily_limit_reached, page_unavailable}'::text[]) as k (reason)
+        from unnest('{"", waiting, outside_active_hours, daily_limit_reached, page_unavailable, page_paused, page_disconnected}'::text[]) as k (reason)
         where exists (
             select 1
             from public.ai_automation_contact_states as s
@@ -3487,7 +3487,8 @@ begin
             r.enabled
             -- Who chose times of day wants nothing in between.
             and (r.next_run_at <= now() or (r.run_at = '{}' and public.has_due_again(r.id)))
-        order by r.next_run_at
+        -- Whose contacts come one by one takes turns with the others of that kind.
+        order by least(r.next_run_at, now()), random()
         limit p_limit
         for no key update of r skip locked
     loop
@@ -4865,9 +4866,13 @@ begin
     from (
         select t.id
         from public.ai_automation_contact_states as t
-        where t.id = any(v_ids) and t.current_stage in ('queued', 'eligible', 'ready_to_send')
+        inner join public.contacts as c on c.id = t.contact_id
+        where
+            t.id = any(v_ids) and t.current_stage in ('queued', 'eligible', 'ready_to_send')
+            -- Again: they may have written since.
+            and c.last_inbound_at <= now() - interval '24 hours'
         order by t.id
-        for no key update skip locked
+        for no key update of t skip locked
     ) as w
     where s.id = w.id;
     get diagnostics v_skipped = row_count;

@@ -20,10 +20,17 @@ WITH_SCHEME = re.compile(
     r"|\b(?:https?|hxxps?|ftps?|mailto|javascript):[^\s<>\"“”„«»]+",
     re.IGNORECASE,
 )
+# Vowels and signs of Indian scripts belong to a word, and are no \w.
+MARKS = "".join(c for c in map(chr, range(0x300, 0x1100)) if unicodedata.category(c)[0] == "M")
 EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+@(?:[^\W_][\w-]*\.)+[^\W\d_][\w-]+")
 HOST = re.compile(
-    r"(?<![^\W_])((?:[^\W_][\w-]{0,62}\.)+[^\W_][\w-]{0,62})((?::\d+)?(?:[/?#\\][^\s<>\"“”„«»]*)?)"
+    rf"(?<![^\W_])((?:[^\W_][\w{MARKS}-]{{0,62}}\.)+[^\W_][\w{MARKS}-]{{0,62}})"
+    r"((?::\d+)?(?:[/?#\\][^\s<>\"“”„«»]*)?)"
 )
+
+
+# Letters without capitals, what lengthens them, and their marks.
+OTHER = ("Lo", "Lm", "Mn", "Mc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,7 @@ def _spaced(text: str) -> Iterator[str]:
     """A space between Latin and a script without capitals, where no space may stand."""
     before, is_other_before = " ", False
     for letter in text:
-        is_other = not letter.isascii() and unicodedata.category(letter) == "Lo"
+        is_other = not letter.isascii() and unicodedata.category(letter) in OTHER
         if is_other != is_other_before and _is_joined(before) and _is_joined(letter):
             yield " "
         yield letter

@@ -141,7 +141,7 @@ set search_path = ''
 as $$
     select exists (
         select 1
-        from unnest('{"", waiting, outside_active_hours, daily_limit_reached, page_unavailable}'::text[]) as k (reason)
+        from unnest('{"", waiting, outside_active_hours, daily_limit_reached, page_unavailable, page_paused, page_disconnected}'::text[]) as k (reason)
         where exists (
             select 1
             from public.ai_automation_contact_states as s
@@ -245,7 +245,8 @@ begin
             r.enabled
             -- Who chose times of day wants nothing in between.
             and (r.next_run_at <= now() or (r.run_at = '{}' and public.has_due_again(r.id)))
-        order by r.next_run_at
+        -- Whose contacts come one by one takes turns with the others of that kind.
+        order by least(r.next_run_at, now()), random()
         limit p_limit
         for no key update of r skip locked
     loop

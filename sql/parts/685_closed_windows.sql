@@ -36,9 +36,13 @@ begin
     from (
         select t.id
         from public.ai_automation_contact_states as t
-        where t.id = any(v_ids) and t.current_stage in ('queued', 'eligible', 'ready_to_send')
+        inner join public.contacts as c on c.id = t.contact_id
+        where
+            t.id = any(v_ids) and t.current_stage in ('queued', 'eligible', 'ready_to_send')
+            -- Again: they may have written since.
+            and c.last_inbound_at <= now() - interval '24 hours'
         order by t.id
-        for no key update skip locked
+        for no key update of t skip locked
     ) as w
     where s.id = w.id;
     get diagnostics v_skipped = row_count;

@@ -45,6 +45,7 @@ WORDS = {
         *("إيقاف", "أوقف", "ايقاف", "تـوقـف", "تَوَقَّف", "إلغاء"),
         *("退訂", "取消訂閱", "ยกเลิก", "Hentikan", "TIGIL", "itigil!", "Hinto"),
         *("İptal", "IPTAL", "ıptal", "Wypisz", "Afmelden", "AVSLUTA", "Fermare", "ΣΤΟΠ", "στόπ"),
+        *("Arrêtez", "arrête !", "Stoppen", "ストップ", "중단", "Ngưng", "unsub", "Remove me"),
         *("रोकें", "중지", "配信停止", "Désabonner", "הַסֵר", "Διακοπή"),
     ),
     "start": ("START", "Start.", "unstop", "UN-STOP", "stárt", "СТАРТ", "Opt in", "Підписатися"),

@@ -201,7 +201,7 @@ def test_a_next_check_is_kept_between_two_runs_unless_only_times_of_day_were_cho
             *(("skipped", why, ago(minutes=1)) for why in ("waiting", "outside_active_hours")),
             *(
                 ("skipped", why, ago(minutes=1))
-                for why in ("daily_limit_reached", "page_unavailable")
+                for why in ("daily_limit_reached", "page_unavailable", "page_paused")
             ),
             ("sent", None, ago(minutes=-1)),
         ]
@@ -212,7 +212,7 @@ def test_a_next_check_is_kept_between_two_runs_unless_only_times_of_day_were_cho
 
     runs = world.rows("select total, source from public.ai_automation_runs")
     queued = [answer["enqueue_due_contacts"]["queued"] for [answer] in told]
-    assert queued == ([5, 0, 1] if comes else [0, 0, 0])
+    assert queued == ([6, 0, 1] if comes else [0, 0, 0])
     # One run, unless the hour has just changed.
     assert sum(run["total"] for run in runs) == sum(queued)
     assert len(runs) in ((1, 2) if comes else (0,))

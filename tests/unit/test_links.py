@@ -143,6 +143,13 @@ def test_the_page_s_own_words_allow_a_number_and_an_e_mail_but_no_link() -> None
     assert brings_own_links("See bella.com", "", said)
 
 
+def test_every_ending_of_the_list_is_heard() -> None:
+    passed = [end for end in DOMAINS if not brings_own_links(f"see aaq.{end} now", PROMPT, [])]
+
+    assert len(DOMAINS) > 1400
+    assert passed == []
+
+
 WORD = st.from_regex(r"[a-z]{2,12}", fullmatch=True)
 HIDE = st.sampled_from(["", "\u200b", "\u2060", "\u00ad", "\ufeff", "\ufe0f"])
 
