@@ -173,7 +173,7 @@ class Feed(
     async def is_ready(self) -> str:
         """Empty when the database answers with our tables, else the reason why not."""
         try:
-            await self._client.table("automation_live_stats").select("rule_id").limit(1).execute()
+            await self._client.rpc("schema_version").execute()
         except APIError as error:
             return _unready(error)
         except httpx.HTTPError:
@@ -185,10 +185,7 @@ signed_in: ContextVar[Feed] = ContextVar("signed_in")
 
 
 def _unready(error: APIError) -> str:
-    """Anon may not read our view: a refusal (42501) proves that the view is there."""
-    if error.code == "42501":
-        return ""
-    if error.code in ("PGRST205", "42P01"):
+    if error.code in ("PGRST202", "42883"):
         return "The migration is missing: apply sql/add-automation-monitoring.sql."
     if str(error.code) == "401":
         return "Supabase refuses SUPABASE_PUBLISHABLE_KEY."

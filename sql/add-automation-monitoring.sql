@@ -5520,6 +5520,8 @@ as $$
             from public.facebook_pages as p
             where p.id = r.page_id
         ),
+        -- Facebook has slowed or stopped it: whoever is queued waits for it, unchecked.
+        'page_waits', (select coalesce(p.paused_until > now(), false) from public.facebook_pages as p where p.id = r.page_id),
         'queue', q.contacts,
         'would_send', q.would_send,
         'in_flight', (

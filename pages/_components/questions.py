@@ -38,6 +38,9 @@ def about_running(found: Row) -> Question:
     ]
     if not queue:
         body = [html.P("Nobody can be queued now. A dry run shows why, contact by contact.")]
+    elif found.get("page_waits"):
+        text = "Its page cannot send at the moment. They wait in the queue and are checked then."
+        body.append(html.P(text))
     else:
         held = queue - would_send
         body.append(html.Ul([html.Li(line) for line in _split(would_send, held)]))

@@ -91,7 +91,10 @@ PERSON: dict[str, tuple[Row, object]] = {
     ),
 }
 # Who comes without signing in.
-VISITOR: dict[str, tuple[Row, object]] = {"metrics": ({"p_token": "guessed"}, None)}
+VISITOR: dict[str, tuple[Row, object]] = {
+    "schema_version": ({}, str),
+    "metrics": ({"p_token": "guessed"}, None),
+}
 WORKER: dict[str, tuple[Row, object]] = {
     "enqueue_due_contacts": ({"p_limit": 1}, dict),
     "claim_contacts": (

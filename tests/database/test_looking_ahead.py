@@ -44,6 +44,7 @@ def test_the_number_in_the_question_is_the_number_that_is_queued(world, rule, af
 
     asked = as_owner(world, rule, "run_preview", p_rule_id=rule["id"])
 
+    assert not asked["page_waits"]
     assert run_now(world, rule)["queued"] == asked["queue"]
     passed = [row for row in worker.check() if row["stage"] == "eligible"]
     assert after != "nothing" or (asked["queue"], asked["would_send"], len(passed)) == (4, 3, 3)
@@ -167,3 +168,16 @@ def everything(world):
 def test_an_id_that_nobody_has_is_refused_like_a_strangers(world, rule):
     with pytest.raises(Exception, match="does not exist"):
         as_owner(world, rule, "preview_rule", p_rule=Jsonb({"id": str(uuid.uuid4())}))
+
+
+def test_the_question_says_that_a_stopped_page_is_waited_for(world, rule):
+    page = {"id": rule["page_id"]}
+    change(world, "facebook_pages", page, status="restricted", paused_until=ago(minutes=-20))
+    worker = Worker(world.connection)
+
+    asked = as_owner(world, rule, "run_preview", p_rule_id=rule["id"])
+    queued = run_now(world, rule)["queued"]
+
+    assert asked["page_waits"]
+    assert queued == asked["queue"] > 0
+    assert worker.check() == []
