@@ -75,7 +75,13 @@ PAGES = (
     Fault("rate-limit", SENT),
     Fault("app-rate-limit", SENT),
     Fault("page-rate-limit", SENT),
-    Fault("business-rate-limit", ends("ready_to_send/rate_limited", *WAITING), delivered=0),
+    # Facebook asks for two minutes; who looks later than that sees the next message out.
+    Fault(
+        "business-rate-limit",
+        ends("ready_to_send/rate_limited", "sent", *WAITING),
+        delivered=0,
+        most=EACH,
+    ),
     Fault("token-expired", ends("ready_to_send/token_expired", *WAITING), delivered=0),
     Fault("token-invalid", ends("ready_to_send/token_invalid", *WAITING), delivered=0),
     Fault("permission", ends("ready_to_send/permission_missing", *WAITING), delivered=0),

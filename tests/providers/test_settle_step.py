@@ -18,7 +18,8 @@ def test_a_message_that_arrived_is_found_in_the_thread(desk: Desk, kind: str) ->
     outcome = desk.settle(desk.job())
 
     (received,) = desk.sandbox.messages()
-    assert outcome == Advance(Stage.SENT, {"facebook_message_id": received["message_id"]})
+    read = {"facebook_message_id": received["message_id"], "from_thread": True}
+    assert outcome == Advance(Stage.SENT, read)
 
 
 @pytest.mark.parametrize("kind", ["refuse-before", "reset-before"])
