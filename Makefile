@@ -41,7 +41,7 @@ test: $(installed_tests) browser ## run all tests; one of them: make test args=t
 fuzz: $(installed_tests) ## send 20,000 random requests to the gateway; takes minutes
 	@FUZZ_EXAMPLES=4000 $(python) -m pytest tests/gateway/test_fuzz.py $(args)
 
-faults: $(installed_tests) ## kill workers, stop PostgreSQL, let Google and Facebook fail; takes three quarters of an hour
+faults: $(installed_tests) ## kill workers, stop PostgreSQL, let Google and Facebook fail; takes about fifty minutes
 	@$(python) -m tests.faults $(args)
 
 check: $(installed_tests) ## style, types, layers, SQL
