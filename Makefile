@@ -9,7 +9,7 @@ compile := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run worker dashboard receiver reset backup restore test fuzz check bench browser sql docs advisors agree lock faults screenshots
+.PHONY: help run worker dashboard receiver reset backup restore test contract fuzz check bench browser sql docs advisors agree lock faults screenshots
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,6 +37,9 @@ restore: $(installed) ## read it back after a reset: make restore file=...
 
 test: $(installed_tests) browser ## run all tests; one of them: make test args=tests/stack
 	@$(python) -m pytest $(args)
+
+contract: $(installed_tests) ## make every call of the app to the gateway, or to a project of yours (README)
+	@$(python) -m pytest tests/contract $(args)
 
 fuzz: $(installed_tests) ## send 20,000 random requests to the gateway; takes minutes
 	@FUZZ_EXAMPLES=4000 $(python) -m pytest tests/gateway/test_fuzz.py $(args)

@@ -20,7 +20,7 @@ VERBS = {
     for name, _ in inspect.getmembers(builder)
     if not name.startswith("__") and name != "execute"
 }
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 # What is called on a table: the verb, with its column or columns where they can be told.
 Called = tuple[str, str]
 
@@ -49,7 +49,7 @@ class Source:
         for module, function in self.functions:
             parameters = [each.arg for each in function.args.args if each.arg != "self"]
             if _asks_a_table_it_is_given(function, parameters):
-                for given in self._given(function.name, parameters):
+                for given in self._given(getattr(function, "name", ""), parameters):
                     _collect(told, function, given)
             else:
                 _collect(told, function, vars(module))

@@ -10,14 +10,22 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 HOUR, NEXT_HOUR = "2026-06-01T10:00:00+00:00", "2026-06-01T11:00:00+00:00"
 Row = dict[str, Any]
 
+
+def filled(value: Any, ids: Row) -> Any:
+    """The arguments with the ids that their words stand for."""
+    if isinstance(value, dict):
+        return {name: filled(inner, ids) for name, inner in value.items()}
+    return ids.get(value, value) if isinstance(value, str) else value
+
+
 PERSON: dict[str, tuple[Row, object]] = {
     "request_run": ({"p_rule_id": "rule"}, "P0001"),
     "set_rule_enabled": ({"p_rule_id": "rule", "p_enabled": False}, dict),
     "retry_contacts": ({"p_state_ids": []}, dict),
-    "cancel_contacts": ({"p_state_ids": [1]}, dict),
-    "contact_timeline": ({"p_state_id": 1}, None),
-    "approve_message": ({"p_state_id": 1, "p_text": None}, "PT404"),
-    "reject_message": ({"p_state_id": 1, "p_reason": None}, "PT404"),
+    "cancel_contacts": ({"p_state_ids": [0]}, dict),
+    "contact_timeline": ({"p_state_id": 0}, None),
+    "approve_message": ({"p_state_id": 0, "p_text": None}, "PT404"),
+    "reject_message": ({"p_state_id": 0, "p_reason": None}, "PT404"),
     "monitor_snapshot": (
         {"p_rule_id": "rule", "p_stage": None, "p_search": None, "p_limit": 100, "p_offset": 0},
         dict,
