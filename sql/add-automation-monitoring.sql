@@ -6747,7 +6747,37 @@ public.connect_page(text, text, text), public.set_page_paused(uuid, boolean), pu
 public.set_page_rate(uuid, integer), public.disconnect_page(uuid), public.request_sync(uuid),
 public.note_subscription(uuid, text), public.refuse_held_page(uuid)
 to authenticated;
--- The list of contacts: how a search is read, whom a filter means, and one page of them in an order, by keyset.
+-- What a search finds a contact by: words without capitals, accents and letters that only look fancy.
+
+create or replace function public.folded(p_text text)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+    -- Most names have none of it, and an index is kept by whoever writes the row.
+    if octet_length(p_text) = length(p_text) then
+        return lower(p_text);
+    end if;
+    -- Apart into letter and mark, without the marks of Latin, Greek, Cyrillic, Hebrew and Arabic, and together again: in
+    -- other scripts a mark is a letter.
+    return normalize(
+        translate(
+            replace(replace(replace(
+                lower(regexp_replace(
+                    normalize(p_text, nfkd),
+                    '[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]', '', 'g'
+                )), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'),
+            'øłđħŧıþð', 'oldhtitd'
+        ),
+        nfkc
+    );
+end;
+$$;
+
+comment on function public.folded(text) is
+'The text in lower case and without accents, as searches compare it: Jürgen Łódź as jurgen lodz, أحمد as احمد.';
 
 -- A name's words and the sender_id, each behind the owner's mark: what begins with a word is found in any alphabet and
 -- without an extension, and a search reads nobody else's part of the index.
@@ -6757,17 +6787,47 @@ language plpgsql
 immutable
 set search_path = ''
 as $$
+declare
+    v_text text := lower(p_name || ' ' || p_sender_id);
 begin
+    -- Asked here and not in folded, because a call more for every row costs more than the question.
+    if octet_length(v_text) <> length(v_text) then
+        v_text := public.folded(v_text);
+    end if;
     return array_to_tsvector(array(
         select left(p_user_id::text, 8) || t.word
-        from unnest(regexp_split_to_array(lower(p_name || ' ' || p_sender_id), '[\s.,;:()"''/_-]+')) as t (word)
+        from unnest(regexp_split_to_array(v_text, '[\s.,;:()"''/_-]+')) as t (word)
         where t.word <> ''
     ));
 end;
 $$;
 
 comment on function public.contact_words(uuid, text, text) is
-'What a search finds a contact by: the words of the name and the sender_id in lower case, each behind the first eight digits of its owner''s id.';
+'What a search finds a contact by: the words of the name and the sender_id as folded writes them, each behind the first eight digits of its owner''s id.';
+
+-- A function, because a planner takes a long word for a rare one; who comes here is known to fit often.
+create or replace function public.has_words(p_name text, p_sender_id text, p_patterns text[])
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+    return case
+        when octet_length(p_name) = length(p_name) then lower(p_name || ' ' || p_sender_id)
+        else public.folded(p_name || ' ' || p_sender_id)
+    end ~ all(p_patterns);
+end;
+$$;
+
+comment on function public.has_words(text, text, text[]) is
+'Whether every one of these patterns, made of folded words, is found in the name or the sender_id.';
+
+revoke execute on function public.folded(text), public.contact_words(uuid, text, text), public.has_words(text, text, text[])
+from public, anon, authenticated, service_role;
+-- An index is kept by whoever writes the row.
+grant execute on function public.folded(text), public.contact_words(uuid, text, text) to authenticated, service_role;
+-- The list of contacts: how a search is read, whom a filter means, and one page of them in an order, by keyset.
 
 -- The index alone, and no more of it than can be put in order at once: a planner cannot know how many names begin so.
 create or replace function public.contacts_named(p_user_id uuid, p_search text, p_limit integer)
@@ -6782,7 +6842,7 @@ declare
         select string_agg(
             '''' || left(p_user_id::text, 8) || replace(replace(t.word, '\', '\\'), '''', '''''') || ''':*', ' & '
         )::tsquery
-        from unnest(regexp_split_to_array(lower(p_search), '[\s.,;:()"''/_-]+')) as t (word)
+        from unnest(regexp_split_to_array(public.folded(p_search), '[\s.,;:()"''/_-]+')) as t (word)
         where t.word <> ''
     );
 begin
@@ -6800,7 +6860,9 @@ $$;
 comment on function public.contacts_named(uuid, text, integer) is
 'At most p_limit contacts of which every word of a search begins a word (see contact_words); null when the search has no word. Two people''s ids may begin alike: whoever calls looks at the owner.';
 
-create index if not exists contacts_words_idx on public.contacts
+-- It stood here under another name while accents counted: what it holds is no longer looked for.
+drop index if exists public.contacts_words_idx;
+create index if not exists contacts_folded_idx on public.contacts
 using gin (public.contact_words(user_id, sender_name, sender_id));
 create index if not exists contacts_name_idx on public.contacts (user_id, lower(sender_name), id);
 -- Not by last_outbound_at: an index on it would make every sent message dearer.
@@ -6808,7 +6870,7 @@ create index if not exists contacts_heard_idx on public.contacts
 (user_id, coalesce(last_inbound_at, timestamptz '-infinity'), id);
 create index if not exists contacts_added_idx on public.contacts (user_id, created_at, id);
 
-comment on index public.contacts_words_idx is 'Serves find_contacts: the search by name or sender_id.';
+comment on index public.contacts_folded_idx is 'Serves find_contacts: the search by name or sender_id.';
 comment on index public.contacts_name_idx is 'Serves find_contacts: the list by name.';
 comment on index public.contacts_heard_idx is 'Serves find_contacts: the list by when they last wrote, and the window.';
 comment on index public.contacts_added_idx is 'Serves find_contacts: the list by when they became known.';
@@ -6839,7 +6901,7 @@ declare
 begin
     if p_among is null then
         select array_agg('(^|[\s.,;:()"''/_-])' || regexp_replace(t.word, '([][\\.*+?^$(){}|])', '\\\1', 'g')) into v_words
-        from unnest(regexp_split_to_array(lower(p_filter ->> 'q'), '[\s.,;:()"''/_-]+')) as t (word)
+        from unnest(regexp_split_to_array(public.folded(p_filter ->> 'q'), '[\s.,;:()"''/_-]+')) as t (word)
         where t.word <> '';
     end if;
     if p_order not in ('name', '-name', '') then
@@ -6865,7 +6927,7 @@ begin
             and (v_since is null or coalesce(c.last_inbound_at, timestamptz '-infinity') > v_since)
             and (v_until is null or coalesce(c.last_inbound_at, timestamptz '-infinity') <= v_until)
             and (p_among is null or c.id = any(p_among))
-            and (v_words is null or lower(c.sender_name || ' ' || c.sender_id) ~ all(v_words))
+            and (v_words is null or public.has_words(c.sender_name, c.sender_id, v_words))
     )
 
     (
@@ -7036,11 +7098,9 @@ comment on function public.list_contacts(jsonb, text, jsonb, integer) is
 'One page of the caller''s contacts that fit a filter (see find_contacts), after the [key, id] of the last one seen, and whether there are more; with a page of at most 100 also how many fit, counted up to 10,000.';
 
 revoke execute on function
-public.contact_words(uuid, text, text), public.contacts_named(uuid, text, integer),
+public.contacts_named(uuid, text, integer),
 public.contacts_that_fit(uuid, jsonb, uuid[], text, jsonb, integer), public.find_contacts(uuid, jsonb, text, jsonb, integer), public.list_contacts(jsonb, text, jsonb, integer)
 from public, anon, authenticated, service_role;
--- An index is kept by whoever writes the row.
-grant execute on function public.contact_words(uuid, text, text) to authenticated, service_role;
 grant execute on function public.list_contacts(jsonb, text, jsonb, integer) to authenticated;
 -- The webhook's events are taken in, and worked on in the order of saying; one that cannot be does not hold up the others.
 

@@ -1,25 +1,5 @@
 -- The list of contacts: how a search is read, whom a filter means, and one page of them in an order, by keyset.
 
--- A name's words and the sender_id, each behind the owner's mark: what begins with a word is found in any alphabet and
--- without an extension, and a search reads nobody else's part of the index.
-create or replace function public.contact_words(p_user_id uuid, p_name text, p_sender_id text)
-returns tsvector
-language plpgsql
-immutable
-set search_path = ''
-as $$
-begin
-    return array_to_tsvector(array(
-        select left(p_user_id::text, 8) || t.word
-        from unnest(regexp_split_to_array(lower(p_name || ' ' || p_sender_id), '[\s.,;:()"''/_-]+')) as t (word)
-        where t.word <> ''
-    ));
-end;
-$$;
-
-comment on function public.contact_words(uuid, text, text) is
-'What a search finds a contact by: the words of the name and the sender_id in lower case, each behind the first eight digits of its owner''s id.';
-
 -- The index alone, and no more of it than can be put in order at once: a planner cannot know how many names begin so.
 create or replace function public.contacts_named(p_user_id uuid, p_search text, p_limit integer)
 returns uuid[]
@@ -33,7 +13,7 @@ declare
         select string_agg(
             '''' || left(p_user_id::text, 8) || replace(replace(t.word, '\', '\\'), '''', '''''') || ''':*', ' & '
         )::tsquery
-        from unnest(regexp_split_to_array(lower(p_search), '[\s.,;:()"''/_-]+')) as t (word)
+        from unnest(regexp_split_to_array(public.folded(p_search), '[\s.,;:()"''/_-]+')) as t (word)
         where t.word <> ''
     );
 begin
@@ -51,7 +31,9 @@ $$;
 comment on function public.contacts_named(uuid, text, integer) is
 'At most p_limit contacts of which every word of a search begins a word (see contact_words); null when the search has no word. Two people''s ids may begin alike: whoever calls looks at the owner.';
 
-create index if not exists contacts_words_idx on public.contacts
+-- It stood here under another name while accents counted: what it holds is no longer looked for.
+drop index if exists public.contacts_words_idx;
+create index if not exists contacts_folded_idx on public.contacts
 using gin (public.contact_words(user_id, sender_name, sender_id));
 create index if not exists contacts_name_idx on public.contacts (user_id, lower(sender_name), id);
 -- Not by last_outbound_at: an index on it would make every sent message dearer.
@@ -59,7 +41,7 @@ create index if not exists contacts_heard_idx on public.contacts
 (user_id, coalesce(last_inbound_at, timestamptz '-infinity'), id);
 create index if not exists contacts_added_idx on public.contacts (user_id, created_at, id);
 
-comment on index public.contacts_words_idx is 'Serves find_contacts: the search by name or sender_id.';
+comment on index public.contacts_folded_idx is 'Serves find_contacts: the search by name or sender_id.';
 comment on index public.contacts_name_idx is 'Serves find_contacts: the list by name.';
 comment on index public.contacts_heard_idx is 'Serves find_contacts: the list by when they last wrote, and the window.';
 comment on index public.contacts_added_idx is 'Serves find_contacts: the list by when they became known.';
@@ -90,7 +72,7 @@ declare
 begin
     if p_among is null then
         select array_agg('(^|[\s.,;:()"''/_-])' || regexp_replace(t.word, '([][\\.*+?^$(){}|])', '\\\1', 'g')) into v_words
-        from unnest(regexp_split_to_array(lower(p_filter ->> 'q'), '[\s.,;:()"''/_-]+')) as t (word)
+        from unnest(regexp_split_to_array(public.folded(p_filter ->> 'q'), '[\s.,;:()"''/_-]+')) as t (word)
         where t.word <> '';
     end if;
     if p_order not in ('name', '-name', '') then
@@ -116,7 +98,7 @@ begin
             and (v_since is null or coalesce(c.last_inbound_at, timestamptz '-infinity') > v_since)
             and (v_until is null or coalesce(c.last_inbound_at, timestamptz '-infinity') <= v_until)
             and (p_among is null or c.id = any(p_among))
-            and (v_words is null or lower(c.sender_name || ' ' || c.sender_id) ~ all(v_words))
+            and (v_words is null or public.has_words(c.sender_name, c.sender_id, v_words))
     )
 
     (
@@ -287,9 +269,7 @@ comment on function public.list_contacts(jsonb, text, jsonb, integer) is
 'One page of the caller''s contacts that fit a filter (see find_contacts), after the [key, id] of the last one seen, and whether there are more; with a page of at most 100 also how many fit, counted up to 10,000.';
 
 revoke execute on function
-public.contact_words(uuid, text, text), public.contacts_named(uuid, text, integer),
+public.contacts_named(uuid, text, integer),
 public.contacts_that_fit(uuid, jsonb, uuid[], text, jsonb, integer), public.find_contacts(uuid, jsonb, text, jsonb, integer), public.list_contacts(jsonb, text, jsonb, integer)
 from public, anon, authenticated, service_role;
--- An index is kept by whoever writes the row.
-grant execute on function public.contact_words(uuid, text, text) to authenticated, service_role;
 grant execute on function public.list_contacts(jsonb, text, jsonb, integer) to authenticated;

@@ -12,6 +12,7 @@ FOR_OWNERS = {
         "p_name": "Zoë",
         "p_sender_id": "1",
     },
+    "folded": {"p_text": "Zoë"},
     "note_export": {"p_what": "history", "p_filter": {"rule": "{rule}"}},
     "list_attempts": {"p_filter": {"rule": "{rule}"}, "p_limit": 9},
     "list_contacts": {"p_filter": {"page": "{page}"}, "p_order": "name", "p_limit": 9},
@@ -47,6 +48,7 @@ FOR_NOBODY = {
         "p_search": "z",
         "p_limit": 9,
     },
+    "has_words": {"p_name": "Zoë", "p_sender_id": "1", "p_patterns": ["zoe"]},
     "contacts_that_fit": {
         "p_user_id": NOBODY,
         "p_filter": {},
