@@ -7,7 +7,7 @@
     checking: ["🔍", "Checking", "Rules being verified"],
     eligible: ["✅", "Eligible", "Passed every check, waiting for its turn"],
     generating: ["⚡", "Generating", "Google AI is writing the message"],
-    ready_to_send: ["🎯", "Ready", "Message written, waiting for its send time"],
+    ready_to_send: ["🎯", "Ready", "Message written, waiting to be sent"],
     sending: ["📤", "Sending", "Being handed to Facebook"],
     sent: ["✅", "Sent", "Accepted by Facebook"],
     failed: ["❌", "Failed", "Needs a person"],

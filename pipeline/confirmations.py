@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.model import Notice
 from pipeline.ports import GraphError, Messenger, MessengerError, NotSentError
+from pipeline.steps.verdicts import classify
 from pipeline.store import Store
 from pipeline.vault import SealedTextError, Vault
 
@@ -50,7 +51,7 @@ class Confirmations:
             return "due", "facebook_unreachable"
         except GraphError as error:
             # 1 and 2 may come although the message went out.
-            return ("sending" if error.code in (1, 2) else "failed"), f"graph_{error.code}"
+            return ("sending" if error.code in (1, 2) else "failed"), classify(error).code
         except MessengerError:
             return "sending", "outcome_unknown"
         return "sent", ""

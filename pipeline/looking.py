@@ -10,7 +10,7 @@ from pipeline.answers import is_uuid
 MOST_CHARACTERS = 200
 OPTED = ("yes", "no")
 WINDOWS = ("open", "closed", "never")
-OUTCOMES = ("sending", "sent", "failed", "retry", "unknown", "abandoned")
+OUTCOMES = ("sending", "sent", "failed", "retry", "retried", "dropped", "unknown", "abandoned")
 # Why a try did not succeed, by what can be done about it. The codes are those of pipeline/steps.
 ERROR_CLASSES = {
     "access": (

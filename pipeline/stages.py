@@ -33,7 +33,7 @@ LOOKS: dict[Stage, Look] = {
     Stage.CHECKING: Look("🔍", "Checking", "Rules being verified"),
     Stage.ELIGIBLE: Look("✅", "Eligible", "Passed every check, waiting for its turn"),
     Stage.GENERATING: Look("⚡", "Generating", "Google AI is writing the message"),
-    Stage.READY_TO_SEND: Look("🎯", "Ready", "Message written, waiting for its send time"),
+    Stage.READY_TO_SEND: Look("🎯", "Ready", "Message written, waiting to be sent"),
     Stage.SENDING: Look("📤", "Sending", "Being handed to Facebook"),
     Stage.SENT: Look("✅", "Sent", "Accepted by Facebook"),
     Stage.FAILED: Look("❌", "Failed", "Needs a person"),

@@ -1362,7 +1362,7 @@ comment on index public.ai_automation_audit_owner_idx is 'Serves what one person
 
 alter table public.ai_automation_audit add column if not exists detail jsonb not null default '{}';
 comment on column public.ai_automation_audit.detail is
-'More about it: changed (which settings), filter (what was searched for), of (how many were asked for), state (of which contact, while there is one), edited (the text was). Never a name, a text or an id of a person.';
+'More about it: changed (which settings), filter (what was searched for), of (how many were asked for), state (of which contact, while there is one), edited (the text was), tag or tags (of a bulk, of an import), why (Facebook''s reason for stopping or warning a page). Never a name, a text or an id of a person.';
 
 create or replace function public.keep_audit()
 returns trigger
@@ -4372,8 +4372,11 @@ security definer
 set search_path = ''
 as $$
 begin
-    insert into public.ai_automation_audit (user_id, page_id, action)
-    values (new.user_id, new.id, case new.status when 'active' then 'page_resumed' else 'page_paused' end);
+    insert into public.ai_automation_audit (user_id, page_id, action, detail)
+    values (
+        new.user_id, new.id, case new.status when 'active' then 'page_resumed' else 'page_paused' end,
+        case when new.status <> 'active' and new.status_reason <> '' then jsonb_build_object('why', left(new.status_reason, 500)) else '{}' end
+    );
     return null;
 end;
 $$;
@@ -4383,7 +4386,7 @@ after update on public.facebook_pages
 for each row when ((new.status = 'active') is distinct from (old.status = 'active'))
 execute function public.alert_when_a_page_stops();
 
-comment on function public.alert_when_a_page_stops() is 'One line in the audit when a page is stopped, and one when it may send again, however many messages met it.';
+comment on function public.alert_when_a_page_stops() is 'One line in the audit when a page is stopped, with why, and one when it may send again, however many messages met it.';
 
 revoke execute on function
 public.rate_share(real, timestamptz),
@@ -6062,6 +6065,7 @@ as $$
             when g.sender_id = '' then 'sender_id is missing'
             when g.sender_id ~ '^\d[.,]?\d*[eE]\+\d+$'
                 then 'sender_id was shortened by a spreadsheet: format the column as text and export again'
+            when g.sender_id !~ '^[0-9]+$' then 'sender_id is not a number: Facebook''s ids of people have digits only'
             when length(g.sender_id) > 200 then 'sender_id is longer than 200 characters'
             when length(g.name) > 300 then 'name is longer than 300 characters'
             when cardinality(g.tags) > 100 then 'more than 100 tags'
@@ -6166,6 +6170,7 @@ declare
     v_updated integer;
     v_new uuid[];
     v_forgotten integer;
+    v_tags jsonb;
 begin
     -- Whoever is forgotten this moment is forgotten before or after this; see resolve_deletion.
     perform pg_advisory_xact_lock_shared(20261122, 102);
@@ -6202,8 +6207,19 @@ begin
     select
         (select array_agg(n.id) from stored as n where n.is_new),
         (select count(*) from stored as n where not n.is_new),
-        coalesce(jsonb_agg(jsonb_build_object('line', j.line, 'reason', j.problem) order by j.line) filter (where j.problem is not null), '[]')
-    into v_new, v_updated, v_rejected
+        coalesce(jsonb_agg(jsonb_build_object('line', j.line, 'reason', j.problem) order by j.line) filter (where j.problem is not null), '[]'),
+        (
+            select jsonb_agg(k.tag order by k.tag)
+            from (
+                select distinct t.tag
+                from judged as g
+                cross join unnest(g.tags) as t (tag)
+                where g.problem is null
+                order by t.tag
+                limit 20
+            ) as k
+        )
+    into v_new, v_updated, v_rejected, v_tags
     from judged as j;
 
     -- They were known, and were forgotten while this waited for them.
@@ -6215,7 +6231,8 @@ begin
     get diagnostics v_forgotten = row_count;
     v_imported := coalesce(cardinality(v_new), 0) - v_forgotten;
 
-    insert into public.ai_automation_audit (user_id, action, affected) values (v_page.user_id, 'import_contacts', v_imported + v_updated);
+    insert into public.ai_automation_audit (user_id, page_id, action, affected, detail)
+    values (v_page.user_id, v_page.id, 'import_contacts', v_imported + v_updated, jsonb_strip_nulls(jsonb_build_object('tags', v_tags)));
     return jsonb_build_object('imported', v_imported, 'updated', v_updated, 'rejected', v_rejected);
 end;
 $$;
@@ -7202,7 +7219,11 @@ begin
             update public.facebook_pages as p
             set warning = left(coalesce(p_told ->> 'reason', ''), 500), warned_at = p_said_at, updated_at = now()
             where p.id = p_page.id;
-            insert into public.ai_automation_audit (user_id, page_id, action) values (p_page.user_id, p_page.id, 'page_warned');
+            insert into public.ai_automation_audit (user_id, page_id, action, detail)
+            values (
+                p_page.user_id, p_page.id, 'page_warned',
+                case when p_told ->> 'reason' <> '' then jsonb_build_object('why', left(p_told ->> 'reason', 500)) else '{}' end
+            );
     end case;
 end;
 $$;
@@ -8067,6 +8088,16 @@ as $$
         from public.contacts as o
         where p_with_counts and o.user_id = (select auth.uid())
         group by o.page_id
+    ),
+
+    unanswered as (
+        select
+            c.page_id, count(*) as contacts, max(k.tried_at) as last_at,
+            (array_agg(k.error_code order by k.tried_at desc))[1] as code
+        from public.opt_confirmations as k
+        inner join public.contacts as c on c.id = k.contact_id
+        where k.user_id = (select auth.uid()) and k.status = 'failed' and k.tried_at > now() - interval '1 day'
+        group by c.page_id
     )
 
     select coalesce(jsonb_agg(to_jsonb(c) order by c.disconnected_at is not null, lower(c.name), c.id), '[]'::jsonb)
@@ -8079,6 +8110,7 @@ as $$
             s.phase, s.is_full, s.threads_seen, s.threads_total, s.seconds_a_thread, s.requested_at, s.started_at, s.finished_at,
             s.lease_expires_at > now() as is_read_now, s.not_before_at, s.error_message, s.error_hint, s.error_at,
             case when p_with_counts then coalesce(t.contacts, 0) end as contacts,
+            u.contacts as unanswered, u.last_at as unanswered_at, u.code as unanswered_code,
             (
                 select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'name', r.name, 'enabled', r.enabled) order by lower(r.name), r.id), '[]'::jsonb)
                 from public.ai_automation_rules as r
@@ -8087,6 +8119,7 @@ as $$
         from public.facebook_pages as p
         left join public.facebook_page_syncs as s on s.page_id = p.id
         left join told as t on t.page_id = p.id
+        left join unanswered as u on u.page_id = p.id
         where p.user_id = (select auth.uid())
         order by p.disconnected_at is not null, lower(p.name), p.id
         limit 500
@@ -8389,6 +8422,36 @@ public.forget_contacts(uuid[]), public.forget_contact(uuid), public.ask_deletion
 public.finish_deletions(), public.deletion_status(text)
 to service_role;
 grant execute on function public.delete_contact(uuid) to authenticated;
+-- A try that was put off is waiting for the next one only until there is a next one, or until it is clear that none comes.
+
+create or replace function public.outcome_since(p_state_id bigint, p_attempt_id uuid, p_outcome text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    -- Of nearly every try nothing has to be looked up.
+    if p_outcome <> 'retry' then
+        return p_outcome;
+    end if;
+    return coalesce((
+        select case
+            when s.attempt_id is distinct from p_attempt_id then 'retried'
+            when public.is_in_flight(s.current_stage) then 'retry'
+            else 'dropped'
+        end
+        from public.ai_automation_contact_states as s
+        where s.id = p_state_id
+    ), 'dropped');
+end;
+$$;
+
+comment on function public.outcome_since(bigint, uuid, text) is
+'A try''s outcome as it stands today: of one that was put off (retry) also whether it was tried again since (retried), or ended without that (dropped).';
+
+revoke execute on function public.outcome_since(bigint, uuid, text) from public, anon, authenticated, service_role;
+grant execute on function public.outcome_since(bigint, uuid, text) to authenticated;
 -- The list of tries to send: filtered, newest first, by keyset. The hot path pays for no index of its own, so a filter that
 -- fits little is looked for stretch by stretch: each call looks at so many tries and says how far back it came.
 
@@ -8432,6 +8495,7 @@ declare
     v_page uuid := nullif(p_filter ->> 'page', '')::uuid;
     v_contact uuid := nullif(p_filter ->> 'contact', '')::uuid;
     v_outcome text := nullif(p_filter ->> 'outcome', '');
+    v_stored text := case when v_outcome in ('retried', 'dropped') then 'retry' else v_outcome end;
     v_codes text[] := case when jsonb_typeof(p_filter -> 'codes') = 'array' then array(select jsonb_array_elements_text(p_filter -> 'codes')) end;
     v_from timestamptz := greatest(p_floor, coalesce(nullif(p_filter ->> 'from', '')::timestamptz, '-infinity'));
     v_until timestamptz := least((p_before ->> 0)::timestamptz, nullif(p_filter ->> 'until', '')::timestamptz, 'infinity');
@@ -8449,7 +8513,8 @@ begin
         and (v_rule is null or a.rule_id = v_rule)
         and (v_page is null or a.page_id = v_page)
         and (v_contact is null or a.contact_id = v_contact)
-        and (v_outcome is null or a.outcome = v_outcome)
+        and (v_stored is null or a.outcome = v_stored)
+        and (v_stored is distinct from 'retry' or public.outcome_since(a.state_id, a.id, a.outcome) = v_outcome)
         and (v_codes is null or a.error_code = any(v_codes))
         -- What was deleted is gone from here too.
         and a.rule_id in (select r.id from public.ai_automation_rules as r where r.user_id = p_user_id and r.deleted_at is null)
@@ -8465,7 +8530,7 @@ end;
 $$;
 
 comment on function public.find_attempts(uuid, jsonb, jsonb, timestamptz, integer) is
-'A person''s tries to send that fit {rule, page, contact, outcome, codes, from, until, q}, newest first, before [started_at, id] and not before p_floor. Called by functions that say whose.';
+'A person''s tries to send that fit {rule, page, contact, outcome, codes, from, until, q}, newest first, before [started_at, id] and not before p_floor; outcome as outcome_since says it. Called by functions that say whose.';
 
 create or replace function public.list_attempts(
     p_filter jsonb default '{}', p_before jsonb default null, p_limit integer default 50, p_look integer default 100000
@@ -8510,7 +8575,7 @@ begin
                         'id', s.id, 'started_at', s.started_at, 'finished_at', s.finished_at,
                         'delivered_at', s.delivered_at, 'read_at', s.read_at, 'contact_id', s.contact_id,
                         'name', c.sender_name, 'sender_id', c.sender_id, 'rule_id', s.rule_id, 'rule', r.name, 'page', g.name,
-                        'follow_up', s.follow_up, 'outcome', s.outcome, 'message', s.message, 'error_code', s.error_code,
+                        'follow_up', s.follow_up, 'outcome', public.outcome_since(s.state_id, s.id, s.outcome), 'message', s.message, 'error_code', s.error_code,
                         'error_message', s.error_message, 'facebook_message_id', s.facebook_message_id, 'ai_model', s.ai_model,
                         'tokens_in', s.tokens_in, 'tokens_out', s.tokens_out, 'generation_time_ms', s.generation_time_ms
                     ) order by s.started_at desc, s.id desc
@@ -9179,7 +9244,7 @@ begin
                 'max_follow_ups', r.max_follow_ups, 'run_24_7', r.run_24_7, 'active_from', r.active_from,
                 'active_until', r.active_until, 'active_days', r.active_days, 'next_run_at', r.next_run_at,
                 'page_name', g.name, 'page_status', g.status, 'page_reason', g.status_reason, 'paused_until', g.paused_until,
-                'page_paused_at', g.paused_at, 'page_disconnected_at', g.disconnected_at,
+                'page_paused_at', g.paused_at, 'page_disconnected_at', g.disconnected_at, 'warning', g.warning, 'warned_at', g.warned_at,
                 'ai_quota_until', public.ai_quota_until(r.id), 'sent_today', l.sent_today,
                 'usage_percent', case when g.usage_at > now() - interval '1 hour' then round(g.usage_percent) end,
                 'sends_per_minute', g.sends_per_minute
@@ -9293,6 +9358,11 @@ as $$
         'error_message', s.error_message,
         'error_hint', s.error_hint,
         'last_inbound_at', c.last_inbound_at,
+        'review', s.current_stage = 'ready_to_send' and r.review_before_send and s.approved_at is null,
+        'page', jsonb_build_object(
+            'page_name', g.name, 'page_status', g.status, 'page_reason', g.status_reason, 'paused_until', g.paused_until,
+            'page_paused_at', g.paused_at, 'page_disconnected_at', g.disconnected_at
+        ),
         'stages', coalesce((
             select jsonb_agg(jsonb_build_object(
                 'stage', e.to_stage, 'at', e.occurred_at, 'until', e.left_at, 'reason_code', e.reason_code,
@@ -9317,7 +9387,7 @@ as $$
         ), '[]'::jsonb),
         'attempts', coalesce((
             select jsonb_agg(jsonb_build_object(
-                'follow_up', a.follow_up, 'outcome', a.outcome, 'at', a.started_at, 'until', a.finished_at,
+                'follow_up', a.follow_up, 'outcome', public.outcome_since(a.state_id, a.id, a.outcome), 'at', a.started_at, 'until', a.finished_at,
                 'delivered_at', a.delivered_at, 'read_at', a.read_at,
                 'message', a.message, 'error_code', a.error_code, 'error_message', a.error_message,
                 'generation_time_ms', a.generation_time_ms, 'tokens', a.tokens_in + a.tokens_out
@@ -9345,6 +9415,7 @@ as $$
     inner join public.contacts as c on c.id = s.contact_id
     -- Through the automation, so that the contacts of a deleted one are as gone as it is.
     inner join public.ai_automation_rules as r on r.id = s.rule_id
+    inner join public.facebook_pages as g on g.id = r.page_id
     where s.id = p_state_id;
 $$;
 
@@ -9353,6 +9424,55 @@ comment on function public.contact_timeline(bigint) is
 
 revoke execute on function public.contact_timeline(bigint) from public, anon, authenticated, service_role;
 grant execute on function public.contact_timeline(bigint) to authenticated;
+-- Messages that wait for review: which ones a press for many would approve, and that press.
+
+create or replace function public.messages_to_approve(p_user_id uuid, p_rule_id uuid, p_stage text, p_search text, p_limit integer)
+returns table (contact_id uuid, sender_name text, message text, waiting bigint)
+language sql
+stable
+set search_path = ''
+as $$
+    select s.contact_id, c.sender_name, s.generated_message, count(*) over ()
+    from public.monitor_matches(p_rule_id, p_stage, public.search_cause(p_search), public.search_pattern(p_search)) as m
+    inner join public.ai_automation_contact_states as s on s.id = m.state_id
+    inner join public.ai_automation_rules as r on r.id = s.rule_id
+    inner join public.contacts as c on c.id = s.contact_id
+    where
+        s.user_id = p_user_id and r.review_before_send and s.current_stage = 'ready_to_send' and s.approved_at is null
+        and s.generated_message <> ''
+    order by c.last_inbound_at, s.id
+    limit p_limit;
+$$;
+
+comment on function public.messages_to_approve(uuid, uuid, text, text, integer) is
+'The messages of an automation that wait for review and fit a filter of the monitor, whose window closes first, first; waiting is how many there are in all. Called by preview_bulk, which knows whose it is.';
+
+create or replace function public.approve_messages(p_state_ids bigint[], p_read_at timestamptz)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_changed integer;
+begin
+    perform public.refuse_deleted(p_state_ids);
+    update public.ai_automation_contact_states as s
+    set approved_at = now(), due_at = now(), next_send_at = now(), status_message = 'Approved, waiting for its turn'
+    where
+        s.id = any(p_state_ids) and s.user_id = (select auth.uid())
+        and s.current_stage = 'ready_to_send' and s.approved_at is null
+        -- What was written anew since has not been read.
+        and s.stage_entered_at <= p_read_at;
+    get diagnostics v_changed = row_count;
+    return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
+end;
+$$;
+
+comment on function public.approve_messages(bigint[], timestamptz) is
+'Lets the caller''s messages that wait for review go out, those of them that were written by the moment they were read; called by change_states.';
+
+revoke execute on function public.messages_to_approve(uuid, uuid, text, text, integer), public.approve_messages(bigint[], timestamptz)
+from public, anon, authenticated, service_role;
 -- One press for many contacts, of an automation or of the whole list: exactly those that a preview counted, batch by batch,
 -- until done or stopped. The previews are in the next part.
 
@@ -9380,14 +9500,17 @@ create table if not exists public.bulk_actions (
     constraint bulk_actions_pkey primary key (id),
     constraint bulk_actions_rule_fkey foreign key (rule_id, user_id)
     references public.ai_automation_rules (id, user_id) on delete cascade,
-    constraint bulk_actions_action_is_known check (
-        case
-            when rule_id is not null then action in ('retry', 'cancel')
-            else action in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out', 'delete')
-        end
-    ),
     constraint bulk_actions_tag_is_named check ((tag is not null) = (action in ('add_tag', 'remove_tag'))),
     constraint bulk_actions_counts_are_possible check (changed between 0 and done and done <= total)
+);
+
+-- One of an older day knew fewer.
+alter table public.bulk_actions drop constraint if exists bulk_actions_action_is_known;
+alter table public.bulk_actions add constraint bulk_actions_action_is_known check (
+    case
+        when rule_id is not null then action in ('retry', 'cancel', 'approve')
+        else action in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out', 'delete')
+    end
 );
 
 create index if not exists bulk_actions_owner_idx on public.bulk_actions (user_id, created_at desc);
@@ -9399,7 +9522,7 @@ comment on table public.bulk_actions is
 comment on column public.bulk_actions.id is 'A preview returns it; advance_bulk and stop_bulk take it.';
 comment on column public.bulk_actions.user_id is 'Who pressed; the owner of the contacts.';
 comment on column public.bulk_actions.rule_id is 'The automation in which it is done to them; null where it is about the contacts themselves.';
-comment on column public.bulk_actions.action is 'In an automation retry or cancel, else add_tag, remove_tag, opt_out, lift_opt_out or delete.';
+comment on column public.bulk_actions.action is 'In an automation retry, cancel or approve, else add_tag, remove_tag, opt_out, lift_opt_out or delete.';
 comment on column public.bulk_actions.tag is 'Which tag, where the action is about one.';
 comment on column public.bulk_actions.filter is 'What they were chosen by, of words only that there were some; null where they were named. Stands in the audit too.';
 comment on column public.bulk_actions.contact_ids is 'The contacts that the preview counted; emptied when it has ended.';
@@ -9459,7 +9582,9 @@ $$;
 
 comment on function public.told_bulk(public.bulk_actions) is 'How far a bulk action has come, as advance_bulk and stop_bulk say it.';
 
-create or replace function public.change_states(p_rule_id uuid, p_action text, p_contact_ids uuid[])
+-- It did not know what was counted when.
+drop function if exists public.change_states(uuid, text, uuid[]);
+create or replace function public.change_states(p_rule_id uuid, p_action text, p_contact_ids uuid[], p_counted_at timestamptz)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -9476,22 +9601,29 @@ declare
             and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status)
     );
 begin
-    return case p_action when 'retry' then public.retry_contacts(v_ids) else public.cancel_contacts(v_ids) end;
+    return case p_action
+        when 'retry' then public.retry_contacts(v_ids)
+        when 'cancel' then public.cancel_contacts(v_ids)
+        else public.approve_messages(v_ids, p_counted_at)
+    end;
 end;
 $$;
 
-comment on function public.change_states(uuid, text, uuid[]) is
-'retry_contacts or cancel_contacts for those of an automation''s contacts for whom it still does something; what change_contacts is for contacts themselves.';
+comment on function public.change_states(uuid, text, uuid[], timestamptz) is
+'retry_contacts, cancel_contacts or approve_messages for those of an automation''s contacts for whom it still does something; what change_contacts is for contacts themselves.';
 
+-- It told no page.
+drop function if exists public.audit_of_bulk(public.bulk_actions);
 create or replace function public.audit_of_bulk(p_bulk public.bulk_actions)
-returns table (user_id uuid, rule_id uuid, action text, affected integer, detail jsonb)
+returns table (user_id uuid, rule_id uuid, page_id uuid, action text, affected integer, detail jsonb)
 language sql
 immutable
 set search_path = ''
 as $$
     select
-        p_bulk.user_id, p_bulk.rule_id, case when p_bulk.rule_id is null then 'contacts_' else 'bulk_' end || p_bulk.action, p_bulk.changed,
-        jsonb_build_object('filter', p_bulk.filter, 'bulk_id', p_bulk.id)
+        p_bulk.user_id, p_bulk.rule_id, public.id_or_null(p_bulk.filter ->> 'page'), case when p_bulk.rule_id is null then 'contacts_' else 'bulk_' end || p_bulk.action, p_bulk.changed,
+        jsonb_build_object('filter', p_bulk.filter - 'page', 'bulk_id', p_bulk.id)
+        || case when p_bulk.tag is not null then jsonb_build_object('tag', p_bulk.tag) else '{}' end
         || case when p_bulk.changed < p_bulk.total then jsonb_build_object('of', p_bulk.total) else '{}' end;
 $$;
 
@@ -9524,7 +9656,7 @@ begin
     perform set_config('stagelight.bulk', 'yes', true);
     v_answer := case
         when v_bulk.rule_id is null then public.change_contacts(v_batch, v_bulk.action, v_bulk.tag)
-        else public.change_states(v_bulk.rule_id, v_bulk.action, v_batch)
+        else public.change_states(v_bulk.rule_id, v_bulk.action, v_batch, v_bulk.created_at)
     end;
     perform set_config('stagelight.bulk', '', true);
     update public.bulk_actions as b
@@ -9538,8 +9670,8 @@ begin
     returning b.* into v_bulk;
     -- One line for all its batches, and only then is it known how many there were.
     if v_bulk.ended_at is not null then
-        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-        select l.user_id, l.rule_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l;
+        insert into public.ai_automation_audit (user_id, rule_id, page_id, action, affected, detail)
+        select l.user_id, l.rule_id, l.page_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l;
     end if;
     return public.told_bulk(v_bulk);
 end;
@@ -9563,10 +9695,10 @@ begin
     where b.id = p_id
     returning b.* into v_bulk;
     if v_was_open and v_bulk.done > 0 then
-        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-        select l.user_id, l.rule_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l
+        insert into public.ai_automation_audit (user_id, rule_id, page_id, action, affected, detail)
+        select l.user_id, l.rule_id, l.page_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l
         union all
-        select v_bulk.user_id, v_bulk.rule_id, case when v_bulk.rule_id is null then 'stop_contact_bulk' else 'stop_bulk' end, 0, '{}';
+        select v_bulk.user_id, v_bulk.rule_id, null, case when v_bulk.rule_id is null then 'stop_contact_bulk' else 'stop_bulk' end, 0, '{}';
     end if;
     return public.told_bulk(v_bulk);
 end;
@@ -9595,8 +9727,8 @@ as $$
         returning b.*
     )
 
-    insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-    select l.user_id, l.rule_id, l.action, l.affected, l.detail
+    insert into public.ai_automation_audit (user_id, rule_id, page_id, action, affected, detail)
+    select l.user_id, l.rule_id, l.page_id, l.action, l.affected, l.detail
     from left_halfway as b
     cross join lateral public.audit_of_bulk(b::public.bulk_actions) as l
     where b.done > 0;
@@ -9630,7 +9762,7 @@ revoke all on public.open_bulk_actions from public, anon, authenticated, service
 grant select on public.open_bulk_actions to authenticated, service_role;
 
 revoke execute on function
-public.own_bulk(uuid), public.told_bulk(public.bulk_actions), public.audit_of_bulk(public.bulk_actions), public.change_states(uuid, text, uuid[]),
+public.own_bulk(uuid), public.told_bulk(public.bulk_actions), public.audit_of_bulk(public.bulk_actions), public.change_states(uuid, text, uuid[], timestamptz),
 public.advance_bulk(uuid, integer), public.stop_bulk(uuid), public.forget_bulks()
 from public, anon, authenticated, service_role;
 grant execute on function public.advance_bulk(uuid, integer), public.stop_bulk(uuid) to authenticated;
@@ -9673,13 +9805,14 @@ set search_path = ''
 as $$
     select case p_action
         when 'retry' then public.retry_helps(p_stage, p_reason, p_error, p_page_status)
+        when 'approve' then p_stage = 'ready_to_send'
         when 'cancel' then p_stage in ('queued', 'checking', 'eligible', 'generating', 'ready_to_send')
         else false
     end;
 $$;
 
 comment on function public.bulk_helps(text, public.automation_stage, text, text, text) is
-'Whether retry or cancel does something for a contact in this state.';
+'Whether retry, cancel or approve does something for a contact in this state.';
 
 create or replace function public.keep_bulk(p_rule_id uuid, p_action text, p_tag text, p_filter jsonb, p_contact_ids uuid[])
 returns jsonb
@@ -9707,7 +9840,10 @@ security definer
 set search_path = ''
 as $$
 declare
+    -- As many as somebody can read before they press.
+    v_readable constant integer := 100;
     v_ids uuid[];
+    v_said jsonb := '{}';
 begin
     if not exists (
         select 1
@@ -9716,26 +9852,37 @@ begin
     ) then
         raise exception 'This automation does not exist.' using errcode = 'PT404';
     end if;
-    if p_action is null or p_action not in ('retry', 'cancel') then
-        raise exception 'Contacts can be retried or cancelled, nothing else.' using errcode = '22023';
+    if p_action is null or p_action not in ('retry', 'cancel', 'approve') then
+        raise exception 'Contacts can be retried or cancelled, their messages approved, nothing else.' using errcode = '22023';
     end if;
     if p_stage is not null and p_stage <> all(enum_range(null::public.automation_stage)::text[]) then
         raise exception 'There is no such stage.' using errcode = '22023';
     end if;
-    v_ids := array(
-        select s.contact_id
-        from public.monitor_matches(p_rule_id, p_stage, public.search_cause(p_search), public.search_pattern(p_search)) as m
-        inner join public.ai_automation_contact_states as s on s.id = m.state_id
-        inner join public.ai_automation_rules as r on r.id = s.rule_id
-        inner join public.facebook_pages as g on g.id = r.page_id
-        where
-            s.user_id = (select auth.uid()) and (p_reason is null or s.end_reason = p_reason)
-            -- The stages first: what follows is a call for each contact that is left.
-            and (p_action <> 'retry' or s.current_stage in ('failed', 'skipped'))
-            and (p_action <> 'cancel' or s.current_stage <= 'ready_to_send')
-            and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status)
-        order by m.state_id
-    );
+    if p_action = 'approve' then
+        select
+            coalesce(array_agg(w.contact_id), '{}'),
+            jsonb_build_object(
+                'messages', coalesce(jsonb_agg(jsonb_build_array(w.sender_name, w.message)), '[]'),
+                'waiting', coalesce(max(w.waiting), 0)
+            )
+        into v_ids, v_said
+        from public.messages_to_approve((select auth.uid()), p_rule_id, p_stage, p_search, v_readable) as w;
+    else
+        v_ids := array(
+            select s.contact_id
+            from public.monitor_matches(p_rule_id, p_stage, public.search_cause(p_search), public.search_pattern(p_search)) as m
+            inner join public.ai_automation_contact_states as s on s.id = m.state_id
+            inner join public.ai_automation_rules as r on r.id = s.rule_id
+            inner join public.facebook_pages as g on g.id = r.page_id
+            where
+                s.user_id = (select auth.uid()) and (p_reason is null or s.end_reason = p_reason)
+                -- The stages first: what follows is a call for each contact that is left.
+                and (p_action <> 'retry' or s.current_stage in ('failed', 'skipped'))
+                and (p_action <> 'cancel' or s.current_stage <= 'ready_to_send')
+                and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status)
+            order by m.state_id
+        );
+    end if;
     return public.keep_bulk(
         p_rule_id, p_action, null,
         -- Words may be a name, and the audit that gets this forgets nothing: only that there were some.
@@ -9744,12 +9891,12 @@ begin
             'search', case when public.search_pattern(p_search) is not null then true end
         )),
         v_ids
-    );
+    ) || v_said;
 end;
 $$;
 
 comment on function public.preview_bulk(uuid, text, text, text, text) is
-'Counts the contacts that fit a filter and can be retried or cancelled, and remembers exactly them; nothing is changed yet. Unused for an hour, it is forgotten.';
+'Counts the contacts that fit a filter and can be retried or cancelled, or whose messages can be approved (at most 100, with their texts: messages is [[name, text]], waiting how many wait in all), and remembers exactly them; nothing is changed yet. Unused for an hour, it is forgotten.';
 
 create or replace function public.preview_contact_bulk(
     p_action text, p_tag text default null, p_filter jsonb default null, p_contact_ids uuid[] default null
@@ -10097,7 +10244,7 @@ begin
             union all
             (
                 select a.started_at, 'attempt:' || a.id, jsonb_build_object(
-                    'outcome', a.outcome, 'follow_up', a.follow_up, 'rule', r.name, 'rule_id', r.id, 'text', a.message,
+                    'outcome', public.outcome_since(a.state_id, a.id, a.outcome), 'follow_up', a.follow_up, 'rule', r.name, 'rule_id', r.id, 'text', a.message,
                     'error_message', a.error_message, 'generation_time_ms', a.generation_time_ms, 'tokens', a.tokens_in + a.tokens_out,
                     'finished_at', a.finished_at, 'delivered_at', a.delivered_at, 'read_at', a.read_at
                 )

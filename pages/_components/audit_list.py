@@ -32,6 +32,7 @@ KINDS = {
         "retry_contacts": "Queued contacts again",
         "bulk_cancel": "Stopped everybody who fits",
         "bulk_retry": "Queued everybody who fits again",
+        "bulk_approve": "Approved many messages",
         "stop_bulk": "Stopped an action on many",
         "contacts_add_tag": "Tagged contacts",
         "contacts_remove_tag": "Took a tag from contacts",
@@ -154,10 +155,14 @@ def how_many(action: str, affected: int) -> str:
 
 
 def exactly(detail: Row) -> str:
-    """Which settings were changed, or whom a filter meant."""
-    parts = []
+    """Why, which settings were changed, which tag was given, or whom a filter meant."""
+    parts = [str(detail["why"])] if detail.get("why") else []
     if detail.get("changed"):
         parts.append(", ".join(str(name).replace("_", " ") for name in detail["changed"]))
+    if detail.get("tag"):
+        parts.append(f"tag “{detail['tag']}”")
+    if detail.get("tags"):
+        parts.append("tags " + ", ".join(f"“{tag}”" for tag in detail["tags"]))
     if isinstance(detail.get("filter"), dict):
         parts.append(_filter(detail["filter"]))
     if "of" in detail:

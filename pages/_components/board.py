@@ -27,8 +27,7 @@ def board(snapshot: Row) -> tuple[Row, list[Row]]:
         "held": held(snapshot),
         "run": last_run(snapshot["last_run"]),
     }
-    page_status = snapshot["rule"]["page_status"]
-    return sections, [card(row, page_status) for row in snapshot["contacts"]]
+    return sections, [card(row, snapshot["rule"], now) for row in snapshot["contacts"]]
 
 
 def head(snapshot: Row) -> Row:

@@ -22,8 +22,14 @@ PREVIEW = 160
 SAYS_NO_MORE = frozenset({"In queue", "Message written", "Accepted by Facebook"})
 
 
-def card(row: Row, page_status: str = "active") -> Row:
-    """One contact card; empty values are left out, they are bytes."""
+TRYING_AGAIN = "Trying again: "
+
+
+def card(row: Row, page: Row, now: float) -> Row:
+    """One contact card; empty values are left out, they are bytes.
+
+    `page` is what a snapshot's rule says of its page.
+    """
     name = Stage(row["stage"])
     text = row["message"] or ""
     full = {
@@ -31,7 +37,7 @@ def card(row: Row, page_status: str = "active") -> Row:
         "name": row["name"] or "No name",
         "stage": name.value,
         "since": round(epoch(row["stage_entered_at"]) or 0, 1),
-        "status": status(row, name),
+        "status": status(row, name, page_waits(page, name, now, row["error_message"] or "")),
         "message": text if len(text) <= PREVIEW else text[: PREVIEW - 1].rstrip() + "…",
         "cut": len(text) > PREVIEW,
         "error": row["error_message"],
@@ -42,7 +48,7 @@ def card(row: Row, page_status: str = "active") -> Row:
         "ai": written(row),
         "up": follow_up(row, name),
         "attempt": row["attempt"] if (row["attempt"] or 0) > 1 else None,
-        "can": can(row, name, page_status),
+        "can": can(row, name, page["page_status"]),
         "closes": second(row.get("window_closes_at")) if is_review(row) else None,
         "lost": bool(row.get("lost")),
     }
@@ -74,15 +80,43 @@ def retry_helps(stage: Stage, reason: str | None, error: str | None, page_status
     return page_status == "active" or error not in PAGE_ERRORS
 
 
-def status(row: Row, name: Stage) -> str:
-    """What the worker says, where it is more than the stage says of itself."""
+def page_waits(page: Row, name: Stage, now: float, said: str = "") -> str:
+    """Why a contact of this stage stays where it is until its page may send; else nothing.
+
+    The same as what sql/parts/620 to 650 leave alone: queued contacts wait for Facebook only. The
+    cause is left out where `said` has it already.
+    """
+    if name not in (Stage.QUEUED, Stage.ELIGIBLE, Stage.READY_TO_SEND):
+        return ""
+    called = f"Waits for the page “{page['page_name']}”"
+    if page.get("page_paused_at") and name is not Stage.QUEUED:
+        return f"{called}: you paused it"
+    until = epoch(page.get("paused_until"))
+    rests = until is not None and until > now
+    cause = str(page.get("page_reason") or "").rstrip(".")
+    if said and cause in said:
+        cause = ""
+    if page["page_status"] != "active" and (rests or name is not Stage.QUEUED):
+        return f"{called}, which Facebook stopped" + (f": {cause}" if cause else "")
+    return f"{called}: {cause or 'Facebook asked it to slow down'}" if rests else ""
+
+
+def status(row: Row, name: Stage, waits: str = "") -> str:
+    """What the worker says, where it is more than the stage or the error says of itself."""
     if name is Stage.FAILED:
         return ""  # the error says it
     if is_review(row):
         return "Waiting for your review"
+    if waits:
+        return waits
     if name in (Stage.SKIPPED, Stage.COMPLETED) and row["reason_code"]:
         return reason(row["reason_code"])
     told = row["status"] or ""
+    # What follows is the error, which stands on the card, and may be longer there.
+    if told.startswith(TRYING_AGAIN) and (row["error_message"] or "").startswith(
+        told.removeprefix(TRYING_AGAIN)
+    ):
+        return "Tries again by itself"
     return "" if told in SAYS_NO_MORE or told == LOOKS[name].meaning else told
 
 

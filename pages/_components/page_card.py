@@ -3,6 +3,7 @@
 from typing import Any
 
 from pages._components.alerts import warning
+from pages._components.causes import cause
 from pages._components.words import count, epoch
 
 Row = dict[str, Any]
@@ -79,10 +80,21 @@ def problems(page: Row, now: float) -> list[Row]:
     if page["subscribe_error"]:
         text = f"{page['subscribe_error']} Replies come in with the next reading only."
         found.append(_notice("warn", "Facebook does not tell of new messages", text))
+    found.append(unanswered(page))
     if page["error_message"] and page["status"] != "token_invalid":
         title = f"Reading stopped: {page['error_message']}"
         found.append(_notice("warn", title, page["error_hint"] or "", since=page["error_at"]))
     return [each for each in found if each]
+
+
+def unanswered(page: Row) -> Row | None:
+    """Who wrote STOP or START and could not be told that it was heard, within a day."""
+    if not page["unanswered"]:
+        return None
+    told = count(page["unanswered"], "STOP or START", "STOPs or STARTs")
+    text = f"{cause(page['unanswered_code'] or '')}. What they asked for holds all the same."
+    title = f"{told} could not be answered"
+    return _notice("warn", title, text, since=page["unanswered_at"])
 
 
 def _of_facebook(page: Row, now: float) -> Row | None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pages._components.contact_card import page_waits
 from pages._components.words import epoch, reason
 from pipeline.stages import LOOKS, Stage
 
@@ -12,6 +13,8 @@ OUTCOMES = {
     "sent": "Sent",
     "failed": "Failed",
     "retry": "To be tried again",
+    "retried": "Tried again since",
+    "dropped": "Put off, not tried again",
     "unknown": "Nobody knows whether it arrived",
     "abandoned": "Given up by a person, to send again",
 }
@@ -27,7 +30,7 @@ def timeline(told: Row) -> Row:
         "message": told["message"] or "",
         "now": epoch(told["now"]),
         "heard": epoch(told["last_inbound_at"]),
-        "stages": [_stage(entry) for entry in told["stages"]],
+        "stages": [_stage(entry, waits_for(told)) for entry in told["stages"]],
         "tries": [_try(entry) for entry in told["attempts"]],
         "messages": [
             [entry["direction"], entry["text"], epoch(entry["at"])] for entry in told["messages"]
@@ -35,9 +38,17 @@ def timeline(told: Row) -> Row:
     }
 
 
-def _stage(entry: Row) -> Row:
+def waits_for(told: Row) -> str:
+    """What the contact waits for where it is, if that is a person or its page."""
+    if told["review"]:
+        return "Message written, waiting for your review"
+    return page_waits(told["page"], Stage(told["stage"]), epoch(told["now"]) or 0.0)
+
+
+def _stage(entry: Row, waits: str) -> Row:
     name = Stage(entry["stage"])
-    because = reason(entry["reason_code"]) if entry["reason_code"] else LOOKS[name].meaning
+    meaning = LOOKS[name].meaning if entry["until"] else waits or LOOKS[name].meaning
+    because = reason(entry["reason_code"]) if entry["reason_code"] else meaning
     return {
         "stage": name.value,
         "at": epoch(entry["at"]),

@@ -3,7 +3,7 @@
 
 alter table public.ai_automation_audit add column if not exists detail jsonb not null default '{}';
 comment on column public.ai_automation_audit.detail is
-'More about it: changed (which settings), filter (what was searched for), of (how many were asked for), state (of which contact, while there is one), edited (the text was). Never a name, a text or an id of a person.';
+'More about it: changed (which settings), filter (what was searched for), of (how many were asked for), state (of which contact, while there is one), edited (the text was), tag or tags (of a bulk, of an import), why (Facebook''s reason for stopping or warning a page). Never a name, a text or an id of a person.';
 
 create or replace function public.keep_audit()
 returns trigger

@@ -181,8 +181,11 @@ security definer
 set search_path = ''
 as $$
 begin
-    insert into public.ai_automation_audit (user_id, page_id, action)
-    values (new.user_id, new.id, case new.status when 'active' then 'page_resumed' else 'page_paused' end);
+    insert into public.ai_automation_audit (user_id, page_id, action, detail)
+    values (
+        new.user_id, new.id, case new.status when 'active' then 'page_resumed' else 'page_paused' end,
+        case when new.status <> 'active' and new.status_reason <> '' then jsonb_build_object('why', left(new.status_reason, 500)) else '{}' end
+    );
     return null;
 end;
 $$;
@@ -192,7 +195,7 @@ after update on public.facebook_pages
 for each row when ((new.status = 'active') is distinct from (old.status = 'active'))
 execute function public.alert_when_a_page_stops();
 
-comment on function public.alert_when_a_page_stops() is 'One line in the audit when a page is stopped, and one when it may send again, however many messages met it.';
+comment on function public.alert_when_a_page_stops() is 'One line in the audit when a page is stopped, with why, and one when it may send again, however many messages met it.';
 
 revoke execute on function
 public.rate_share(real, timestamptz),

@@ -64,6 +64,7 @@ as $$
             when g.sender_id = '' then 'sender_id is missing'
             when g.sender_id ~ '^\d[.,]?\d*[eE]\+\d+$'
                 then 'sender_id was shortened by a spreadsheet: format the column as text and export again'
+            when g.sender_id !~ '^[0-9]+$' then 'sender_id is not a number: Facebook''s ids of people have digits only'
             when length(g.sender_id) > 200 then 'sender_id is longer than 200 characters'
             when length(g.name) > 300 then 'name is longer than 300 characters'
             when cardinality(g.tags) > 100 then 'more than 100 tags'
@@ -168,6 +169,7 @@ declare
     v_updated integer;
     v_new uuid[];
     v_forgotten integer;
+    v_tags jsonb;
 begin
     -- Whoever is forgotten this moment is forgotten before or after this; see resolve_deletion.
     perform pg_advisory_xact_lock_shared(20261122, 102);
@@ -204,8 +206,19 @@ begin
     select
         (select array_agg(n.id) from stored as n where n.is_new),
         (select count(*) from stored as n where not n.is_new),
-        coalesce(jsonb_agg(jsonb_build_object('line', j.line, 'reason', j.problem) order by j.line) filter (where j.problem is not null), '[]')
-    into v_new, v_updated, v_rejected
+        coalesce(jsonb_agg(jsonb_build_object('line', j.line, 'reason', j.problem) order by j.line) filter (where j.problem is not null), '[]'),
+        (
+            select jsonb_agg(k.tag order by k.tag)
+            from (
+                select distinct t.tag
+                from judged as g
+                cross join unnest(g.tags) as t (tag)
+                where g.problem is null
+                order by t.tag
+                limit 20
+            ) as k
+        )
+    into v_new, v_updated, v_rejected, v_tags
     from judged as j;
 
     -- They were known, and were forgotten while this waited for them.
@@ -217,7 +230,8 @@ begin
     get diagnostics v_forgotten = row_count;
     v_imported := coalesce(cardinality(v_new), 0) - v_forgotten;
 
-    insert into public.ai_automation_audit (user_id, action, affected) values (v_page.user_id, 'import_contacts', v_imported + v_updated);
+    insert into public.ai_automation_audit (user_id, page_id, action, affected, detail)
+    values (v_page.user_id, v_page.id, 'import_contacts', v_imported + v_updated, jsonb_strip_nulls(jsonb_build_object('tags', v_tags)));
     return jsonb_build_object('imported', v_imported, 'updated', v_updated, 'rejected', v_rejected);
 end;
 $$;

@@ -98,7 +98,11 @@ begin
             update public.facebook_pages as p
             set warning = left(coalesce(p_told ->> 'reason', ''), 500), warned_at = p_said_at, updated_at = now()
             where p.id = p_page.id;
-            insert into public.ai_automation_audit (user_id, page_id, action) values (p_page.user_id, p_page.id, 'page_warned');
+            insert into public.ai_automation_audit (user_id, page_id, action, detail)
+            values (
+                p_page.user_id, p_page.id, 'page_warned',
+                case when p_told ->> 'reason' <> '' then jsonb_build_object('why', left(p_told ->> 'reason', 500)) else '{}' end
+            );
     end case;
 end;
 $$;

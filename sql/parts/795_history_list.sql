@@ -41,6 +41,7 @@ declare
     v_page uuid := nullif(p_filter ->> 'page', '')::uuid;
     v_contact uuid := nullif(p_filter ->> 'contact', '')::uuid;
     v_outcome text := nullif(p_filter ->> 'outcome', '');
+    v_stored text := case when v_outcome in ('retried', 'dropped') then 'retry' else v_outcome end;
     v_codes text[] := case when jsonb_typeof(p_filter -> 'codes') = 'array' then array(select jsonb_array_elements_text(p_filter -> 'codes')) end;
     v_from timestamptz := greatest(p_floor, coalesce(nullif(p_filter ->> 'from', '')::timestamptz, '-infinity'));
     v_until timestamptz := least((p_before ->> 0)::timestamptz, nullif(p_filter ->> 'until', '')::timestamptz, 'infinity');
@@ -58,7 +59,8 @@ begin
         and (v_rule is null or a.rule_id = v_rule)
         and (v_page is null or a.page_id = v_page)
         and (v_contact is null or a.contact_id = v_contact)
-        and (v_outcome is null or a.outcome = v_outcome)
+        and (v_stored is null or a.outcome = v_stored)
+        and (v_stored is distinct from 'retry' or public.outcome_since(a.state_id, a.id, a.outcome) = v_outcome)
         and (v_codes is null or a.error_code = any(v_codes))
         -- What was deleted is gone from here too.
         and a.rule_id in (select r.id from public.ai_automation_rules as r where r.user_id = p_user_id and r.deleted_at is null)
@@ -74,7 +76,7 @@ end;
 $$;
 
 comment on function public.find_attempts(uuid, jsonb, jsonb, timestamptz, integer) is
-'A person''s tries to send that fit {rule, page, contact, outcome, codes, from, until, q}, newest first, before [started_at, id] and not before p_floor. Called by functions that say whose.';
+'A person''s tries to send that fit {rule, page, contact, outcome, codes, from, until, q}, newest first, before [started_at, id] and not before p_floor; outcome as outcome_since says it. Called by functions that say whose.';
 
 create or replace function public.list_attempts(
     p_filter jsonb default '{}', p_before jsonb default null, p_limit integer default 50, p_look integer default 100000
@@ -119,7 +121,7 @@ begin
                         'id', s.id, 'started_at', s.started_at, 'finished_at', s.finished_at,
                         'delivered_at', s.delivered_at, 'read_at', s.read_at, 'contact_id', s.contact_id,
                         'name', c.sender_name, 'sender_id', c.sender_id, 'rule_id', s.rule_id, 'rule', r.name, 'page', g.name,
-                        'follow_up', s.follow_up, 'outcome', s.outcome, 'message', s.message, 'error_code', s.error_code,
+                        'follow_up', s.follow_up, 'outcome', public.outcome_since(s.state_id, s.id, s.outcome), 'message', s.message, 'error_code', s.error_code,
                         'error_message', s.error_message, 'facebook_message_id', s.facebook_message_id, 'ai_model', s.ai_model,
                         'tokens_in', s.tokens_in, 'tokens_out', s.tokens_out, 'generation_time_ms', s.generation_time_ms
                     ) order by s.started_at desc, s.id desc

@@ -64,7 +64,7 @@ begin
                 'max_follow_ups', r.max_follow_ups, 'run_24_7', r.run_24_7, 'active_from', r.active_from,
                 'active_until', r.active_until, 'active_days', r.active_days, 'next_run_at', r.next_run_at,
                 'page_name', g.name, 'page_status', g.status, 'page_reason', g.status_reason, 'paused_until', g.paused_until,
-                'page_paused_at', g.paused_at, 'page_disconnected_at', g.disconnected_at,
+                'page_paused_at', g.paused_at, 'page_disconnected_at', g.disconnected_at, 'warning', g.warning, 'warned_at', g.warned_at,
                 'ai_quota_until', public.ai_quota_until(r.id), 'sent_today', l.sent_today,
                 'usage_percent', case when g.usage_at > now() - interval '1 hour' then round(g.usage_percent) end,
                 'sends_per_minute', g.sends_per_minute

@@ -20,6 +20,11 @@ as $$
         'error_message', s.error_message,
         'error_hint', s.error_hint,
         'last_inbound_at', c.last_inbound_at,
+        'review', s.current_stage = 'ready_to_send' and r.review_before_send and s.approved_at is null,
+        'page', jsonb_build_object(
+            'page_name', g.name, 'page_status', g.status, 'page_reason', g.status_reason, 'paused_until', g.paused_until,
+            'page_paused_at', g.paused_at, 'page_disconnected_at', g.disconnected_at
+        ),
         'stages', coalesce((
             select jsonb_agg(jsonb_build_object(
                 'stage', e.to_stage, 'at', e.occurred_at, 'until', e.left_at, 'reason_code', e.reason_code,
@@ -44,7 +49,7 @@ as $$
         ), '[]'::jsonb),
         'attempts', coalesce((
             select jsonb_agg(jsonb_build_object(
-                'follow_up', a.follow_up, 'outcome', a.outcome, 'at', a.started_at, 'until', a.finished_at,
+                'follow_up', a.follow_up, 'outcome', public.outcome_since(a.state_id, a.id, a.outcome), 'at', a.started_at, 'until', a.finished_at,
                 'delivered_at', a.delivered_at, 'read_at', a.read_at,
                 'message', a.message, 'error_code', a.error_code, 'error_message', a.error_message,
                 'generation_time_ms', a.generation_time_ms, 'tokens', a.tokens_in + a.tokens_out
@@ -72,6 +77,7 @@ as $$
     inner join public.contacts as c on c.id = s.contact_id
     -- Through the automation, so that the contacts of a deleted one are as gone as it is.
     inner join public.ai_automation_rules as r on r.id = s.rule_id
+    inner join public.facebook_pages as g on g.id = r.page_id
     where s.id = p_state_id;
 $$;
 

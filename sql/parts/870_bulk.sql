@@ -25,14 +25,17 @@ create table if not exists public.bulk_actions (
     constraint bulk_actions_pkey primary key (id),
     constraint bulk_actions_rule_fkey foreign key (rule_id, user_id)
     references public.ai_automation_rules (id, user_id) on delete cascade,
-    constraint bulk_actions_action_is_known check (
-        case
-            when rule_id is not null then action in ('retry', 'cancel')
-            else action in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out', 'delete')
-        end
-    ),
     constraint bulk_actions_tag_is_named check ((tag is not null) = (action in ('add_tag', 'remove_tag'))),
     constraint bulk_actions_counts_are_possible check (changed between 0 and done and done <= total)
+);
+
+-- One of an older day knew fewer.
+alter table public.bulk_actions drop constraint if exists bulk_actions_action_is_known;
+alter table public.bulk_actions add constraint bulk_actions_action_is_known check (
+    case
+        when rule_id is not null then action in ('retry', 'cancel', 'approve')
+        else action in ('add_tag', 'remove_tag', 'opt_out', 'lift_opt_out', 'delete')
+    end
 );
 
 create index if not exists bulk_actions_owner_idx on public.bulk_actions (user_id, created_at desc);
@@ -44,7 +47,7 @@ comment on table public.bulk_actions is
 comment on column public.bulk_actions.id is 'A preview returns it; advance_bulk and stop_bulk take it.';
 comment on column public.bulk_actions.user_id is 'Who pressed; the owner of the contacts.';
 comment on column public.bulk_actions.rule_id is 'The automation in which it is done to them; null where it is about the contacts themselves.';
-comment on column public.bulk_actions.action is 'In an automation retry or cancel, else add_tag, remove_tag, opt_out, lift_opt_out or delete.';
+comment on column public.bulk_actions.action is 'In an automation retry, cancel or approve, else add_tag, remove_tag, opt_out, lift_opt_out or delete.';
 comment on column public.bulk_actions.tag is 'Which tag, where the action is about one.';
 comment on column public.bulk_actions.filter is 'What they were chosen by, of words only that there were some; null where they were named. Stands in the audit too.';
 comment on column public.bulk_actions.contact_ids is 'The contacts that the preview counted; emptied when it has ended.';
@@ -104,7 +107,9 @@ $$;
 
 comment on function public.told_bulk(public.bulk_actions) is 'How far a bulk action has come, as advance_bulk and stop_bulk say it.';
 
-create or replace function public.change_states(p_rule_id uuid, p_action text, p_contact_ids uuid[])
+-- It did not know what was counted when.
+drop function if exists public.change_states(uuid, text, uuid[]);
+create or replace function public.change_states(p_rule_id uuid, p_action text, p_contact_ids uuid[], p_counted_at timestamptz)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -121,22 +126,29 @@ declare
             and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status)
     );
 begin
-    return case p_action when 'retry' then public.retry_contacts(v_ids) else public.cancel_contacts(v_ids) end;
+    return case p_action
+        when 'retry' then public.retry_contacts(v_ids)
+        when 'cancel' then public.cancel_contacts(v_ids)
+        else public.approve_messages(v_ids, p_counted_at)
+    end;
 end;
 $$;
 
-comment on function public.change_states(uuid, text, uuid[]) is
-'retry_contacts or cancel_contacts for those of an automation''s contacts for whom it still does something; what change_contacts is for contacts themselves.';
+comment on function public.change_states(uuid, text, uuid[], timestamptz) is
+'retry_contacts, cancel_contacts or approve_messages for those of an automation''s contacts for whom it still does something; what change_contacts is for contacts themselves.';
 
+-- It told no page.
+drop function if exists public.audit_of_bulk(public.bulk_actions);
 create or replace function public.audit_of_bulk(p_bulk public.bulk_actions)
-returns table (user_id uuid, rule_id uuid, action text, affected integer, detail jsonb)
+returns table (user_id uuid, rule_id uuid, page_id uuid, action text, affected integer, detail jsonb)
 language sql
 immutable
 set search_path = ''
 as $$
     select
-        p_bulk.user_id, p_bulk.rule_id, case when p_bulk.rule_id is null then 'contacts_' else 'bulk_' end || p_bulk.action, p_bulk.changed,
-        jsonb_build_object('filter', p_bulk.filter, 'bulk_id', p_bulk.id)
+        p_bulk.user_id, p_bulk.rule_id, public.id_or_null(p_bulk.filter ->> 'page'), case when p_bulk.rule_id is null then 'contacts_' else 'bulk_' end || p_bulk.action, p_bulk.changed,
+        jsonb_build_object('filter', p_bulk.filter - 'page', 'bulk_id', p_bulk.id)
+        || case when p_bulk.tag is not null then jsonb_build_object('tag', p_bulk.tag) else '{}' end
         || case when p_bulk.changed < p_bulk.total then jsonb_build_object('of', p_bulk.total) else '{}' end;
 $$;
 
@@ -169,7 +181,7 @@ begin
     perform set_config('stagelight.bulk', 'yes', true);
     v_answer := case
         when v_bulk.rule_id is null then public.change_contacts(v_batch, v_bulk.action, v_bulk.tag)
-        else public.change_states(v_bulk.rule_id, v_bulk.action, v_batch)
+        else public.change_states(v_bulk.rule_id, v_bulk.action, v_batch, v_bulk.created_at)
     end;
     perform set_config('stagelight.bulk', '', true);
     update public.bulk_actions as b
@@ -183,8 +195,8 @@ begin
     returning b.* into v_bulk;
     -- One line for all its batches, and only then is it known how many there were.
     if v_bulk.ended_at is not null then
-        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-        select l.user_id, l.rule_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l;
+        insert into public.ai_automation_audit (user_id, rule_id, page_id, action, affected, detail)
+        select l.user_id, l.rule_id, l.page_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l;
     end if;
     return public.told_bulk(v_bulk);
 end;
@@ -208,10 +220,10 @@ begin
     where b.id = p_id
     returning b.* into v_bulk;
     if v_was_open and v_bulk.done > 0 then
-        insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-        select l.user_id, l.rule_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l
+        insert into public.ai_automation_audit (user_id, rule_id, page_id, action, affected, detail)
+        select l.user_id, l.rule_id, l.page_id, l.action, l.affected, l.detail from public.audit_of_bulk(v_bulk) as l
         union all
-        select v_bulk.user_id, v_bulk.rule_id, case when v_bulk.rule_id is null then 'stop_contact_bulk' else 'stop_bulk' end, 0, '{}';
+        select v_bulk.user_id, v_bulk.rule_id, null, case when v_bulk.rule_id is null then 'stop_contact_bulk' else 'stop_bulk' end, 0, '{}';
     end if;
     return public.told_bulk(v_bulk);
 end;
@@ -240,8 +252,8 @@ as $$
         returning b.*
     )
 
-    insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-    select l.user_id, l.rule_id, l.action, l.affected, l.detail
+    insert into public.ai_automation_audit (user_id, rule_id, page_id, action, affected, detail)
+    select l.user_id, l.rule_id, l.page_id, l.action, l.affected, l.detail
     from left_halfway as b
     cross join lateral public.audit_of_bulk(b::public.bulk_actions) as l
     where b.done > 0;
@@ -275,7 +287,7 @@ revoke all on public.open_bulk_actions from public, anon, authenticated, service
 grant select on public.open_bulk_actions to authenticated, service_role;
 
 revoke execute on function
-public.own_bulk(uuid), public.told_bulk(public.bulk_actions), public.audit_of_bulk(public.bulk_actions), public.change_states(uuid, text, uuid[]),
+public.own_bulk(uuid), public.told_bulk(public.bulk_actions), public.audit_of_bulk(public.bulk_actions), public.change_states(uuid, text, uuid[], timestamptz),
 public.advance_bulk(uuid, integer), public.stop_bulk(uuid), public.forget_bulks()
 from public, anon, authenticated, service_role;
 grant execute on function public.advance_bulk(uuid, integer), public.stop_bulk(uuid) to authenticated;

@@ -37,13 +37,14 @@ set search_path = ''
 as $$
     select case p_action
         when 'retry' then public.retry_helps(p_stage, p_reason, p_error, p_page_status)
+        when 'approve' then p_stage = 'ready_to_send'
         when 'cancel' then p_stage in ('queued', 'checking', 'eligible', 'generating', 'ready_to_send')
         else false
     end;
 $$;
 
 comment on function public.bulk_helps(text, public.automation_stage, text, text, text) is
-'Whether retry or cancel does something for a contact in this state.';
+'Whether retry, cancel or approve does something for a contact in this state.';
 
 create or replace function public.keep_bulk(p_rule_id uuid, p_action text, p_tag text, p_filter jsonb, p_contact_ids uuid[])
 returns jsonb
@@ -71,7 +72,10 @@ security definer
 set search_path = ''
 as $$
 declare
+    -- As many as somebody can read before they press.
+    v_readable constant integer := 100;
     v_ids uuid[];
+    v_said jsonb := '{}';
 begin
     if not exists (
         select 1
@@ -80,26 +84,37 @@ begin
     ) then
         raise exception 'This automation does not exist.' using errcode = 'PT404';
     end if;
-    if p_action is null or p_action not in ('retry', 'cancel') then
-        raise exception 'Contacts can be retried or cancelled, nothing else.' using errcode = '22023';
+    if p_action is null or p_action not in ('retry', 'cancel', 'approve') then
+        raise exception 'Contacts can be retried or cancelled, their messages approved, nothing else.' using errcode = '22023';
     end if;
     if p_stage is not null and p_stage <> all(enum_range(null::public.automation_stage)::text[]) then
         raise exception 'There is no such stage.' using errcode = '22023';
     end if;
-    v_ids := array(
-        select s.contact_id
-        from public.monitor_matches(p_rule_id, p_stage, public.search_cause(p_search), public.search_pattern(p_search)) as m
-        inner join public.ai_automation_contact_states as s on s.id = m.state_id
-        inner join public.ai_automation_rules as r on r.id = s.rule_id
-        inner join public.facebook_pages as g on g.id = r.page_id
-        where
-            s.user_id = (select auth.uid()) and (p_reason is null or s.end_reason = p_reason)
-            -- The stages first: what follows is a call for each contact that is left.
-            and (p_action <> 'retry' or s.current_stage in ('failed', 'skipped'))
-            and (p_action <> 'cancel' or s.current_stage <= 'ready_to_send')
-            and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status)
-        order by m.state_id
-    );
+    if p_action = 'approve' then
+        select
+            coalesce(array_agg(w.contact_id), '{}'),
+            jsonb_build_object(
+                'messages', coalesce(jsonb_agg(jsonb_build_array(w.sender_name, w.message)), '[]'),
+                'waiting', coalesce(max(w.waiting), 0)
+            )
+        into v_ids, v_said
+        from public.messages_to_approve((select auth.uid()), p_rule_id, p_stage, p_search, v_readable) as w;
+    else
+        v_ids := array(
+            select s.contact_id
+            from public.monitor_matches(p_rule_id, p_stage, public.search_cause(p_search), public.search_pattern(p_search)) as m
+            inner join public.ai_automation_contact_states as s on s.id = m.state_id
+            inner join public.ai_automation_rules as r on r.id = s.rule_id
+            inner join public.facebook_pages as g on g.id = r.page_id
+            where
+                s.user_id = (select auth.uid()) and (p_reason is null or s.end_reason = p_reason)
+                -- The stages first: what follows is a call for each contact that is left.
+                and (p_action <> 'retry' or s.current_stage in ('failed', 'skipped'))
+                and (p_action <> 'cancel' or s.current_stage <= 'ready_to_send')
+                and public.bulk_helps(p_action, s.current_stage, s.reason_code, s.error_code, g.status)
+            order by m.state_id
+        );
+    end if;
     return public.keep_bulk(
         p_rule_id, p_action, null,
         -- Words may be a name, and the audit that gets this forgets nothing: only that there were some.
@@ -108,12 +123,12 @@ begin
             'search', case when public.search_pattern(p_search) is not null then true end
         )),
         v_ids
-    );
+    ) || v_said;
 end;
 $$;
 
 comment on function public.preview_bulk(uuid, text, text, text, text) is
-'Counts the contacts that fit a filter and can be retried or cancelled, and remembers exactly them; nothing is changed yet. Unused for an hour, it is forgotten.';
+'Counts the contacts that fit a filter and can be retried or cancelled, or whose messages can be approved (at most 100, with their texts: messages is [[name, text]], waiting how many wait in all), and remembers exactly them; nothing is changed yet. Unused for an hour, it is forgotten.';
 
 create or replace function public.preview_contact_bulk(
     p_action text, p_tag text default null, p_filter jsonb default null, p_contact_ids uuid[] default null

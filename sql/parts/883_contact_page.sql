@@ -69,7 +69,7 @@ begin
             union all
             (
                 select a.started_at, 'attempt:' || a.id, jsonb_build_object(
-                    'outcome', a.outcome, 'follow_up', a.follow_up, 'rule', r.name, 'rule_id', r.id, 'text', a.message,
+                    'outcome', public.outcome_since(a.state_id, a.id, a.outcome), 'follow_up', a.follow_up, 'rule', r.name, 'rule_id', r.id, 'text', a.message,
                     'error_message', a.error_message, 'generation_time_ms', a.generation_time_ms, 'tokens', a.tokens_in + a.tokens_out,
                     'finished_at', a.finished_at, 'delivered_at', a.delivered_at, 'read_at', a.read_at
                 )

@@ -5,7 +5,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.database import doors
-from tests.database.acting import as_user, call_as
+from tests.database.acting import as_user, call, call_as
 
 # Keeps something for the press that follows, or what was found out after one, or sums minutes up.
 AUDIT = "insert into public.ai_automation_audit"
@@ -153,6 +153,36 @@ def test_a_list_that_is_taken_out_is_written_down_by_its_filter_but_no_words(wor
         *("export_history", rule["id"], page["id"]),
     )
     assert line["detail"] == {"filter": {"q": True, "outcome": "failed"}}
+
+
+def test_why_a_page_stopped_and_what_many_were_given_is_written_down(world):
+    ana = world.user()
+    page = world.page(ana)
+    contact = world.contact(page)
+    stop = {"page_status": "restricted", "reason": "Too many complaints."}
+    worker = world.connection
+    call(worker, "record_page_news", p_news=Jsonb([{"page_id": str(page["id"]), **stop}]))
+    warned = Jsonb({"action": "warning", "reason": "Spam."})
+    worker.execute(
+        "select public.apply_policy(p, now(), %s) from public.facebook_pages as p", [warned]
+    )
+    fits = Jsonb({"page": str(page["id"]), "tag": ""})
+    bulk = call_as(
+        world, ana, "preview_contact_bulk", p_action="add_tag", p_tag="VIP", p_filter=fits
+    )
+    call_as(world, ana, "advance_bulk", p_id=bulk["id"])
+    rows = Jsonb([{"sender_id": "5", "tags": "b;a"}, {"sender_id": "x", "tags": "never"}])
+    call_as(world, ana, "import_contacts", p_page_id=page["id"], p_contacts=rows)
+
+    found = actions(world, ana)
+
+    assert {row["page_id"] for row in found} == {contact["page_id"]}
+    assert [(row["action"], row["detail"]) for row in found] == [
+        ("page_paused", {"why": "Too many complaints."}),
+        ("page_warned", {"why": "Spam."}),
+        ("contacts_add_tag", {"filter": {"tag": ""}, "tag": "vip", "bulk_id": bulk["id"]}),
+        ("import_contacts", {"tags": ["a", "b"]}),
+    ]
 
 
 @pytest.mark.parametrize(

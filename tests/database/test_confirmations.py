@@ -3,7 +3,7 @@
 from psycopg.types.json import Jsonb
 
 from tests.builders import ago
-from tests.database.acting import Worker, call, change, run_now
+from tests.database.acting import Worker, call, call_as, change, run_now
 
 
 def say(world, page, word, **since):
@@ -104,3 +104,23 @@ def test_only_what_certainly_did_not_arrive_is_due_again(world):
     assert claimed(world) == [], "in a few seconds"
     world.rows("update public.opt_confirmations set due_at = now() returning 1")
     assert claimed(world) == [("stop", "Corner Bakery")]
+
+
+def test_answers_that_facebook_refused_stand_on_the_card_of_their_page_for_a_day(world):
+    owner = world.user()
+    page, _ = world.page(owner, name="A"), world.page(owner, name="B")
+    say(world, page, "stop", seconds=5)
+    assert claimed(world) == [("stop", "A")]
+    [row] = world.rows("select id from public.opt_confirmations")
+    call(
+        world.connection, "finish_confirmation",
+        p_id=row["id"], p_worker="worker-1", p_status="failed", p_error_code="token_expired",
+    )  # fmt: skip
+
+    def cards():
+        found = call_as(world, owner, "page_cards", p_with_counts=False)
+        return [(card["unanswered"], card["unanswered_code"]) for card in found]
+
+    assert cards() == [(1, "token_expired"), (None, None)]
+    world.rows("update public.opt_confirmations set tried_at = %s returning 1", ago(days=2))
+    assert cards() == [(None, None), (None, None)]

@@ -72,8 +72,8 @@ def test_exactly_the_counted_ones_are_changed_in_batches_and_it_is_written_down(
     )
     # Nobody's name is written down.
     assert [tuple(row.values()) for row in written] == [
-        ("contacts_add_tag", 10, {"filter": {"q": True}}),
-        ("contacts_remove_tag", 3, {"filter": {}, "of": 4}),
+        ("contacts_add_tag", 10, {"filter": {"q": True}, "tag": "vip"}),
+        ("contacts_remove_tag", 3, {"filter": {}, "tag": "old", "of": 4}),
     ]
     assert town.rows("select tags from public.contacts where id = %s", town.theirs["id"])[0] == {
         "tags": []

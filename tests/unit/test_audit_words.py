@@ -34,6 +34,9 @@ LITERAL = re.compile(r"ai_automation_audit \([^)]*action[^;]*?;", re.S)
             "Filter: cause Facebook did not accept the message",
         ),
         ({"of": 1200}, "of 1,200"),
+        ({"why": "Its access has expired."}, "Its access has expired."),
+        ({"tags": ["vip", "новый"]}, "tags “vip”, “новый”"),
+        ({"tag": "vip", "filter": {"tag": "old"}, "of": 9}, "tag “vip” · Filter: tag old · of 9"),
         ({"state": 7, "edited": True}, "text edited"),
         (
             {"filter": {"q": True, "from": "2026-11-01"}},

@@ -29,6 +29,7 @@ def card(**values: Any) -> dict[str, Any]:
             ),
             *("subscribe_error", "usage_percent", "usage_at", "phase", "is_full", "threads_seen"),
             *("threads_total", "seconds_a_thread", "requested_at", "started_at", "finished_at"),
+            *("unanswered", "unanswered_at", "unanswered_code"),
             *("not_before_at", "error_message", "error_hint", "error_at", "contacts"),
         )
     )
@@ -161,3 +162,17 @@ def test_a_warning_is_told_with_what_to_do_and_stops_nothing() -> None:
     banner = about_page({**warned, "page_status": "active"}, NOW.timestamp())
     assert banner is not None
     assert banner["title"] == told["title"]
+
+
+def test_who_wrote_stop_and_got_no_answer_is_told_of_with_the_cause():
+    refused = {"unanswered_at": moment(-5), "unanswered_code": "token_expired"}
+
+    [one] = card(unanswered=1, **refused)["problems"]
+    [two] = card(unanswered=2, **refused | {"unanswered_code": "graph_7"})["problems"]
+
+    assert one["title"] == "1 STOP or START could not be answered"
+    assert one["text"] == ("The page's access has expired. What they asked for holds all the same.")
+    assert (two["title"], two["text"][:9]) == (
+        "2 STOPs or STARTs could not be answered",
+        "Graph 7. ",
+    )
