@@ -19,6 +19,7 @@ from local.gateway.statements import read_statements
 
 SQL = read_statements("accounts.sql")
 BCRYPT_BYTES = 72
+LONGEST_EMAIL = 255
 EMAIL = re.compile(r"[^@\s\0]{1,64}@[^@\s\0]+\.[^@\s\0]+")
 Row = dict[str, Any]
 
@@ -56,7 +57,8 @@ async def get_user(connection: AuthConnection, user_id: uuid.UUID) -> Row:
 
 def normal_email(email: object) -> str:
     """The address as it is stored; empty for what can be no address."""
-    return email.strip().lower() if isinstance(email, str) and "\0" not in email else ""
+    text = email.strip().lower() if isinstance(email, str) and "\0" not in email else ""
+    return text if len(text) <= LONGEST_EMAIL else ""
 
 
 def is_banned(user: Row) -> bool:
@@ -96,6 +98,8 @@ async def add_user(connection: AuthConnection, wanted: Mapping[str, Any]) -> Row
     email = normal_email(wanted["email"])
     if not EMAIL.fullmatch(email):
         message = "Unable to validate email address: invalid format"
+        if len(str(wanted["email"])) > LONGEST_EMAIL:
+            message = "An email address is too long"
         raise AuthError(400, "validation_failed", message)
     values = {
         **wanted,

@@ -92,7 +92,7 @@ class Auth:
         if path == ".well-known/jwks.json":
             return json_response({"keys": [self._keys.public]}, Cache_Control="max-age=600")
         claims = self._identify(request)
-        body = await read_object(request, self._config.body_limit)
+        body = await read_object(request)
         if path.startswith("admin/"):
             return await self._admin(request, body, claims)
         if (request.method, path) == ("POST", "token"):

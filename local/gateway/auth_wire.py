@@ -13,14 +13,19 @@ from local.gateway import accounts
 from local.gateway.accounts import Row
 from local.gateway.call import read_body
 from local.gateway.database import AuthConnection
-from local.gateway.errors import AUTH_VERSION, JSON_TYPE, AuthError
+from local.gateway.errors import AUTH_VERSION, JSON_TYPE, ApiError, AuthError
 
 Body = Mapping[str, Any]
+LARGEST_BODY = 1 << 20
 
 
-async def read_object(request: Request, limit: int) -> Body:
-    """The body's JSON object, empty without a body; raises AuthError 400."""
-    raw = await read_body(request, limit)
+async def read_object(request: Request) -> Body:
+    """The body's JSON object, empty without a body; raises AuthError 400 or 413."""
+    try:
+        raw = await read_body(request, LARGEST_BODY)
+    except ApiError as error:
+        message = f"Request body too large (max {LARGEST_BODY} bytes)"
+        raise AuthError(413, "request_entity_too_large", message) from error
     try:
         value = json.loads(raw or b"{}")
     except (ValueError, RecursionError) as error:

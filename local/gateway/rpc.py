@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from heapq import nsmallest
 
 from psycopg.sql import SQL, Composable
 from starlette.responses import Response
@@ -39,6 +40,8 @@ from local.gateway.query import Item, Query, parse_query
 from local.gateway.reader import Field
 
 SCALAR = "_scalar"
+# A function of PostgreSQL has no more, and a refusal names no more.
+MOST_ARGUMENTS = 100
 # How alike a name must be to be hinted at.
 NEAR_NAME, NEAR_ARGUMENTS = 0.75, 0.33
 
@@ -126,7 +129,7 @@ def choose(
             hint="Try renaming the parameters or the function itself in the database "
             "so function overloading can be resolved",
         )
-    raise _not_found(call, overloads, known, sorted(names))
+    raise _not_found(call, overloads, known, nsmallest(MOST_ARGUMENTS, names))
 
 
 def _not_found(
