@@ -1,5 +1,6 @@
 """This file is where rows of other tables are put inside the rows that belong to them."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from psycopg.sql import SQL, Composable
@@ -45,7 +46,10 @@ def find_way(catalog: Catalog, origin: Relation, embed: Embed) -> Way:
         raise not_implemented("tables that the database shows in a form of its own")
     if len(fit) == 1:
         return fit[0]
-    raise _ambiguous(origin, name, fit) if fit else _no_way(origin, embed, own)
+    if fit:
+        raise _ambiguous(origin, name, fit)
+    joined = {way.origin[1] for way in catalog.ways if way.origin[0] == schema}
+    raise _no_way(origin, embed, own, joined)
 
 
 def _ambiguous(origin: Relation, name: str, fit: list[Way]) -> ApiError:
@@ -61,18 +65,20 @@ def _ambiguous(origin: Relation, name: str, fit: list[Way]) -> ApiError:
     )
 
 
-def _no_way(origin: Relation, embed: Embed, own: list[Way]) -> ApiError:
+def _no_way(origin: Relation, embed: Embed, own: list[Way], joined: Iterable[str]) -> ApiError:
     between = f"between '{origin.name}' and '{embed.name}'"
     hinted = f" using the hint '{embed.hint}'" if embed.hint else ""
-    names = sorted({way.target[1] for way in own} - {embed.name})
-    near = nearest(embed.name, names, 0.5)
+    if own:
+        near, instead = nearest(embed.name, {way.target[1] for way in own}, exact=False), embed.name
+    else:
+        near, instead = nearest(origin.name, joined), origin.name
     return ApiError(
         400,
         "PGRST200",
         f"Could not find a relationship {between} in the schema cache",
         f"Searched for a foreign key relationship {between}{hinted} "
         f"in the schema '{origin.schema}', but no matches were found.",
-        f"Perhaps you meant '{near}' instead of '{embed.name}'." if near else None,
+        f"Perhaps you meant '{near}' instead of '{instead}'." if near else None,
     )
 
 
@@ -131,7 +137,9 @@ def select(
 def _shown(way: Way, embed: Embed, place: Composable) -> Composable:
     if embed.spread:
         return SQL("{}.*").format(place)
-    form = SQL("row_to_json({}.*)" if way.to_one else "coalesce({}._all, '[]')").format(place)
+    form = SQL("row_to_json({}.*)::jsonb" if way.to_one else "coalesce({}._all, '[]')").format(
+        place
+    )
     return SQL("{} as {}").format(form, identifier(embed.label))
 
 
@@ -160,7 +168,7 @@ def _join(
     )
     met = "true"
     if not way.to_one:
-        rows = SQL("select json_agg(_one.*) as _all from ({}) as _one").format(rows)
+        rows = SQL("select json_agg(_one.*)::jsonb as _all from ({}) as _one").format(rows)
         met = "{}._all is not null" if embed.inner else met
     kind = SQL("inner" if embed.inner else "left")
     return SQL(" {} join lateral ({}) as {} on {}").format(

@@ -40,7 +40,7 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
-        self.body = {"code": code, "message": message, "details": details, "hint": hint}
+        self.body = {"code": code, "details": details, "hint": hint, "message": message}
         self.headers = dict(headers or {})
 
 

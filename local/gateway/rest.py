@@ -60,7 +60,7 @@ def _relation(call: Call, catalog: Catalog) -> Relation:
     found = catalog.relations.get((call.schema, call.name))
     if found is None:
         names = [name for schema, name in catalog.relations if schema == call.schema]
-        near = nearest(call.name, names, 0.75)
+        near = nearest(call.name, names)
         raise ApiError(
             404,
             "PGRST205",

@@ -42,8 +42,6 @@ from local.gateway.reader import Field
 SCALAR = "_scalar"
 # A function of PostgreSQL has no more, and a refusal names no more.
 MOST_ARGUMENTS = 100
-# How alike a name must be to be hinted at.
-NEAR_NAME, NEAR_ARGUMENTS = 0.75, 0.33
 
 
 async def answer_rpc(call: Call, database: Database) -> Response:
@@ -143,10 +141,10 @@ def _not_found(
     if overloads:
         inputs = (sorted(argument.name for argument in each.arguments) for each in overloads)
         told = [f"({', '.join(each)})" for each in inputs]
-        near = nearest(f"({listed})", told, NEAR_ARGUMENTS)
+        near = nearest(f"({listed})", told)
         hint = near and f"{full}{near}"
     else:
-        near = nearest(call.name, known, NEAR_NAME)
+        near = nearest(call.name, known)
         hint = near and f"{call.schema}.{near}"
     return ApiError(
         404,

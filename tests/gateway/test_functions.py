@@ -233,9 +233,9 @@ def test_a_function_without_a_grant_is_refused(gateway: Served) -> None:
 
 def test_a_wrong_argument_is_answered_with_the_right_ones(ada: Person) -> None:
     with pytest.raises(APIError) as refused:
-        ada.client.rpc("ping", {"m": 1}).execute()
+        ada.client.rpc("people_of", {"teams": 1}).execute()
 
-    assert refused.value.hint == "Perhaps you meant to call the function public.ping(n)"
+    assert refused.value.hint == "Perhaps you meant to call the function public.people_of(team)"
 
 
 def test_a_large_body_comes_back_whole(ada: Person) -> None:
