@@ -1,7 +1,8 @@
 """This file is where other systems do the worker's six moves; runs in an environment that has them.
 
-`_peers.py NAME DSN CONTACTS CONCURRENCY set-up|work`: each as its documentation shows, one job a
-contact that records six moves by `record_step`, a commit each.
+`_peers.py NAME DSN CONTACTS CONCURRENCY record|checkpoint set-up|work`: each as its documentation
+shows, one job a contact that records six moves by the database's `bench.record_step`, a commit
+each. `checkpoint` is for dbos: its own checkpoints are all that is recorded.
 """
 
 # What is imported here is installed beside the project, never with it.
@@ -31,6 +32,17 @@ async def pool_of(dsn, size):
         dsn, min_size=size, max_size=size, kwargs={"autocommit": True}, open=False
     )
     await pool.open(wait=True)
+    return pool
+
+
+def threads_pool_of(dsn, size):
+    """The same for threads."""
+    from psycopg_pool import ConnectionPool
+
+    pool = ConnectionPool(
+        dsn, min_size=size, max_size=size, kwargs={"autocommit": True}, open=False
+    )
+    pool.open(wait=True)
     return pool
 
 
@@ -121,8 +133,8 @@ async def oban(dsn, contacts, concurrency, working) -> None:
     await asyncio.Event().wait()
 
 
-def dbos(dsn, contacts, concurrency, working) -> None:
-    """A workflow of six steps for a contact; its checkpoints are the recorded moves."""
+def dbos(dsn, contacts, concurrency, recording, working) -> None:
+    """A workflow of six steps for a contact, each a checkpoint; a step records its move."""
     from concurrent.futures import ThreadPoolExecutor
 
     from dbos import DBOS
@@ -139,17 +151,21 @@ def dbos(dsn, contacts, concurrency, working) -> None:
     )
 
     @DBOS.step()
-    def step(name):
+    def step(contact, name):
+        if moves:
+            with moves.connection() as connection:
+                connection.execute(RECORD, (contact, name))
         return name
 
     @DBOS.workflow(name="move")
     def move(contact):
         for name in MOVES:
-            step(name)
+            step(contact, name)
 
     DBOS.launch()
     if not working:
         return
+    moves = threads_pool_of(dsn, MOST_CONNECTIONS) if recording else None
     ready()
     with ThreadPoolExecutor(concurrency) as threads:
         list(threads.map(move, range(1, contacts + 1)))
@@ -158,12 +174,12 @@ def dbos(dsn, contacts, concurrency, working) -> None:
 
 def main() -> None:
     """Sets up or works; ends by a signal, or at once after setting up."""
-    name, dsn, contacts, concurrency, task = sys.argv[1:]
-    arguments = (dsn, int(contacts), int(concurrency), task == "work")
+    name, dsn, contacts, concurrency, step, task = sys.argv[1:]
+    arguments, working = (dsn, int(contacts), int(concurrency)), task == "work"
     if name == "dbos":
-        dbos(*arguments)
+        dbos(*arguments, step == "record", working)
     else:
-        asyncio.run(globals()[name](*arguments))
+        asyncio.run(globals()[name](*arguments, working))
     sys.stdout.flush()
     os._exit(0)
 

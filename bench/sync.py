@@ -11,8 +11,8 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from bench._cluster import MIGRATED, thrown_away
+from bench._racing import gateway_of
 from bench._timing import Line, table
-from bench.worker import gateway_of
 from local.postgres import Postgres
 from local.sandbox.accounts import PAGE_TOKEN
 from local.sandbox.serve import Sandbox, call, serve_sandbox

@@ -42,3 +42,10 @@ as $$
     insert into bench.transitions (contact_id, seq, from_stage, to_stage)
     select u.contact_id, u.seq, '', p_to from u;
 $$;
+
+insert into bench.contact_states (contact_id, user_id, rule_id)
+select
+    n,
+    1 + (n % 100) / 10,
+    1 + n % 100
+from generate_series(1, current_setting('bench.contacts')::int) as n;
