@@ -36,7 +36,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     except OSError as error:
-        sys.stderr.write(f"Cannot write to {settings.stagelight_home}: {error.strerror}.\n")
+        sys.stderr.write(f"Cannot write to {settings.stagelight_home}: {error.strerror or error}\n")
         return 1
     asyncio.run(serve(settings, spool))
     return 0

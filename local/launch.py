@@ -9,10 +9,12 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
+LOOK_SECONDS = 0.5
 NOBODY = 65534  # initdb wants an account with a name, and every system has this one
 
 
@@ -37,15 +39,30 @@ def become(uid: int, gid: int) -> None:
 
 
 def end_with_parent(name: str, parent: int) -> None:
-    """Asks the kernel for signal `name` when `parent` is gone (Linux; elsewhere nothing).
+    """Gets signal `name` when `parent` is gone: from the kernel, or where it takes no such wish
+    (macOS) from a process left behind to look.
 
     Comes after every change of user, because the kernel forgets the wish on such a change.
     """
-    if not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.Signals[name].value)
+    number = signal.Signals[name].value
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+    elif os.fork() == 0:
+        look_after(os.getppid(), parent, number)
     if os.getppid() != parent:
         sys.exit(1)
+
+
+def look_after(child: int, parent: int, number: int) -> None:
+    """Sends `child`, which started this process, the signal when `parent` is gone, then ends."""
+    while os.getppid() == child:
+        try:
+            os.kill(parent, 0)
+        except ProcessLookupError:
+            os.kill(child, number)
+            break
+        time.sleep(LOOK_SECONDS)
+    os._exit(0)
 
 
 def main() -> None:

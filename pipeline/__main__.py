@@ -124,7 +124,10 @@ async def told_to_stop() -> None:
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+        try:
+            loop.add_signal_handler(number, on_signal)
+        except NotImplementedError:  # Windows' loop has none.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(on_signal))
     await stop.wait()
 
 

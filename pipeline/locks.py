@@ -15,6 +15,7 @@ def lock(file: IO[str] | int) -> None:
     except ModuleNotFoundError as error:
         raise NoLocksError(
             "The embedded stack and the receiver need flock, which Linux and macOS have. On "
-            "Windows start them inside WSL 2, or set SUPABASE_URL and start only the dashboard."
+            "Windows start them inside WSL 2, or set SUPABASE_URL and start only the dashboard and "
+            "workers."
         ) from error
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
