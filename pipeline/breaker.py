@@ -1,11 +1,13 @@
 """This file is where calls to a provider that fails stop for a while (decision 0010)."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from pipeline.model import Advance, Fail, Job, Outcome, Retry
 from pipeline.steps.backoff import chance_of
+
+Step = Callable[[Job], Awaitable[Outcome]]
 
 OPENS_AFTER = 3
 FIRST_SECONDS = 5.0
@@ -13,6 +15,8 @@ LONGEST_SECONDS = 60.0
 SHARE_OF_RETRIES = 0.1
 RETRIES_PER_MINUTE = 10.0
 BUDGET_MOST = 10.0
+# So many calls in a row that went well are no storm: then whoever waits is repeated.
+WELL_IN_A_ROW = 50
 # How often a contact is taken up to see whether it wants a model that has never been called.
 SECONDS_BETWEEN_SCOUTS = 30.0
 # A sentence, and what to do.
@@ -121,7 +125,8 @@ class Guard:
         seconds = self._of(job).wait_seconds()
         if seconds > 0:
             self._scouted_at = self._clock()
-            return self._put_off("provider_away", job, seconds)
+            # Who was called in vain before is known by it when the wait is over.
+            return self._put_off("many_retries" if job.attempt else "provider_away", job, seconds)
         if job.attempt > 0 and not self._budget.spend():
             return self._put_off("many_retries", job, 10.0)
         if job.attempt == 0:
@@ -132,12 +137,15 @@ class Guard:
         """The outcome, as it counts for the contact; what it says of the provider is kept."""
         breaker = self._of(job)
         if isinstance(outcome, Retry) and outcome.trouble:
+            self._budget.fail()
             counts = breaker.fail(outcome.asked_seconds)
             wait = max(outcome.after_seconds, self._spread(job, breaker.wait_seconds()))
             return replace(outcome, counts=counts, after_seconds=wait)
         if isinstance(outcome, Fail) and outcome.unknown:
+            self._budget.fail()
             breaker.fail()
         elif isinstance(outcome, Advance):
+            self._budget.succeed()
             breaker.succeed()
         return outcome
 
@@ -165,23 +173,60 @@ class Guard:
 
 
 class Budget:
-    """Repeated calls are at most a tenth of all, and ten a minute where there are few."""
+    """Repeated calls are at most a tenth of the others, and ten a minute where there are few.
+
+    After many calls in a row that went well they are free: what an outage left behind it then goes
+    out at once, and a provider that fails now and then never gets there.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._left = BUDGET_MOST
         self._at = clock()
+        self._earned = 0.0
+        self._well = 0
 
     def earn(self) -> None:
         """A first call was made."""
+        self._earned += SHARE_OF_RETRIES
         self._left = min(self._left + SHARE_OF_RETRIES, BUDGET_MOST)
+
+    def succeed(self) -> None:
+        """A call went well."""
+        self._well += 1
+
+    def fail(self) -> None:
+        """A call did not."""
+        self._well = 0
 
     def spend(self) -> bool:
         """Whether one call may be repeated now."""
         now = self._clock()
         gained = (now - self._at) * RETRIES_PER_MINUTE / 60
-        self._left, self._at = min(self._left + gained, BUDGET_MOST), now
+        # What many calls have earned meanwhile is not given a second time.
+        self._left = min(self._left + max(gained - self._earned, 0.0), BUDGET_MOST)
+        self._earned, self._at = 0.0, now
+        if self._well >= WELL_IN_A_ROW:
+            return True
         if self._left < 1:
             return False
         self._left -= 1
         return True
+
+
+def guarded(step: Step, guard: Guard) -> Step:
+    """The step, unless its provider is away; what comes of it is learnt from."""
+
+    async def taken(job: Job) -> Outcome:
+        return guard.refuse(job) or guard.learn(job, await step(job))
+
+    return taken
+
+
+def listening(step: Step, guard: Guard) -> Step:
+    """The step, whose outcome says whether the provider can be reached again."""
+
+    async def taken(job: Job) -> Outcome:
+        return guard.hear(job, await step(job))
+
+    return taken

@@ -5,6 +5,8 @@ from pipeline.stages import Stage
 from pipeline.steps.verdicts import UNKNOWN_HINT
 
 Held = Job | Unreadable
+# What the database says of an outcome that it will never take.
+UNFIT = ("refused", "too_long", "not_allowed")
 
 
 def given_up(held: Held) -> Outcome:

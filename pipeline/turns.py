@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from pipeline.breaker import Guard
+from pipeline.breaker import Guard, Step, guarded, listening
 from pipeline.confirmations import Confirmations
-from pipeline.endings import given_up, surprise
+from pipeline.endings import UNFIT, given_up, surprise
 from pipeline.forgetting import Forgetting
-from pipeline.model import Fail, Job, Outcome, Retry, Skip, Unreadable
+from pipeline.model import Fail, Job, Retry, Skip, Unreadable
 from pipeline.ports import Messenger, Writer
 from pipeline.previews import Previews
 from pipeline.recorder import Recorder
@@ -31,7 +31,6 @@ GATHER_SECONDS = 0.02
 ROWS_ROLLED_UP = 5000
 
 Held = Job | Unreadable
-Step = Callable[[Job], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,24 +276,9 @@ class Turns:
             log.exception("surprise", extra=about)
             outcome = surprise(held)
         problem = await self._recorder.record(row_of(held, outcome))
+        if problem in UNFIT:
+            # It would be written to again and again, and each time for nothing.
+            await self._recorder.record(row_of(held, surprise(held)))
         if problem or isinstance(outcome, Retry | Skip | Fail):
             code = getattr(outcome, "code", "")
             log.warning("trouble", extra={**about, "code": code, "problem": problem})
-
-
-def guarded(step: Step, guard: Guard) -> Step:
-    """The step, unless its provider is away; what comes of it is learnt from."""
-
-    async def taken(job: Job) -> Outcome:
-        return guard.refuse(job) or guard.learn(job, await step(job))
-
-    return taken
-
-
-def listening(step: Step, guard: Guard) -> Step:
-    """The step, whose outcome says whether the provider can be reached again."""
-
-    async def taken(job: Job) -> Outcome:
-        return guard.hear(job, await step(job))
-
-    return taken

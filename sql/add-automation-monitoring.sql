@@ -3642,8 +3642,8 @@ comment on function public.pick_fairly(public.automation_stage, integer) is
 revoke execute on function public.has_one_to_try(uuid, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.has_one_to_try(uuid, uuid) to service_role;
 -- Who was in a worker's hands when it died is written to apart from the others: of many in hand one may have ended the
--- worker, and only who ends three, the last two alone, is put aside. Least suspected first, so that a storm in which workers
--- are killed by somebody else is over before anybody's last turn.
+-- worker, and only who ends three, the last alone in everything, is put aside. Least suspected first, and the last turn with a
+-- worker that has lived for a while: a storm in which workers are killed by somebody else ends them sooner.
 
 -- No row is in it but of contacts that a worker was lost with: an ordinary move does not write it.
 create index if not exists ai_automation_contact_states_suspect_idx
@@ -3652,6 +3652,33 @@ where times_lost > 0 and current_stage in ('eligible', 'generating');
 
 comment on index public.ai_automation_contact_states_suspect_idx is
 'Serves pick_to_write: contacts that were being written to when their worker stopped.';
+
+create or replace function public.is_untouched(p_error_code text)
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+    select coalesce(p_error_code in ('provider_away', 'many_retries', 'worker_stopped', 'lease_nearly_over'), false);
+$$;
+
+comment on function public.is_untouched(text) is
+'Whether a contact came back from a worker that had done nothing with it: no call was made, and nothing is known of what it would do to a worker.';
+
+create or replace function public.has_lived(p_worker text)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select exists (
+        select 1 from public.ai_automation_workers as w
+        where w.name = p_worker and w.stopped_at is null and w.started_at <= now() - interval '10 seconds'
+    );
+$$;
+
+comment on function public.has_lived(text) is
+'Whether a worker is old enough to be given a contact that ended two others: one more death then tells of the contact.';
 
 create or replace function public.pick_to_write(p_worker text, p_limit integer)
 returns setof bigint
@@ -3676,6 +3703,7 @@ begin
         s.current_stage = 'eligible' and s.times_lost > 0 and s.due_at <= now()
         and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
         and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
+        and (s.times_lost < 2 or public.has_lived(p_worker))
     order by s.times_lost
     limit 1;
     if v_least is null then
@@ -3705,10 +3733,13 @@ end;
 $$;
 
 comment on function public.pick_to_write(text, integer) is
-'Locks due contacts to be written to. Those that a worker was lost with come first and apart: a quarter as many at once after the first time, then one alone; a worker that holds such takes no other.';
+'Locks due contacts to be written to. Those that a worker was lost with come first and apart: a quarter as many at once after the first time, then one alone, with a worker of ten seconds or more; a worker that holds such takes no other.';
 
-revoke execute on function public.pick_to_write(text, integer) from public, anon, authenticated, service_role;
-grant execute on function public.pick_to_write(text, integer) to service_role;
+revoke execute on function
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer) to service_role;
 -- Whether a contact in a worker's hands may go on. Every write names the lease token it holds; a contact that was taken
 -- over does not move.
 
@@ -3949,7 +3980,7 @@ grant execute on function public.messages_of_other_tries(bigint), public.doubt_t
 -- How contacts get into a worker's hands: one stage at a time, each with a lease of its own.
 
 -- Ready messages, as many per page as its rate allows; pages with few come first, so that what they leave goes to the
--- others. The page row is the lock that several workers share.
+-- others. The page row is the lock that several workers share; of a page that several owners have connected, the first row.
 create or replace function public.pick_ready_to_send(p_limit integer)
 returns setof bigint
 language plpgsql
@@ -3960,10 +3991,13 @@ declare
     v_room integer;
     v_left integer := p_limit;
     v_picked bigint[];
+    v_served uuid[] := '{}';
     v_answers boolean := exists (select 1 from public.opt_confirmations as k where k.status = 'due' and k.due_at <= now());
 begin
     for v_page in
-        select p.id, p.user_id, row_number() over (order by d.contacts, random()) as place, count(*) over () as pages
+        select
+            p.id, p.user_id, row_number() over (order by d.contacts, random()) as place, count(*) over () as pages,
+            (select q.id from public.facebook_pages as q where q.facebook_page_id = p.facebook_page_id order by q.id limit 1) as first_id
         from public.facebook_pages as p
         cross join lateral (
             select count(*) as contacts
@@ -3976,10 +4010,14 @@ begin
         where (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null and d.contacts > 0
         order by place
     loop
+        -- What another owner's row of the page was given just now is in no book yet.
+        continue when v_page.first_id = any(v_served);
         perform 1
         from public.facebook_pages as p
         where p.id = v_page.id and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
         for no key update skip locked;
+        continue when not found;
+        perform 1 from public.facebook_pages as p where p.id = v_page.first_id for no key update skip locked;
         continue when not found;
         v_room := public.page_room(v_page.id);
         -- Who said STOP is answered first.
@@ -4000,6 +4038,9 @@ begin
             for no key update of s skip locked
         ) as picked;
         v_left := v_left - coalesce(cardinality(v_picked), 0);
+        if v_picked is not null then
+            v_served := v_served || v_page.first_id;
+        end if;
         return query select unnest(v_picked);
     end loop;
 end;
@@ -4055,6 +4096,19 @@ as $$
 declare
     v_ids bigint[];
 begin
+    -- Beside a contact that ended two workers nothing is sent or settled: its last turn is to tell of nobody else. For no
+    -- longer than a call takes that ends well, so that a writer who does not answer holds up no message.
+    if
+        p_stage in ('ready_to_send', 'sending')
+        and exists (
+            select 1 from public.ai_automation_contact_states as s
+            where
+                s.current_stage = 'generating' and s.times_lost >= 2 and s.lease_owner = p_worker
+                and s.lease_expires_at > now() and s.stage_entered_at > now() - interval '10 seconds'
+        )
+    then
+        return;
+    end if;
     case p_stage
         when 'queued' then
             return query select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id);
@@ -4157,7 +4211,14 @@ begin
         -- Only the step that needs it is told: the writer the prompt and the conversation, the sender the token.
         case s.current_stage when 'generating' then r.prompt else '' end, r.language, r.model,
         r.review_before_send, c.sender_name, c.sender_id, p.name, p.facebook_page_id,
-        case s.current_stage when 'sending' then k.encrypted_token end, s.follow_up_count, s.max_follow_ups, s.attempt, c.last_inbound_at + interval '24 hours',
+        case s.current_stage when 'sending' then k.encrypted_token end, s.follow_up_count, s.max_follow_ups,
+        -- A call that was made in vain is repeated now, whether it counts as a try of this contact or not.
+        case
+            when s.error_code is null then s.attempt
+            when s.error_code <> 'many_retries' and public.is_untouched(s.error_code) then s.attempt
+            else greatest(s.attempt, 1)
+        end,
+        c.last_inbound_at + interval '24 hours',
         s.generated_message, a.id, a.started_at, coalesce(h.said, o.said, '[]'::jsonb)
     from public.ai_automation_contact_states as s
     inner join public.ai_automation_rules as r on r.id = s.rule_id
@@ -4199,6 +4260,9 @@ alter table public.ai_automation_contact_states add column if not exists cost_us
 alter table public.ai_automation_attempts add column if not exists cost_usd numeric(12, 6);
 alter table public.ai_automation_audit add column if not exists page_id uuid;
 
+create index if not exists facebook_pages_same_idx on public.facebook_pages (facebook_page_id);
+comment on index public.facebook_pages_same_idx is 'Serves page_room and the settling of sends: the rows of one page that several owners have connected.';
+
 comment on column public.facebook_pages.paused_until is
 'Nothing is sent before this moment. Then sending goes on by itself; of a page that is not active one message is sent to see whether it works again.';
 comment on column public.facebook_pages.setbacks is 'How often in a row Facebook stopped the page or asked it to wait; 0 after a message that went through.';
@@ -4226,6 +4290,7 @@ comment on function public.rate_share(real, timestamptz) is 'How much of its rat
 
 -- A call reaches Facebook at some moment between its claim and the writing down of its answer, however slow the worker is.
 -- So it takes a place from the one until a second after the other: then no second at Facebook can see more than the rate.
+-- Facebook counts by its own page: of several owners who have connected it, the slowest rate holds for all together.
 create or replace function public.page_room(p_page_id uuid)
 returns integer
 language plpgsql
@@ -4237,14 +4302,20 @@ begin
         select case
             -- None of them is sent: the recheck skips them, and none may wait for that at the page's rate.
             when p.disconnected_at is not null then 1000
-            when p.status <> 'active' then 1
             else greatest(0, least(
-                ceil(p.sends_per_minute * s.share) - t.in_a_minute - k.in_a_minute,
-                greatest(floor(p.sends_per_minute * s.share / 60), 1) - t.in_a_second - k.in_a_second
+                case when p.status <> 'active' then 1 end,
+                ceil(s.a_minute) - t.in_a_minute - k.in_a_minute,
+                greatest(floor(s.a_minute / 60), 1) - t.in_a_second - k.in_a_second
             ))
         end::integer
         from public.facebook_pages as p
-        cross join lateral (select public.rate_share(p.usage_percent, p.usage_at) as share) as s
+        cross join lateral (
+            select
+                array_agg(q.id) as ids,
+                min(q.sends_per_minute * public.rate_share(q.usage_percent, q.usage_at)) filter (where q.disconnected_at is null) as a_minute
+            from public.facebook_pages as q
+            where q.facebook_page_id = p.facebook_page_id
+        ) as s
         cross join lateral (
             select
                 count(*) as in_a_minute,
@@ -4255,7 +4326,7 @@ begin
                         or (a.outcome = 'sending' and a.started_at > now() - interval '30 seconds')
                 ) as in_a_second
             from public.ai_automation_attempts as a
-            where a.page_id = p.id and a.started_at > now() - interval '1 minute'
+            where a.page_id = any(s.ids) and a.started_at > now() - interval '1 minute'
         ) as t
         -- Answers to STOP and START are messages too.
         cross join lateral (
@@ -4268,7 +4339,7 @@ begin
                 ) as in_a_second
             from public.opt_confirmations as o
             inner join public.contacts as c on c.id = o.contact_id
-            where c.page_id = p.id and o.tried_at > now() - interval '1 minute'
+            where c.page_id = any(s.ids) and o.tried_at > now() - interval '1 minute'
         ) as k
         where p.id = p_page_id
     );
@@ -4276,7 +4347,7 @@ end;
 $$;
 
 comment on function public.page_room(uuid) is
-'How many messages of the page may be handed over now, over all workers: its rate per minute, a sixtieth of it in a second; one as a test when the page is not active.';
+'How many messages of the page may be handed over now, over all workers and all owners who have connected it: its rate per minute, a sixtieth of it in a second; one as a test when the page is not active.';
 
 create or replace function public.test_stopped_pages(p_state_ids bigint[])
 returns void
@@ -4557,8 +4628,13 @@ begin
             attempt = s.attempt + (
                 g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send') and coalesce(g.counts, true)
             )::int,
-            -- The worker has outlived it.
-            times_lost = case when g.from_stage = 'generating' then 0 else s.times_lost end,
+            -- The worker has outlived it, if it did anything with it.
+            times_lost = case
+                when g.from_stage <> 'generating' then s.times_lost
+                when g.error_code is null then 0
+                when public.is_untouched(g.error_code) then s.times_lost
+                else 0
+            end,
             follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
             -- The moment of the call, not of its settling: a reply in between is a reply to this message.
             last_sent_at = case when g.to_stage = 'sent' then coalesce(g.started_at, v_now) else s.last_sent_at end,
@@ -4668,36 +4744,41 @@ begin
     set
         current_stage = case
             when s.current_stage = 'checking' then 'queued'
-            when s.times_lost >= 2 then 'failed'
+            when e.is_over then 'failed'
             else 'eligible'
         end::public.automation_stage,
-        -- Who is only checked is in a worker's hands with two hundred others, and nothing is done to them one by one.
-        times_lost = s.times_lost + (s.current_stage = 'generating')::int,
-        due_at = now() + case when s.current_stage = 'generating' and s.times_lost = 1 then interval '10 seconds' else interval '0' end,
+        times_lost = e.times_lost,
+        due_at = now() + case when e.is_blamed and e.times_lost = 2 then interval '10 seconds' else interval '0' end,
         status_message = 'Taken back from a worker that stopped answering',
-        error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
-        error_message = case
-            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Three workers stopped while writing to this contact.'
-        end,
-        error_hint = case
-            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Look at the worker''s log, then retry the contact.'
-        end,
-        quota_day = case when s.current_stage = 'generating' and s.times_lost >= 2 then null else s.quota_day end
+        error_code = case when e.is_over then 'worker_lost' end,
+        error_message = case when e.is_over then 'Three workers stopped while writing to this contact.' end,
+        error_hint = case when e.is_over then 'Look at the worker''s log, then retry the contact.' end,
+        quota_day = case when e.is_over then null else s.quota_day end
     from (
-        select t.id
+        select t.id, b.is_blamed, t.times_lost + b.is_blamed::int as times_lost, b.is_blamed and t.times_lost >= 2 as is_over
         from public.ai_automation_contact_states as t
+        cross join lateral (
+            select
+                -- Who is only checked is in a worker's hands with two hundred others, and nothing is done to them one by one.
+                t.current_stage = 'generating'
+                -- A worker that has lived on for half of the lease without it never had it: the answer to its claim was lost.
+                and not exists (
+                    select 1 from public.ai_automation_workers as w
+                    where w.name = t.lease_owner and w.beat_at > greatest(t.updated_at, t.updated_at + (t.lease_expires_at - t.updated_at) / 2)
+                ) as is_blamed
+        ) as b
         where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
         order by t.id
-        for no key update skip locked
-    ) as expired
-    where s.id = expired.id;
+        for no key update of t skip locked
+    ) as e
+    where s.id = e.id;
     get diagnostics v_reclaimed = row_count;
     return jsonb_build_object('reclaimed', v_reclaimed);
 end;
 $$;
 
 comment on function public.reclaim_expired_leases() is
-'Takes contacts back from workers that stopped answering. A contact in sending is not moved: it must be settled, never sent again by itself.';
+'Takes contacts back from workers that stopped answering. One that was being written to when its worker died is a suspect; a worker that lives never had it. A contact in sending is not moved: it must be settled, never sent again by itself.';
 
 drop function if exists public.beat(text, text, text, bigint[], integer, boolean);
 create or replace function public.beat(
@@ -7893,6 +7974,8 @@ set search_path = ''
 as $$
 declare
     v_page_id uuid;
+    v_first_id uuid;
+    v_served uuid[] := '{}';
     v_ids uuid[] := '{}';
 begin
     update public.opt_confirmations as k
@@ -7905,6 +7988,19 @@ begin
         -- The page row is the lock that those who send messages share.
         perform 1 from public.facebook_pages as p where p.id = v_page_id for no key update skip locked;
         continue when not found;
+        -- Of a page that several owners have connected the first row is the lock of all, and one of them is served at a time.
+        v_first_id := (
+            select f.id
+            from public.facebook_pages as q
+            inner join public.facebook_pages as f on f.facebook_page_id = q.facebook_page_id
+            where q.id = v_page_id
+            order by f.id
+            limit 1
+        );
+        continue when v_first_id = any(v_served);
+        perform 1 from public.facebook_pages as p where p.id = v_first_id for no key update skip locked;
+        continue when not found;
+        v_served := v_served || v_first_id;
         v_ids := v_ids || array(
             select k.id
             from public.opt_confirmations as k

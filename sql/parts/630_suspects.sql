@@ -1,6 +1,6 @@
 -- Who was in a worker's hands when it died is written to apart from the others: of many in hand one may have ended the
--- worker, and only who ends three, the last two alone, is put aside. Least suspected first, so that a storm in which workers
--- are killed by somebody else is over before anybody's last turn.
+-- worker, and only who ends three, the last alone in everything, is put aside. Least suspected first, and the last turn with a
+-- worker that has lived for a while: a storm in which workers are killed by somebody else ends them sooner.
 
 -- No row is in it but of contacts that a worker was lost with: an ordinary move does not write it.
 create index if not exists ai_automation_contact_states_suspect_idx
@@ -9,6 +9,33 @@ where times_lost > 0 and current_stage in ('eligible', 'generating');
 
 comment on index public.ai_automation_contact_states_suspect_idx is
 'Serves pick_to_write: contacts that were being written to when their worker stopped.';
+
+create or replace function public.is_untouched(p_error_code text)
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+    select coalesce(p_error_code in ('provider_away', 'many_retries', 'worker_stopped', 'lease_nearly_over'), false);
+$$;
+
+comment on function public.is_untouched(text) is
+'Whether a contact came back from a worker that had done nothing with it: no call was made, and nothing is known of what it would do to a worker.';
+
+create or replace function public.has_lived(p_worker text)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+    select exists (
+        select 1 from public.ai_automation_workers as w
+        where w.name = p_worker and w.stopped_at is null and w.started_at <= now() - interval '10 seconds'
+    );
+$$;
+
+comment on function public.has_lived(text) is
+'Whether a worker is old enough to be given a contact that ended two others: one more death then tells of the contact.';
 
 create or replace function public.pick_to_write(p_worker text, p_limit integer)
 returns setof bigint
@@ -33,6 +60,7 @@ begin
         s.current_stage = 'eligible' and s.times_lost > 0 and s.due_at <= now()
         and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
         and (p.status = 'active' or not public.has_one_to_try(p.user_id, p.id))
+        and (s.times_lost < 2 or public.has_lived(p_worker))
     order by s.times_lost
     limit 1;
     if v_least is null then
@@ -62,7 +90,10 @@ end;
 $$;
 
 comment on function public.pick_to_write(text, integer) is
-'Locks due contacts to be written to. Those that a worker was lost with come first and apart: a quarter as many at once after the first time, then one alone; a worker that holds such takes no other.';
+'Locks due contacts to be written to. Those that a worker was lost with come first and apart: a quarter as many at once after the first time, then one alone, with a worker of ten seconds or more; a worker that holds such takes no other.';
 
-revoke execute on function public.pick_to_write(text, integer) from public, anon, authenticated, service_role;
-grant execute on function public.pick_to_write(text, integer) to service_role;
+revoke execute on function
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer) to service_role;

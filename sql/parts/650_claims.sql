@@ -1,7 +1,7 @@
 -- How contacts get into a worker's hands: one stage at a time, each with a lease of its own.
 
 -- Ready messages, as many per page as its rate allows; pages with few come first, so that what they leave goes to the
--- others. The page row is the lock that several workers share.
+-- others. The page row is the lock that several workers share; of a page that several owners have connected, the first row.
 create or replace function public.pick_ready_to_send(p_limit integer)
 returns setof bigint
 language plpgsql
@@ -12,10 +12,13 @@ declare
     v_room integer;
     v_left integer := p_limit;
     v_picked bigint[];
+    v_served uuid[] := '{}';
     v_answers boolean := exists (select 1 from public.opt_confirmations as k where k.status = 'due' and k.due_at <= now());
 begin
     for v_page in
-        select p.id, p.user_id, row_number() over (order by d.contacts, random()) as place, count(*) over () as pages
+        select
+            p.id, p.user_id, row_number() over (order by d.contacts, random()) as place, count(*) over () as pages,
+            (select q.id from public.facebook_pages as q where q.facebook_page_id = p.facebook_page_id order by q.id limit 1) as first_id
         from public.facebook_pages as p
         cross join lateral (
             select count(*) as contacts
@@ -28,10 +31,14 @@ begin
         where (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null and d.contacts > 0
         order by place
     loop
+        -- What another owner's row of the page was given just now is in no book yet.
+        continue when v_page.first_id = any(v_served);
         perform 1
         from public.facebook_pages as p
         where p.id = v_page.id and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
         for no key update skip locked;
+        continue when not found;
+        perform 1 from public.facebook_pages as p where p.id = v_page.first_id for no key update skip locked;
         continue when not found;
         v_room := public.page_room(v_page.id);
         -- Who said STOP is answered first.
@@ -52,6 +59,9 @@ begin
             for no key update of s skip locked
         ) as picked;
         v_left := v_left - coalesce(cardinality(v_picked), 0);
+        if v_picked is not null then
+            v_served := v_served || v_page.first_id;
+        end if;
         return query select unnest(v_picked);
     end loop;
 end;
@@ -107,6 +117,19 @@ as $$
 declare
     v_ids bigint[];
 begin
+    -- Beside a contact that ended two workers nothing is sent or settled: its last turn is to tell of nobody else. For no
+    -- longer than a call takes that ends well, so that a writer who does not answer holds up no message.
+    if
+        p_stage in ('ready_to_send', 'sending')
+        and exists (
+            select 1 from public.ai_automation_contact_states as s
+            where
+                s.current_stage = 'generating' and s.times_lost >= 2 and s.lease_owner = p_worker
+                and s.lease_expires_at > now() and s.stage_entered_at > now() - interval '10 seconds'
+        )
+    then
+        return;
+    end if;
     case p_stage
         when 'queued' then
             return query select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id);
@@ -209,7 +232,14 @@ begin
         -- Only the step that needs it is told: the writer the prompt and the conversation, the sender the token.
         case s.current_stage when 'generating' then r.prompt else '' end, r.language, r.model,
         r.review_before_send, c.sender_name, c.sender_id, p.name, p.facebook_page_id,
-        case s.current_stage when 'sending' then k.encrypted_token end, s.follow_up_count, s.max_follow_ups, s.attempt, c.last_inbound_at + interval '24 hours',
+        case s.current_stage when 'sending' then k.encrypted_token end, s.follow_up_count, s.max_follow_ups,
+        -- A call that was made in vain is repeated now, whether it counts as a try of this contact or not.
+        case
+            when s.error_code is null then s.attempt
+            when s.error_code <> 'many_retries' and public.is_untouched(s.error_code) then s.attempt
+            else greatest(s.attempt, 1)
+        end,
+        c.last_inbound_at + interval '24 hours',
         s.generated_message, a.id, a.started_at, coalesce(h.said, o.said, '[]'::jsonb)
     from public.ai_automation_contact_states as s
     inner join public.ai_automation_rules as r on r.id = s.rule_id

@@ -8,6 +8,9 @@ alter table public.ai_automation_contact_states add column if not exists cost_us
 alter table public.ai_automation_attempts add column if not exists cost_usd numeric(12, 6);
 alter table public.ai_automation_audit add column if not exists page_id uuid;
 
+create index if not exists facebook_pages_same_idx on public.facebook_pages (facebook_page_id);
+comment on index public.facebook_pages_same_idx is 'Serves page_room and the settling of sends: the rows of one page that several owners have connected.';
+
 comment on column public.facebook_pages.paused_until is
 'Nothing is sent before this moment. Then sending goes on by itself; of a page that is not active one message is sent to see whether it works again.';
 comment on column public.facebook_pages.setbacks is 'How often in a row Facebook stopped the page or asked it to wait; 0 after a message that went through.';
@@ -35,6 +38,7 @@ comment on function public.rate_share(real, timestamptz) is 'How much of its rat
 
 -- A call reaches Facebook at some moment between its claim and the writing down of its answer, however slow the worker is.
 -- So it takes a place from the one until a second after the other: then no second at Facebook can see more than the rate.
+-- Facebook counts by its own page: of several owners who have connected it, the slowest rate holds for all together.
 create or replace function public.page_room(p_page_id uuid)
 returns integer
 language plpgsql
@@ -46,14 +50,20 @@ begin
         select case
             -- None of them is sent: the recheck skips them, and none may wait for that at the page's rate.
             when p.disconnected_at is not null then 1000
-            when p.status <> 'active' then 1
             else greatest(0, least(
-                ceil(p.sends_per_minute * s.share) - t.in_a_minute - k.in_a_minute,
-                greatest(floor(p.sends_per_minute * s.share / 60), 1) - t.in_a_second - k.in_a_second
+                case when p.status <> 'active' then 1 end,
+                ceil(s.a_minute) - t.in_a_minute - k.in_a_minute,
+                greatest(floor(s.a_minute / 60), 1) - t.in_a_second - k.in_a_second
             ))
         end::integer
         from public.facebook_pages as p
-        cross join lateral (select public.rate_share(p.usage_percent, p.usage_at) as share) as s
+        cross join lateral (
+            select
+                array_agg(q.id) as ids,
+                min(q.sends_per_minute * public.rate_share(q.usage_percent, q.usage_at)) filter (where q.disconnected_at is null) as a_minute
+            from public.facebook_pages as q
+            where q.facebook_page_id = p.facebook_page_id
+        ) as s
         cross join lateral (
             select
                 count(*) as in_a_minute,
@@ -64,7 +74,7 @@ begin
                         or (a.outcome = 'sending' and a.started_at > now() - interval '30 seconds')
                 ) as in_a_second
             from public.ai_automation_attempts as a
-            where a.page_id = p.id and a.started_at > now() - interval '1 minute'
+            where a.page_id = any(s.ids) and a.started_at > now() - interval '1 minute'
         ) as t
         -- Answers to STOP and START are messages too.
         cross join lateral (
@@ -77,7 +87,7 @@ begin
                 ) as in_a_second
             from public.opt_confirmations as o
             inner join public.contacts as c on c.id = o.contact_id
-            where c.page_id = p.id and o.tried_at > now() - interval '1 minute'
+            where c.page_id = any(s.ids) and o.tried_at > now() - interval '1 minute'
         ) as k
         where p.id = p_page_id
     );
@@ -85,7 +95,7 @@ end;
 $$;
 
 comment on function public.page_room(uuid) is
-'How many messages of the page may be handed over now, over all workers: its rate per minute, a sixtieth of it in a second; one as a test when the page is not active.';
+'How many messages of the page may be handed over now, over all workers and all owners who have connected it: its rate per minute, a sixtieth of it in a second; one as a test when the page is not active.';
 
 create or replace function public.test_stopped_pages(p_state_ids bigint[])
 returns void

@@ -153,8 +153,13 @@ begin
             attempt = s.attempt + (
                 g.error_code is not null and g.to_stage in ('eligible', 'ready_to_send') and coalesce(g.counts, true)
             )::int,
-            -- The worker has outlived it.
-            times_lost = case when g.from_stage = 'generating' then 0 else s.times_lost end,
+            -- The worker has outlived it, if it did anything with it.
+            times_lost = case
+                when g.from_stage <> 'generating' then s.times_lost
+                when g.error_code is null then 0
+                when public.is_untouched(g.error_code) then s.times_lost
+                else 0
+            end,
             follow_up_count = s.follow_up_count + (g.to_stage = 'sent')::int,
             -- The moment of the call, not of its settling: a reply in between is a reply to this message.
             last_sent_at = case when g.to_stage = 'sent' then coalesce(g.started_at, v_now) else s.last_sent_at end,

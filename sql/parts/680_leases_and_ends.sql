@@ -12,36 +12,41 @@ begin
     set
         current_stage = case
             when s.current_stage = 'checking' then 'queued'
-            when s.times_lost >= 2 then 'failed'
+            when e.is_over then 'failed'
             else 'eligible'
         end::public.automation_stage,
-        -- Who is only checked is in a worker's hands with two hundred others, and nothing is done to them one by one.
-        times_lost = s.times_lost + (s.current_stage = 'generating')::int,
-        due_at = now() + case when s.current_stage = 'generating' and s.times_lost = 1 then interval '10 seconds' else interval '0' end,
+        times_lost = e.times_lost,
+        due_at = now() + case when e.is_blamed and e.times_lost = 2 then interval '10 seconds' else interval '0' end,
         status_message = 'Taken back from a worker that stopped answering',
-        error_code = case when s.current_stage = 'generating' and s.times_lost >= 2 then 'worker_lost' end,
-        error_message = case
-            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Three workers stopped while writing to this contact.'
-        end,
-        error_hint = case
-            when s.current_stage = 'generating' and s.times_lost >= 2 then 'Look at the worker''s log, then retry the contact.'
-        end,
-        quota_day = case when s.current_stage = 'generating' and s.times_lost >= 2 then null else s.quota_day end
+        error_code = case when e.is_over then 'worker_lost' end,
+        error_message = case when e.is_over then 'Three workers stopped while writing to this contact.' end,
+        error_hint = case when e.is_over then 'Look at the worker''s log, then retry the contact.' end,
+        quota_day = case when e.is_over then null else s.quota_day end
     from (
-        select t.id
+        select t.id, b.is_blamed, t.times_lost + b.is_blamed::int as times_lost, b.is_blamed and t.times_lost >= 2 as is_over
         from public.ai_automation_contact_states as t
+        cross join lateral (
+            select
+                -- Who is only checked is in a worker's hands with two hundred others, and nothing is done to them one by one.
+                t.current_stage = 'generating'
+                -- A worker that has lived on for half of the lease without it never had it: the answer to its claim was lost.
+                and not exists (
+                    select 1 from public.ai_automation_workers as w
+                    where w.name = t.lease_owner and w.beat_at > greatest(t.updated_at, t.updated_at + (t.lease_expires_at - t.updated_at) / 2)
+                ) as is_blamed
+        ) as b
         where t.lease_expires_at <= now() and t.current_stage in ('checking', 'generating')
         order by t.id
-        for no key update skip locked
-    ) as expired
-    where s.id = expired.id;
+        for no key update of t skip locked
+    ) as e
+    where s.id = e.id;
     get diagnostics v_reclaimed = row_count;
     return jsonb_build_object('reclaimed', v_reclaimed);
 end;
 $$;
 
 comment on function public.reclaim_expired_leases() is
-'Takes contacts back from workers that stopped answering. A contact in sending is not moved: it must be settled, never sent again by itself.';
+'Takes contacts back from workers that stopped answering. One that was being written to when its worker died is a suspect; a worker that lives never had it. A contact in sending is not moved: it must be settled, never sent again by itself.';
 
 drop function if exists public.beat(text, text, text, bigint[], integer, boolean);
 create or replace function public.beat(

@@ -86,6 +86,8 @@ set search_path = ''
 as $$
 declare
     v_page_id uuid;
+    v_first_id uuid;
+    v_served uuid[] := '{}';
     v_ids uuid[] := '{}';
 begin
     update public.opt_confirmations as k
@@ -98,6 +100,19 @@ begin
         -- The page row is the lock that those who send messages share.
         perform 1 from public.facebook_pages as p where p.id = v_page_id for no key update skip locked;
         continue when not found;
+        -- Of a page that several owners have connected the first row is the lock of all, and one of them is served at a time.
+        v_first_id := (
+            select f.id
+            from public.facebook_pages as q
+            inner join public.facebook_pages as f on f.facebook_page_id = q.facebook_page_id
+            where q.id = v_page_id
+            order by f.id
+            limit 1
+        );
+        continue when v_first_id = any(v_served);
+        perform 1 from public.facebook_pages as p where p.id = v_first_id for no key update skip locked;
+        continue when not found;
+        v_served := v_served || v_first_id;
         v_ids := v_ids || array(
             select k.id
             from public.opt_confirmations as k

@@ -64,6 +64,16 @@ class Worker:
         self.connection = connection
         self.name = name
 
+    def has_worked_for(self, minutes: float) -> None:
+        """It beat so long ago for the first time, and has not since."""
+        self.connection.execute(
+            "insert into public.ai_automation_workers as w (name, started_at, beat_at)"
+            " select %(name)s, t.moment, t.moment"
+            " from (select now() - make_interval(secs => %(seconds)s) as moment) as t"
+            " on conflict (name) do update set started_at = excluded.started_at",
+            {"name": self.name, "seconds": 60 * minutes},
+        )
+
     def claim(self, stage: str, limit: int = 1000, lease_seconds: int = 30) -> list[Row]:
         """What claim_contacts hands out."""
         return call(

@@ -45,6 +45,8 @@ class Automation(RuleBasedStateMachine):
         )
         self.truth = Truth(self.world, self.rule)
         self.workers = [Worker(self.world.connection, name) for name in ("worker-1", "worker-2")]
+        for worker in self.workers:
+            worker.has_worked_for(minutes=60)
 
     def teardown(self) -> None:
         """Nothing is left for the claims of the next history to find."""

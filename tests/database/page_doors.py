@@ -23,6 +23,8 @@ FOR_OWNERS: dict[str, dict[str, Any]] = {
 FOR_WORKERS: dict[str, dict[str, Any]] = {
     "advance_sync": {**LEASE, "p_step": {}, "p_lease_seconds": 9},
     "claim_syncs": {"p_worker": "thief", "p_limit": 9, "p_lease_seconds": 9},
+    "has_lived": {"p_worker": "worker-1"},
+    "is_untouched": {"p_error_code": "provider_away"},
     "has_one_to_try": {"p_user_id": NO_LEASE, "p_page_id": "{page}"},
     "hear_contacts": {"p_page_id": "{page}", "p_people": [{"sender_id": "1"}]},
     "note_page_subscription": {**LEASE, "p_error": "stolen"},

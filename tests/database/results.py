@@ -16,6 +16,7 @@ ENDS: dict[str, list[tuple[str, Row]]] = {
         ("eligible", {"error_code": "busy"}),
         ("failed", {"error_code": "refused"}),
         ("sent", {"attempt_outcome": "sent"}),
+        ("eligible", {"error_code": "worker_stopped"}),
     ],
     "sending": [
         ("sent", {"attempt_outcome": "sent"}),
@@ -58,7 +59,7 @@ def take_down(model: Model, hand: Hand, to: str, said: Row) -> str | None:
         return "not_allowed"
     if hand.stage == "sending":
         finish_try(model, contact, to, said)
-    contact.lost *= hand.stage != "generating"  # the worker has outlived it
+    contact.lost *= not is_outlived(hand, said)
     if to in ("failed", "skipped") and said.get("attempt_outcome") != "unknown":
         contact.place = False
     contact.reason = said["error_code"] if to == "skipped" else contact.reason
@@ -68,6 +69,11 @@ def take_down(model: Model, hand: Hand, to: str, said: Row) -> str | None:
         model.move(contact, to)
     contact.is_due = not said.get("after_seconds")
     return None
+
+
+def is_outlived(hand: Hand, said: Row) -> bool:
+    """Whether a worker has written to the contact and lives."""
+    return hand.stage == "generating" and said.get("error_code") != "worker_stopped"
 
 
 def finish_try(model: Model, contact: Contact, to: str, said: Row) -> None:

@@ -200,6 +200,7 @@ def test_a_contact_cancelled_while_being_written_to_gives_its_place_back_at_the_
 
 
 def test_a_rejected_message_gives_its_place_back(world, rule, worker):
+    worker.has_worked_for(minutes=1)
     worker.check()
     worker.write()
     owner = {"id": rule["user_id"]}
@@ -212,6 +213,7 @@ def test_a_rejected_message_gives_its_place_back(world, rule, worker):
 
 
 def test_a_contact_that_killed_three_workers_gives_its_place_back(world, rule, worker):
+    worker.has_worked_for(minutes=1)
     worker.check()
     for _ in range(7):
         worker.claim("eligible", limit=3, lease_seconds=0)

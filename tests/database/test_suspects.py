@@ -14,6 +14,7 @@ def worker(world):
         world.contact(page)
     run_now(world, rule)
     worker = Worker(world.connection)
+    worker.has_worked_for(minutes=1)
     worker.check()
     return worker
 
@@ -92,3 +93,80 @@ def test_a_worker_finishes_what_it_holds_before_it_takes_a_suspect(world, worker
     assert while_busy == []
     assert len(worker.claim("eligible", limit=5)) == 1, "another worker takes the next one"
     assert suspect["state_id"] not in {job["state_id"] for job in held}
+
+
+def lose(world, worker, times):
+    """One contact ends so many workers in a row; who it is."""
+    [job] = worker.claim("eligible", limit=1, lease_seconds=0)
+    for _ in range(times - 1):
+        call(world.connection, "reclaim_expired_leases")
+        world.rows(
+            "update public.ai_automation_contact_states set due_at = now()"
+            " where id = %s returning id",
+            job["state_id"],
+        )
+        assert worker.claim("eligible", limit=1, lease_seconds=0)[0]["state_id"] == job["state_id"]
+    call(world.connection, "reclaim_expired_leases")
+    return job["state_id"]
+
+
+def state_of(world, state_id):
+    [state] = world.rows(
+        "update public.ai_automation_contact_states set due_at = now() where id = %s returning *",
+        state_id,
+    )
+    return state
+
+
+def test_the_last_turn_is_with_a_worker_that_has_lived_and_does_nothing_else(world, worker):
+    worker.write(limit=1)
+    suspect = lose(world, worker, 2)
+    assert state_of(world, suspect)["times_lost"] == 2
+    young = Worker(world.connection, "worker-2")
+
+    unheard_of = young.claim("eligible", limit=1)
+    young.has_worked_for(minutes=0)
+    too_young = young.claim("eligible", limit=1)
+    young.record(unheard_of + too_young, "ready_to_send", generated_message="See you?")
+    young.has_worked_for(minutes=1)
+    last_turn = young.claim("eligible", limit=5)
+    beside_it = young.claim("ready_to_send", limit=5)
+    by_another = worker.claim("ready_to_send", limit=1)
+    world.rows(
+        "update public.ai_automation_contact_states"
+        " set stage_entered_at = now() - interval '11 seconds' where id = %s returning id",
+        suspect,
+    )
+    while_the_ai_hangs = young.claim("ready_to_send", limit=1)
+
+    assert suspect not in {job["state_id"] for job in unheard_of + too_young}
+    assert [job["state_id"] for job in last_turn] == [suspect]
+    assert beside_it == []
+    assert (len(by_another), len(while_the_ai_hangs)) == (1, 1)
+
+
+def test_whose_claim_was_answered_into_a_broken_line_is_no_suspect(world, worker):
+    """The worker never heard of them, and lives; another one died."""
+    dead = Worker(world.connection, "worker-2")
+    dead.has_worked_for(minutes=1)
+    [held] = dead.claim("eligible", limit=1, lease_seconds=0)
+    [unheard] = worker.claim("eligible", limit=1, lease_seconds=0)
+    beat = {"p_version": "", "p_doing": "", "p_held": [], "p_lease_seconds": 30}
+    call(world.connection, "beat", p_worker=worker.name, **beat)
+    call(world.connection, "reclaim_expired_leases")
+
+    assert state_of(world, unheard["state_id"])["times_lost"] == 0
+    assert state_of(world, held["state_id"])["times_lost"] == 1
+
+
+@pytest.mark.parametrize("code", ["provider_away", "many_retries", "worker_stopped"])
+def test_who_was_given_back_untouched_is_as_suspect_as_before(world, worker, code):
+    suspect = lose(world, worker, 2)
+    state_of(world, suspect)
+
+    worker.record(worker.claim("eligible", limit=5), "eligible", error_code=code)
+    untouched = state_of(world, suspect)
+    worker.record(worker.claim("eligible", limit=5), "eligible", error_code="ai_unavailable")
+    touched = state_of(world, suspect)
+
+    assert (untouched["times_lost"], touched["times_lost"]) == (2, 0)

@@ -80,6 +80,7 @@ def test_what_was_not_cleaned_stops_its_own_contact_only_and_not_for_ever(supaba
         return problems
 
     assert at_the_database(supabase, write) == [None, "refused", None]
+    Worker(world.connection).has_worked_for(minutes=1)
     for _ in range(3):
         world.rows(
             "update public.ai_automation_contact_states set lease_expires_at = now()"

@@ -75,9 +75,7 @@ class WorkerSteps(Automation):
     def who_may_be_written_to(self, turn: Turn) -> tuple[list[Contact], int]:
         """Whom a worker was lost with comes first, and apart from others."""
         waiting = [] if self.model.is_paused else self.due("eligible")
-        in_hand = [
-            c for c in self.model.at("generating") if c.holder == turn.which and not c.lease_is_over
-        ]
+        in_hand = self.being_written_to_by(turn)
         least = min((contact.lost for contact in waiting if contact.lost), default=0)
         if any(contact.lost for contact in in_hand) or (least and in_hand):
             return [], turn.limit
@@ -86,8 +84,20 @@ class WorkerSteps(Automation):
         suspects = [contact for contact in waiting if contact.lost == least]
         return suspects, max(turn.limit // 4, 1) if least == 1 else 1
 
+    def being_written_to_by(self, turn: Turn) -> list[Contact]:
+        return [
+            c for c in self.model.at("generating") if c.holder == turn.which and not c.lease_is_over
+        ]
+
+    def does_nothing_else(self, turn: Turn) -> bool:
+        """Beside a contact that ended two workers nothing is sent or settled."""
+        return any(contact.lost >= 2 for contact in self.being_written_to_by(turn))
+
     def a_worker_sends(self, turn: Turn) -> None:
         model = self.model
+        if self.does_nothing_else(turn):
+            assert self.claim(turn, "ready_to_send", EVERYBODY) == []
+            return
         ready = self.due("ready_to_send")
         unread = [c for c in ready if model.rule.review and not c.approved]
         waiting = [] if model.is_paused else [c for c in ready if c not in unread]
@@ -103,6 +113,8 @@ class WorkerSteps(Automation):
 
     def a_worker_settles(self, turn: Turn) -> None:
         lost = [contact for contact in self.model.at("sending") if contact.lease_is_over]
+        if self.does_nothing_else(turn):
+            lost = []
         jobs = self.claim(turn, "sending", EVERYBODY)
         assert {job["state_id"] for job in jobs} == {contact.state_id for contact in lost}
         self.finish([self.take(self.contact_of(job), job, turn) for job in jobs], turn)

@@ -184,6 +184,11 @@ def test_a_contact_that_kills_three_workers_is_put_aside(story):
     contact = story.contact()
     story.run_now()
     story.turn("check")
+    story.turn("beat")
+    story.world.rows(
+        "update public.ai_automation_workers set started_at = now() - interval '1 minute'"
+        " returning 1"
+    )
 
     for _ in range(3):
         story.worker.run(story.worker.store.claim(Stage.ELIGIBLE, 1))

@@ -233,3 +233,24 @@ def test_how_long_a_thread_is_asked_for_is_a_matter_of_the_databases_clock(story
     ahead = clock.now() - timedelta(hours=hours) - database["now"]
     assert abs(ahead) < timedelta(seconds=30)
     assert story.stage_of(contact)[0] == stage
+
+
+def test_what_the_database_never_takes_is_a_failure_at_once_and_paid_for_once(story):
+    """Its worker lives on, so it would be written to for ever."""
+    [bad, good] = [story.contact(), story.contact()]
+    story.run_now()
+    story.turn("check")
+
+    async def write(job):
+        text = "x" * (20_001 if job.sender_id == bad["sender_id"] else 100)
+        return Advance(Stage.READY_TO_SEND, {"generated_message": text})
+
+    async def write_both():
+        for job in await story.worker.store.claim(Stage.ELIGIBLE, 2):
+            await story.worker.turns._run(write, job)
+
+    story.worker.run(write_both())
+
+    state = story.state(bad)
+    assert (state["current_stage"], state["error_code"]) == ("failed", "unexpected")
+    assert story.stage_of(good) == ("ready_to_send", None)

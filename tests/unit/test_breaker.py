@@ -1,10 +1,18 @@
 """This file is where a provider's outage is shown to cost few calls, no tries, and no burst."""
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
 from pages._components.causes import CAUSES
-from pipeline.breaker import BUDGET_MOST, PUT_OFF, SECONDS_BETWEEN_SCOUTS, Guard
+from pipeline.breaker import (
+    BUDGET_MOST,
+    PUT_OFF,
+    SECONDS_BETWEEN_SCOUTS,
+    WELL_IN_A_ROW,
+    Guard,
+)
 from pipeline.model import Advance, Fail, Job, Outcome, Retry
 from pipeline.stages import Stage
 from pipeline.steps.backoff import wait_for_provider
@@ -162,16 +170,49 @@ def test_ten_minutes_without_facebook_leave_few_sends_of_which_nobody_knows() ->
     assert 10 <= unclear <= 25
 
 
-def test_repeated_calls_are_a_tenth_of_all_at_most() -> None:
-    guard, _ = guard_and_clock()
-    made = {0: 0, 1: 0}
-    for number in range(2000):
+def storm(guard: Guard, calls: int, is_failing: Callable[[int], bool]) -> Counter[int]:
+    """How many first calls and how many repeated ones are made, when as many want to be."""
+    made: Counter[int] = Counter()
+    for number in range(calls):
         job = replace(JOB, state_id=number, attempt=number % 2)
-        outcome = call(guard, job, SENT)
-        made[job.attempt] += outcome is SENT
+        if guard.refuse(job) is None:
+            made[job.attempt] += 1
+            guard.learn(job, away(job) if is_failing(number) else SENT)
+    return made
 
-    assert made[0] == 1000
-    assert made[1] <= 0.1 * 1000 + BUDGET_MOST
+
+def test_repeated_calls_are_a_tenth_at_most_while_some_fail() -> None:
+    guard, _ = guard_and_clock()
+
+    made = storm(guard, 4000, lambda number: number % 20 == 0)
+
+    assert made[0] == 2000
+    assert 0.09 * 2000 <= made[1] <= 0.1 * 2000 + BUDGET_MOST
+
+
+def test_a_minute_gives_ten_repeated_calls_where_there_are_few_calls_only() -> None:
+    few, clock = guard_and_clock()
+    storm(few, 200, lambda number: number % 20 == 0)
+    clock.now += 60
+    many, later = guard_and_clock()
+    storm(many, 4000, lambda number: number % 20 == 0)
+    later.now += 60
+
+    assert sum(few.refuse(replace(JOB, attempt=1)) is None for _ in range(50)) == 10
+    assert storm(many, 4000, lambda number: number % 20 == 0)[1] <= 0.1 * 2000 + BUDGET_MOST
+
+
+def test_when_all_goes_well_again_everybody_who_waited_is_repeated() -> None:
+    guard, _ = guard_and_clock()
+    storm(guard, 400, lambda number: number % 20 == 0)
+    waiting = [replace(JOB, state_id=number, attempt=1) for number in range(100)]
+
+    in_the_storm = sum(guard.refuse(job) is None for job in waiting)
+    for job in people(WELL_IN_A_ROW):
+        call(guard, job, SENT)
+    afterwards = sum(guard.refuse(job) is None for job in waiting)
+
+    assert (in_the_storm < 10, afterwards) == (True, 100)
 
 
 def test_retries_that_had_to_wait_come_back_apart() -> None:
