@@ -20,12 +20,11 @@ from bench._cluster import thrown_away
 from local.bootstrap import make_database
 from local.files import write_private_json
 from local.gateway.tokens import Keys
-from local.ports import first_free
 from local.postgres import Postgres
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 DATABASE = "asked"
-FIRST_PORT = 20820
 START_SECONDS = 20
 
 
@@ -93,7 +92,7 @@ def asked() -> Iterator[Asked]:
 
 def _config(postgres: Postgres, home: Path) -> dict[str, str]:
     return {
-        "url": f"http://127.0.0.1:{first_free(FIRST_PORT)}",
+        "url": f"http://127.0.0.1:{free_port()}",
         "dsn": postgres.dsn("authenticator", DATABASE),
         "auth_dsn": postgres.dsn("supabase_auth_admin", DATABASE),
         "key_file": str(home / "jwt.json"),

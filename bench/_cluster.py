@@ -13,10 +13,9 @@ import psycopg
 from psycopg import sql
 
 from local.bootstrap import bootstrap, make_database, migrate
-from local.ports import first_free
 from local.postgres import Postgres, find_bin
+from tests.ports import free_port
 
-FIRST_PORT = 20200
 MIGRATED = "migrated"
 # As a small hosted project has it; what is committed is on the disk (fsync is on).
 OPTIONS = {
@@ -39,7 +38,7 @@ def thrown_away() -> Iterator[Postgres]:
     """A cluster with one migrated, empty database; all of it is gone afterwards."""
     home = Path(tempfile.mkdtemp(prefix="stagelight-bench-"))
     bin_dir = find_bin(os.environ.get("APP_PG_BIN", ""))
-    postgres = Postgres(home, first_free(FIRST_PORT), bin_dir, OPTIONS)
+    postgres = Postgres(home, free_port(), bin_dir, OPTIONS)
     try:
         postgres.start()
         bootstrap(postgres)

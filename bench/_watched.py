@@ -16,7 +16,8 @@ from psycopg.rows import dict_row
 from local.binaries import find_bin
 from local.postgres import Postgres
 from tests.builders import PASSWORD, Row, World
-from tests.running import Stack, free_port, start_stack
+from tests.ports import free_port
+from tests.running import Stack, start_stack
 from tests.stack.processes import parts_of
 
 LATER = datetime.now(UTC) + timedelta(days=2)

@@ -18,7 +18,7 @@ from local.binaries import find_bin
 from local.bootstrap import bootstrap
 from local.errors import StartError
 from local.home import RESTORING, Home
-from local.ports import first_free
+from local.ports import Claims
 from local.postgres import Postgres
 
 FIRST_PORT = 21080
@@ -181,12 +181,14 @@ def _running(home: Home, bin_dir: Path) -> Iterator[str]:
 
 @contextmanager
 def _started(home: Home, bin_dir: Path) -> Iterator[Postgres]:
-    postgres = Postgres(home.path, first_free(FIRST_PORT), bin_dir)
+    ports = Claims()
+    postgres = Postgres(home.path, ports.first_free(FIRST_PORT), bin_dir)
     try:
         postgres.start()
         yield postgres
     finally:
         postgres.stop()
+        ports.release()
 
 
 def _unpack(home: Home, file: Path, directory: Path) -> Path:

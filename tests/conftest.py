@@ -11,6 +11,8 @@ from pathlib import Path
 
 import certifi
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG as USUAL_TIMEOUT
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -20,12 +22,24 @@ from local.sandbox.serve import Sandbox, serve_on_thread
 from local.sandbox.server import create_sandbox
 from tests.builders import World
 from tests.copies import Copies
-from tests.running import Renewed, Stack, free_port, serving, start_stack
+from tests.ports import free_port
+from tests.running import PATIENCE, Renewed, Stack, serving, start_stack
 
 TEMPLATE = "template_stagelight"
 MEMORY, ROOM_NEEDED = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - mkdtemp makes it safe
 # Everything here is on this machine; a proxy from the environment must not get to see it.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+# Otherwise HTTP clients of tests wait five seconds for an answer; all of them share this object.
+USUAL_TIMEOUT.connect = USUAL_TIMEOUT.read = USUAL_TIMEOUT.write = USUAL_TIMEOUT.pool = PATIENCE
+# The same examples each time, however slow the machine is: what is red is red for everybody.
+settings.register_profile(
+    "same for all",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("same for all")
 # A cluster that is thrown away need not survive a power cut.
 THROWN_AWAY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -18,22 +17,22 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.files import read_json
-from local.ports import first_free
 from pipeline.settings import Settings
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
+# For all that is waited for. The machine may be busy with other things for a long while, and only
+# a test that fails waits for the end of it.
+PATIENCE = 240
+# From the first port of a stack to its last.
+PORTS_OF_A_STACK = 50
 
 
-def free_port() -> int:
-    """A free port below 32768; two test runs at the same time start looking at different places."""
-    return first_free(22000 + secrets.randbelow(9000))
-
-
-def until(true: Callable[[], Any], seconds: float = 20, why: Callable[[], str] = str) -> Any:
-    """What `true()` returns as soon as that is something; fails after `seconds`, saying `why()`."""
-    deadline = time.monotonic() + seconds
+def until(true: Callable[[], Any], why: Callable[[], str] = str) -> Any:
+    """What `true()` returns as soon as that is something; fails after PATIENCE, saying `why()`."""
+    deadline = time.monotonic() + PATIENCE
     while not (answer := true()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {why()}"
+        assert time.monotonic() < deadline, f"not within {PATIENCE} s: {why()}"
         time.sleep(0.02)
     return answer
 
@@ -90,7 +89,7 @@ def serving(application: Any, port: int) -> Iterator[None]:
         yield
     finally:
         server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class Stack:
         """Ends it as Ctrl-C does; returns what it said."""
         if self.process.poll() is None:
             self.process.terminate()
-        self.process.wait(timeout=40)
+        self.process.wait(timeout=PATIENCE)
         return self.said()
 
 
@@ -150,13 +149,12 @@ def run_local(home: Path, *arguments: str, terminal: str = "terminal", **environ
 
 def start_stack(home: Path, **environment: str) -> Stack:
     """Starts the whole stack and waits until it can be used."""
-    ports = ("--first-port", str(free_port()))
+    ports = ("--first-port", str(free_port(beside=PORTS_OF_A_STACK)))
     running = run_local(home, "--stop-with-parent", *ports, **environment)
     try:
         # Not connection.json: one that was killed leaves its own behind until the next start.
         until(
             lambda: "sign in as" in running.said() or running.process.poll() is not None,
-            60,
             running.said,
         )
         assert running.process.poll() is None, running.said()

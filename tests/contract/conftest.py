@@ -21,7 +21,8 @@ from local.gateway.server import create_gateway
 from local.postgres import Postgres
 from tests.contract.functions import Row
 from tests.gateway.conftest import make_config
-from tests.running import free_port, serving
+from tests.ports import free_port
+from tests.running import PATIENCE, serving
 
 PASSWORD = "correct horse"
 WORKER_NAME = "contract"
@@ -96,7 +97,7 @@ def project(
 
     Of the gateway's database it is shown at the end that nothing was left in it.
     """
-    with httpx.Client(timeout=20) as http:
+    with httpx.Client(timeout=PATIENCE) as http:
         if REAL["URL"]:
             named = Project(*_told(), http)
             _refuse_one_in_use(named)

@@ -18,7 +18,8 @@ from tests.builders import PASSWORD, World, ago
 from tests.conftest import Database
 from tests.database import doors
 from tests.database.acting import Worker, call, call_as, run_now
-from tests.running import free_port, serving
+from tests.ports import free_port
+from tests.running import serving
 
 MARK = "only A may read this"
 WHERE_THINGS_ARE = [

@@ -74,7 +74,7 @@ spans = st.tuples(
 )
 
 
-@settings(max_examples=250, deadline=None, derandomize=True, database=None)
+@settings(max_examples=250)
 @given(spans, moments)
 @example(([7], time(2, 30), time(3), "Europe/Berlin"), datetime(2026, 3, 29, 0, tzinfo=UTC))
 @example(([7], time(2), time(2, 30), "Europe/Berlin"), datetime(2026, 10, 25, 0, 45, tzinfo=UTC))
@@ -88,7 +88,7 @@ def test_open_means_that_the_contacts_clock_is_inside_the_hours(shared_world, sp
     assert clock_says_open(*span, next_open_at)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60)
 @given(spans, moments)
 @example(([7], time(2), time(3), "Europe/Berlin"), datetime(2026, 10, 24, 22, tzinfo=UTC))
 def test_the_next_opening_is_the_first_one(shared_world, span, now):

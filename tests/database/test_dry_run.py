@@ -45,7 +45,7 @@ automations = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@settings(max_examples=25)
 @given(people=conditions, wanted=automations, batch=st.integers(1, 9), is_paused=st.booleans())
 def test_a_dry_run_says_what_a_run_then_does(shared_world, people, wanted, batch, is_paused):
     world = shared_world

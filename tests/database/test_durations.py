@@ -51,7 +51,7 @@ def test_percentiles_are_right_within_ten_percent(world, rule):
     assert passed["p95_seconds"] == pytest.approx(real[math.ceil(0.95 * 41) - 1], rel=0.1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seconds=st.floats(0.01, 5_000_000))
 def test_no_duration_is_further_than_ten_percent_from_its_bucket(shared_world, seconds):
     [row] = shared_world.rows(

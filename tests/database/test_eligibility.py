@@ -116,7 +116,7 @@ def test_of_two_things_that_are_wrong_the_first_in_the_order_is_said(case, first
     assert case.ask()[0] == first
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@settings(max_examples=40)
 @given(st.sets(st.sampled_from(list(WRONG)), min_size=3))
 def test_of_several_things_too(shared_case, reasons):
     shared_case.make(**FINE)
@@ -223,7 +223,7 @@ curable = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=80, deadline=None, derandomize=True, database=None)
+@settings(max_examples=80)
 @given(curable)
 def test_at_the_next_check_the_answer_is_another(shared_case, given):
     paused, opens = given["paused_hours"], given["active_from"]

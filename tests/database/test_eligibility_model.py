@@ -212,7 +212,7 @@ def arranged(world: World, page: Row, rule: Row, drawn: list[Row], now: datetime
     return people
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100)
 @given(
     rule=rules,
     status=st.sampled_from(["active"] * 9 + ["restricted"]),
@@ -249,7 +249,7 @@ def test_everybody_is_given_the_reason_that_the_design_gives(
         check_next(answer, rule, page, person, now)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@settings(max_examples=25)
 @given(both=st.tuples(rules, rules), drawn=st.lists(people, min_size=2, max_size=6), now=moments)
 def test_two_automations_judged_at_once_are_told_what_each_is_told_alone(
     shared_world, both, drawn, now

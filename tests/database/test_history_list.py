@@ -18,7 +18,8 @@ from pipeline.clients import user_client
 from pipeline.feed import Feed, signed_in
 from tests.builders import PASSWORD, ago
 from tests.database.acting import call_as
-from tests.running import free_port, serving
+from tests.ports import free_port
+from tests.running import serving
 
 
 def town(world, tries=40):

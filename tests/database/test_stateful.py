@@ -21,8 +21,6 @@ SETTINGS = settings(
     stateful_step_count=40,
     derandomize=not EXAMPLES,
     phases=(Phase.generate, Phase.shrink) if EXAMPLES else (Phase.generate,),
-    database=None,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 

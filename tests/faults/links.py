@@ -12,7 +12,7 @@ from local.files import read_json, write_private_json
 from tests.faults.judge import Verdict
 from tests.faults.kills import feed, wait_and_judge
 from tests.faults.town import Town, answering, start
-from tests.running import free_port
+from tests.ports import free_port
 
 MUTE_SECONDS = 8.0
 

@@ -25,7 +25,7 @@ from pipeline.vault import Vault
 from tests.builders import Row, World
 from tests.faults.gate import Gate
 from tests.faults.nest import ROOT, Nest
-from tests.running import free_port
+from tests.ports import free_port
 
 KEY = Fernet.generate_key().decode()
 LEASE_SECONDS = 3

@@ -16,7 +16,8 @@ from local.bootstrap import make_database
 from local.gateway.config import Config
 from local.gateway.server import create_gateway
 from local.postgres import Postgres
-from tests.running import free_port, serving
+from tests.ports import free_port
+from tests.running import PATIENCE, serving
 
 PASSWORD = "correct horse"
 
@@ -94,7 +95,7 @@ def gateway(cluster: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iter
         connection.execute(Path(__file__).with_name("demo.sql").read_bytes())
     home = tmp_path_factory.mktemp("gateway")
     config = make_config(lambda user: cluster.dsn(user, name), home, port, rate_limit=5)
-    with serving(create_gateway(config), port), httpx.Client(timeout=120) as http:
+    with serving(create_gateway(config), port), httpx.Client(timeout=PATIENCE) as http:
         yield Served(config, http, cluster.superuser_dsn(name))
 
 

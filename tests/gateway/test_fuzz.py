@@ -14,8 +14,7 @@ from tests.gateway.conftest import Person, Served
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80"))
 fuzz = settings(
     max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
+    derandomize="FUZZ_EXAMPLES" not in os.environ,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 pytestmark = pytest.mark.usefixtures("items")

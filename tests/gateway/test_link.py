@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from local.gateway.link import Link, Statement
-from tests.running import free_port
+from tests.ports import free_port
+from tests.running import PATIENCE
 
 STARTED = b"R" + struct.pack("!ii", 8, 0) + b"K" + struct.pack("!iii", 12, 1, 1) + b"Z\0\0\0\5I"
 # A length that does not even hold itself: libpq gives the connection up, and raises nothing.
@@ -37,7 +38,7 @@ def dsn() -> Iterator[str]:
         speaker = threading.Thread(target=_speak, args=(server,), daemon=True)
         speaker.start()
         yield f"host=127.0.0.1 port={port} user=x sslmode=disable gssencmode=disable"
-        speaker.join(timeout=60)
+        speaker.join(timeout=PATIENCE)
 
 
 def test_a_frame_that_cannot_be_read_ends_the_link_and_not_the_gateway(dsn: str) -> None:
@@ -54,7 +55,7 @@ def test_a_frame_that_cannot_be_read_ends_the_link_and_not_the_gateway(dsn: str)
     # On a thread of its own: a loop that goes round for ever cannot be stopped from within.
     asking = threading.Thread(target=asyncio.run, args=(ask(),), daemon=True)
     asking.start()
-    asking.join(timeout=120)
+    asking.join(timeout=PATIENCE)
 
     assert not asking.is_alive()
     assert [type(error) for error in errors] == [psycopg.OperationalError]

@@ -19,10 +19,10 @@ from local.gateway.config import Config
 from local.gateway.server import create_gateway
 from local.postgres import Postgres, find_bin
 from tests.gateway.conftest import PASSWORD, Served, make_config
-from tests.running import ROOT, free_port, serving, until
+from tests.ports import free_port
+from tests.running import PATIENCE, ROOT, serving, until
 
 # What a loaded machine may need; nothing here is judged by how long it takes.
-PATIENCE = 120
 DEMO = Path(__file__).with_name("demo.sql")
 
 
@@ -58,18 +58,18 @@ def test_postgresql_may_be_killed_and_come_back(postgres: Postgres, tmp_path: Pa
             answer = gateway.raw("POST", "/rest/v1/rpc/ping", json={})
             return (answer.status_code, answer.json().get("code")) == (503, "PGRST001")
 
-        until(refused, PATIENCE)
-        until(lambda: gateway.raw("GET", "/health").status_code == 503, PATIENCE)
+        until(refused)
+        until(lambda: gateway.raw("GET", "/health").status_code == 503)
         body = {"email": "a@example.com", "password": PASSWORD}
         path = "/auth/v1/token?grant_type=password"
         assert gateway.raw("POST", path, json=body).status_code == 503
 
         postgres.start()
 
-        until(lambda: gateway.raw("GET", "/health").status_code == 200, PATIENCE)
+        until(lambda: gateway.raw("GET", "/health").status_code == 200)
         for _ in range(20):
             assert gateway.raw("POST", "/rest/v1/rpc/ping", json={}).json() == 2
-        until(lambda: gateway.raw("POST", path, json=body).status_code == 200, PATIENCE)
+        until(lambda: gateway.raw("POST", path, json=body).status_code == 200)
 
 
 def test_one_lost_connection_does_not_stop_the_others(postgres: Postgres, tmp_path: Path) -> None:
@@ -85,10 +85,8 @@ def test_one_lost_connection_does_not_stop_the_others(postgres: Postgres, tmp_pa
 
         admin = {"headers": {"apikey": config.secret_key}}
         users = "/auth/v1/admin/users"
-        until(lambda: gateway.raw("GET", users, **admin).status_code == 200, PATIENCE)
-        until(
-            lambda: gateway.raw("POST", "/rest/v1/rpc/ping", json={}).status_code == 200, PATIENCE
-        )
+        until(lambda: gateway.raw("GET", users, **admin).status_code == 200)
+        until(lambda: gateway.raw("POST", "/rest/v1/rpc/ping", json={}).status_code == 200)
 
 
 def test_who_finds_every_connection_busy_is_told_so(postgres: Postgres, tmp_path: Path) -> None:
@@ -124,7 +122,7 @@ def test_the_process_serves_and_lets_the_last_request_end(
     try:
         with httpx.Client(timeout=PATIENCE) as http:
             gateway = Served(config, http, "")
-            until(lambda: _answers(gateway) or process.poll() is not None, PATIENCE)
+            until(lambda: _answers(gateway) or process.poll() is not None)
             answer = _asked_while(postgres, gateway, lambda: process.send_signal(signal.SIGTERM))
             assert (answer.status_code, answer.json()) == (200, "")
     finally:
@@ -148,7 +146,7 @@ def _asked_while(
         path = "/rest/v1/rpc/wait_turn"
         asked = threads.submit(gateway.raw, "POST", path, headers=headers, json={})
         waiting = "select 1 from pg_locks where locktype = 'advisory' and not granted"
-        until(lambda: connection.execute(waiting).fetchone(), PATIENCE)
+        until(lambda: connection.execute(waiting).fetchone())
         happens()
         connection.execute("select pg_advisory_unlock(7)")
         return asked.result(PATIENCE)

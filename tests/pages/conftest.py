@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.builders import Row, World, ago
-from tests.running import Stack
+from tests.running import PATIENCE, Stack
 
 ARTIFACTS = Path(__file__).parent.parent / ".artifacts"
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -28,7 +28,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-WAIT_MS = 20_000
+WAIT_MS = PATIENCE * 1000
 # A machine may be busy with something else; what never comes is told as surely after a while.
 expect.set_options(timeout=WAIT_MS)
 

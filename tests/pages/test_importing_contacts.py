@@ -99,4 +99,4 @@ def upload(visit: Visit, text: str) -> None:
 
 def choose(visit: Visit, content: bytes) -> None:
     file = {"name": "people.csv", "mimeType": "text/csv", "buffer": content}
-    visit.page.set_input_files("#import-file input[type=file]", file, timeout=120_000)  # type: ignore[arg-type]
+    visit.page.set_input_files("#import-file input[type=file]", file)  # type: ignore[arg-type]

@@ -215,7 +215,7 @@ def test_acting_on_many_goes_on_after_a_reload_of_its_window(demo: Visit, watch:
 
     page.reload()
 
-    expect(page.locator(".many-text")).to_have_text("451 queued again", timeout=30_000)
+    expect(page.locator(".many-text")).to_have_text("451 queued again")
     assert page.evaluate("() => sessionStorage.length") == 0
 
 

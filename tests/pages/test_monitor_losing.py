@@ -12,7 +12,8 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.pages.conftest import Visit
 from tests.pages.watching import Watch, watch
-from tests.running import Stack, free_port, until
+from tests.ports import free_port
+from tests.running import Stack, until
 from tests.stack.processes import parts_of
 
 __all__ = ["watch"]

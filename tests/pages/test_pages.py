@@ -76,7 +76,7 @@ def test_a_newcomer_connects_a_page_its_people_come_in_and_are_written_to(
     people.rule(connected, daily_limit=1, next_run_at=ago(minutes=1))
     address = f"{stack.sandbox_url}/facebook/messages?page_id={HARBOUR}"
     with closing(httpx.Client(trust_env=False)) as http:
-        [message] = until(lambda: http.get(address).json(), 60)
+        [message] = until(lambda: http.get(address).json())
     names = people.rows(
         "select sender_name from public.contacts where page_id = %s and sender_id = %s",
         connected["id"],

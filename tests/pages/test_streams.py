@@ -19,7 +19,8 @@ from local.gateway.tokens import Keys
 from tests.listener import Listener, timeless
 from tests.pages.conftest import session_of
 from tests.pages.watching import Automation, Watch, watch
-from tests.running import ROOT, Stack, free_port, until
+from tests.ports import free_port
+from tests.running import PATIENCE, ROOT, Stack, until
 
 __all__ = ["watch"]
 PROGRAMS, CUTS, LAST = 100, 10, 10_000
@@ -56,7 +57,7 @@ def hear(stack_url: str, work: Callable[[httpx.AsyncClient], Any]) -> Any:
     async def run() -> Any:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         async with httpx.AsyncClient(
-            base_url=stack_url, trust_env=False, limits=limits, timeout=30
+            base_url=stack_url, trust_env=False, limits=limits, timeout=PATIENCE
         ) as http:
             return await work(http)
 
@@ -194,7 +195,7 @@ def test_another_process_and_a_restart_begin_with_the_whole(
     )
     try:
         other = f"http://127.0.0.1:{port}"
-        until(lambda: is_up(other), 60)
+        until(lambda: is_up(other))
         listener = Listener(address(here), bearer)
         hear(stack.dashboard_url, lambda http: listener.listen(http, lambda it: bool(it.events)))
 
@@ -207,7 +208,7 @@ def test_another_process_and_a_restart_begin_with_the_whole(
         listener.heard = stop
         hear(other, lambda http: listener.listen(http, lambda _: False))
         assert said == [("init", None), ("complete", "restart")]
-        assert process.wait(timeout=60) in (0, -signal.SIGTERM)
+        assert process.wait(timeout=PATIENCE) in (0, -signal.SIGTERM)
         hear(stack.dashboard_url, lambda http: listener.listen(http, lambda _: len(said) > 2))
         assert said[2:] == [("init", None)]
     finally:

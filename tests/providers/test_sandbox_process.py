@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from local.sandbox.serve import Sandbox, call
+from tests.ports import free_port
 from tests.providers.jobs import PAGE, PERSON
-from tests.running import free_port, until
+from tests.running import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +45,7 @@ def start(*arguments: str, **environ: str) -> "subprocess.Popen[str]":
 def answers(sandbox: Sandbox) -> bool:
     try:
         return call("GET", f"{sandbox.url}/health").status_code == 200
-    except httpx.ConnectError:
+    except httpx.TransportError:
         return False
 
 
@@ -91,7 +92,7 @@ def test_it_ends_at_once_on_sigterm_even_with_a_hanging_call(tmp_path: Path) -> 
                 timeout=0.2,
             )
         process.terminate()
-        assert process.wait(timeout=5) is not None
+        assert process.wait(timeout=PATIENCE) is not None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_it_ends_at_once_on_sigterm_even_with_a_hanging_call(tmp_path: Path) -> 
 def test_a_wrong_flag_is_explained(
     arguments: list[str], environ: dict[str, str], words: str
 ) -> None:
-    _, told = start(*arguments, **environ).communicate(timeout=20)
+    _, told = start(*arguments, **environ).communicate(timeout=PATIENCE)
 
     assert words in told
     assert "Traceback" not in told
@@ -119,14 +120,14 @@ def test_a_taken_port_and_an_unusable_folder_are_explained(tmp_path: Path) -> No
         port = sandbox.url.rpartition(":")[2]
         taken = start("--port", port)
         folder = start("--port", str(free_port()), "--home", str(tmp_path / "file" / "below"))
-        told = [process.communicate(timeout=20)[1] for process in (taken, folder)]
+        told = [process.communicate(timeout=PATIENCE)[1] for process in (taken, folder)]
 
     assert told[0] == f"Port {port} is taken. Choose another one with --port.\n"
     assert "Cannot write to" in told[1]
 
 
 def test_help_lists_variables_recipients_and_faults() -> None:
-    told, _ = start("--help").communicate(timeout=20)
+    told, _ = start("--help").communicate(timeout=PATIENCE)
 
     for word in ("SANDBOX_AI_DELAY", "551", "/faults", "FACEBOOK_APP_SECRET"):
         assert word in told

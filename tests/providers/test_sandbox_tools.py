@@ -136,7 +136,7 @@ def test_a_reply_that_the_receiver_refuses_is_posted_again_until_it_is_taken(ref
         config = SandboxConfig(webhook_url=f"{hook.url}/hook", app_secret="app secret")
         with serve_sandbox(config) as sandbox:
             answer = reply(sandbox).json()
-            until(lambda: len(posted) == 3, 10)
+            until(lambda: len(posted) == 3)
 
     assert answer["webhook"] == refusal
     assert posted == [answer["message_id"]] * 3

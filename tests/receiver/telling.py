@@ -20,6 +20,7 @@ from api.tally import Tally
 from pipeline.clients import service_client
 from pipeline.inbox import Inbox
 from pipeline.settings import Settings
+from tests.running import PATIENCE
 
 SECRET = "secret-of-the-app"
 PATH = "/webhooks/facebook"
@@ -41,7 +42,7 @@ class Facebook:
         self.settings = Settings(stagelight_home=home, **told)
         self.directory = home / "receiver"
         self._runner = asyncio.Runner()
-        self._database = httpx.AsyncClient(timeout=10)
+        self._database = httpx.AsyncClient(timeout=PATIENCE)
         self.spool = Spool(self.directory)
         self.tally = Tally()
         inbox = Inbox(service_client(self.settings, self._database), "receiver-1", "0")
@@ -54,7 +55,7 @@ class Facebook:
         """What the awaitable returns."""
 
         async def limited() -> Any:
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(PATIENCE):
                 return await awaitable
 
         return self._runner.run(limited())

@@ -164,8 +164,8 @@ def test_only_what_facebook_signed_is_a_request(facebook):
 
 def test_the_status_page_works_before_the_database_is_back(tmp_path, supabase):
     from tests.conftest import Supabase
+    from tests.ports import free_port
     from tests.receiver.telling import Facebook
-    from tests.running import free_port
 
     nowhere = Supabase(
         f"http://127.0.0.1:{free_port()}", "sb_publishable_x", "x", supabase.database

@@ -6,8 +6,8 @@ import pytest
 
 from tests.builders import ago
 from tests.conftest import Supabase
+from tests.ports import free_port
 from tests.receiver.telling import Facebook, body_of, message
-from tests.running import free_port
 
 
 def senders(world):

@@ -26,7 +26,8 @@ from local.postgres import Postgres, find_bin
 from pipeline.settings import Settings
 from tests.builders import World
 from tests.database.acting import run_now
-from tests.running import ROOT, free_port
+from tests.ports import free_port
+from tests.running import ROOT
 
 VERDICT = """select reason_code from public.recheck_before_send(
     array(select id from public.ai_automation_contact_states)

@@ -5,7 +5,8 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from tests.running import Stack, free_port, run_local, until
+from tests.ports import free_port
+from tests.running import Stack, run_local, until
 from tests.stack.processes import children, environment_of
 
 

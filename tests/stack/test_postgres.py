@@ -13,7 +13,7 @@ from local.binaries import major_of
 from local.bootstrap import bootstrap, make_database, migrate
 from local.errors import StartError
 from local.postgres import Postgres, find_bin
-from tests.running import free_port
+from tests.ports import free_port
 
 BIN = find_bin(os.environ.get("APP_PG_BIN", ""))
 

@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.running import Stack, run_local, start_stack, until
+from tests.running import PATIENCE, Stack, run_local, start_stack, until
 from tests.stack.processes import KINDS, descendants, parts_of, running
 
 
@@ -80,7 +80,7 @@ def test_nothing_outlives_a_killed_parent_and_the_next_start_finds_everything(
             assert database.execute("select answer from public.kept").fetchone() == (42,)
         family = descendants(again.process.pid)
         again.process.send_signal(signal.SIGINT)
-        assert again.process.wait(timeout=30) == 0
+        assert again.process.wait(timeout=PATIENCE) == 0
         assert not any(map(running, family))
         assert not again.connection
         assert "Your data is kept" in again.said()
@@ -96,7 +96,7 @@ def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(tmp_path: Path, presses:
 
     for _ in range(presses):
         begun.process.send_signal(signal.SIGINT)
-    begun.process.wait(timeout=30)
+    begun.process.wait(timeout=PATIENCE)
 
     until(lambda: not any(map(running, family)))
     assert "Traceback" not in begun.said()

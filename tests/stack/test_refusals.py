@@ -7,13 +7,14 @@ import pytest
 
 from local import binaries
 from local.errors import StartError
-from tests.running import free_port, run_local
+from tests.ports import free_port
+from tests.running import PATIENCE, run_local
 
 
 def refusal(home: Path, *arguments: str, **environment: str) -> str:
     """What a start that must fail says; a traceback is not an answer."""
     tried = run_local(home, *arguments, **environment)
-    assert tried.process.wait(timeout=30) == 1, tried.said()
+    assert tried.process.wait(timeout=PATIENCE) == 1, tried.said()
     assert "Traceback" not in tried.said()
     return tried.said()
 
@@ -107,8 +108,9 @@ def test_reset_deletes_what_is_ours_and_nothing_else(tmp_path: Path) -> None:
 
     done = run_local(ours, "reset")
 
-    assert done.process.wait(timeout=20) == 0
+    assert done.process.wait(timeout=PATIENCE) == 0
     assert list(ours.iterdir()) == []
-    assert run_local(ours, "reset").process.wait(timeout=20) == 0, "a second reset is no mistake"
+    again = run_local(ours, "reset")
+    assert again.process.wait(timeout=PATIENCE) == 0, "a second reset is no mistake"
     assert "nothing was deleted" in refusal(theirs, "reset")
     assert (theirs / "postgres").exists()

@@ -3,7 +3,7 @@
 import httpx
 import psycopg
 
-from tests.running import Stack, run_local
+from tests.running import PATIENCE, Stack, run_local
 from tests.stack.processes import environment_of, parts_of
 
 CONTRACT = {
@@ -87,7 +87,7 @@ def test_the_demo_account_can_sign_in(stack: Stack) -> None:
 def test_a_second_start_says_where_the_first_one_is(stack: Stack) -> None:
     second = run_local(stack.home, terminal="second")
 
-    assert second.process.wait(timeout=20) == 0
+    assert second.process.wait(timeout=PATIENCE) == 0
     assert f"already running: {stack.dashboard_url}" in second.said()
     assert stack.process.poll() is None
 
@@ -95,6 +95,6 @@ def test_a_second_start_says_where_the_first_one_is(stack: Stack) -> None:
 def test_reset_is_refused_while_it_runs(stack: Stack) -> None:
     reset = run_local(stack.home, "reset", terminal="reset")
 
-    assert reset.process.wait(timeout=20) == 1
+    assert reset.process.wait(timeout=PATIENCE) == 1
     assert "Stop it first" in reset.said()
     assert stack.connection

@@ -25,6 +25,7 @@ from pipeline.syncs import Syncs
 from pipeline.turns import Turns
 from pipeline.vault import Vault
 from tests.builders import PASSWORD, Row, World
+from tests.running import PATIENCE
 
 KEY = Fernet.generate_key().decode()
 
@@ -46,7 +47,7 @@ class Worker:
             facebook_app_secret=app_secret,
         )
         self._runner = asyncio.Runner()
-        self._http = httpx.AsyncClient(timeout=10)
+        self._http = httpx.AsyncClient(timeout=PATIENCE)
         self.store = Store(service_client(self.settings, self._http), name)
         self.recorder = Recorder(self.store)
         self._graph = create_http(self.settings)
@@ -85,7 +86,7 @@ class Worker:
     async def _written_down(self, awaitable: Awaitable[Any]) -> Any:
         writing_down = asyncio.create_task(self.recorder.run())
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 return await awaitable
         finally:
             writing_down.cancel()

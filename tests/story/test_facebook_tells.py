@@ -18,8 +18,9 @@ from pipeline.inbox import Inbox
 from pipeline.settings import Settings
 from pipeline.stages import Stage
 from tests.builders import World, ago
+from tests.ports import free_port
 from tests.receiver.telling import signed_request
-from tests.running import free_port, serving, until
+from tests.running import PATIENCE, serving, until
 from tests.story.telling import Story, Worker
 
 SECRET = "the app's secret"
@@ -60,7 +61,7 @@ def story(world: World, supabase: Any, tmp_path: Path) -> Iterator[Telling]:
     )
     spool, tally = Spool(tmp_path / "receiver"), Tally()
     # Nothing stays open: the event loop that it would have to be closed on ends with the server.
-    http = httpx.AsyncClient(timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
+    http = httpx.AsyncClient(timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=0))
     inbox = Inbox(service_client(settings, http), "receiver-1", "0")
     receiver = create_receiver(settings, spool, inbox, Mover(spool, inbox, tally), tally)
     url = f"http://127.0.0.1:{port}"

@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 
 from pipeline.rotation import rotate_keys
 from pipeline.vault import SealedTextError, Vault
-from tests.running import ROOT, until
+from tests.running import PATIENCE, ROOT, until
 from tests.story.telling import KEY
 
 TOKEN, GOOGLE_KEY, APP_SECRET = "EAAcanaryToken", "AIzaCanaryKey", "canary-app-secret"
@@ -43,10 +43,10 @@ def log(story, tmp_path):
             [sys.executable, "-m", "pipeline"], env=told, cwd=tmp_path, stderr=output, stdout=output
         )
     try:
-        until(lambda: stopped(story), 240, path.read_text)
+        until(lambda: stopped(story), path.read_text)
     finally:
         worker.send_signal(signal.SIGTERM)
-        worker.wait(timeout=20)
+        worker.wait(timeout=PATIENCE)
     return path.read_text()
 
 

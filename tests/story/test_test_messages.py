@@ -6,6 +6,7 @@ import pytest
 from postgrest import APIError
 
 from tests.builders import Row, ago
+from tests.running import PATIENCE
 from tests.story.telling import Story
 
 SETTINGS = {"prompt": "Ask about the cake.", "language": "", "model": "", "max_follow_ups": 3}
@@ -65,7 +66,7 @@ def test_one_in_hand_is_written_before_the_worker_ends(story: Story) -> None:
     async def stop_while_writing() -> None:
         writing = asyncio.ensure_future(turns.preview())
         await asyncio.sleep(0)
-        await turns.finish(within_seconds=10)
+        await turns.finish(within_seconds=PATIENCE)
         assert writing.done()
 
     story.worker.run(stop_while_writing())

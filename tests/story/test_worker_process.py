@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.running import ROOT, until
+from tests.running import PATIENCE, ROOT, until
 from tests.story.telling import KEY
 
 
@@ -30,18 +30,19 @@ def process(story, tmp_path):
     worker = subprocess.Popen(command, env=told, cwd=tmp_path, stderr=subprocess.DEVNULL)
     yield worker
     worker.kill()
-    worker.wait(timeout=10)
+    worker.wait(timeout=PATIENCE)
 
 
 def test_a_worker_that_gets_sigterm_writes_down_what_it_has_sent(story, process):
     contact = story.contact()
     story.facebook.fault("facebook", "slow", times=1, seconds=1)
     story.run_now()
-    until(lambda: story.stage_of(contact) == ("sending", None))
+    # Not where it stands: a busy machine may not look at it in the one second that this lasts.
+    until(lambda: "sending" in story.journey(contact))
 
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(timeout=15) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     assert story.stage_of(contact) == ("sent", None)
     [worker] = story.world.rows("select stopped_at from public.ai_automation_workers")
     assert worker["stopped_at"] is not None

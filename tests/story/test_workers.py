@@ -8,6 +8,7 @@ import pytest
 from pipeline.model import Advance
 from pipeline.stages import Stage
 from tests.builders import ago
+from tests.running import PATIENCE
 from tests.story.telling import Worker
 
 
@@ -148,7 +149,7 @@ def test_a_worker_told_to_stop_claims_nothing_more_and_finishes_what_is_in_hand(
         sending = asyncio.ensure_future(turns.send())
         while not turns.sending.tasks:
             await asyncio.sleep(0)
-        await turns.finish(within_seconds=10)
+        await turns.finish(within_seconds=PATIENCE)
         in_hand = len(turns.sending.tasks)
         await sending
         return in_hand
@@ -171,7 +172,7 @@ def test_a_claim_under_way_at_the_stop_is_still_finished(story):
     async def stop_while_claiming():
         sending = asyncio.ensure_future(turns.send())
         await asyncio.sleep(0)
-        await turns.finish(within_seconds=10)
+        await turns.finish(within_seconds=PATIENCE)
         await sending
 
     story.worker.run(stop_while_claiming())

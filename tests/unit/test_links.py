@@ -154,7 +154,7 @@ WORD = st.from_regex(r"[a-z]{2,12}", fullmatch=True)
 HIDE = st.sampled_from(["", "\u200b", "\u2060", "\u00ad", "\ufeff", "\ufe0f"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WORD, st.sampled_from(sorted(DOMAINS)), st.sampled_from(["", "/", "/x?y=1"]), HIDE, WORD)
 def test_no_host_of_any_ending_gets_through(
     name: str, end: str, path: str, hidden: str, around: str
@@ -167,7 +167,7 @@ def test_no_host_of_any_ending_gets_through(
         assert fault.code == "text_link"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.from_regex(r"[A-Za-zÄÖÜäöüßéñ]{1,9}[,.!?;:…]{0,3}", fullmatch=True), max_size=30),
     st.lists(st.sampled_from(FINE), max_size=3),

@@ -18,8 +18,9 @@ from pipeline.settings import Settings
 from pipeline.stages import Stage
 from pipeline.steps.settle import NOT_FOUND
 from pipeline.store import Store, UnreadableAnswerError
+from tests.ports import free_port
 from tests.providers.jobs import JOB
-from tests.running import free_port, serving
+from tests.running import serving
 
 
 def refusal(code: str) -> APIError:

@@ -11,7 +11,7 @@ import pytest
 from pipeline.clients import user_client, wait_longer
 from pipeline.feed import Feed, FeedError
 from pipeline.settings import Settings
-from tests.running import free_port
+from tests.ports import free_port
 
 
 @pytest.mark.parametrize(
