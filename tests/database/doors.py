@@ -160,7 +160,7 @@ FOR_OWNERS = {
     "save_settings": {"p_settings": {"theme": "light"}},
     "search_cause": {"p_search": "cause:ok"},
     "search_pattern": {"p_search": "Zoë"},
-    "send_estimate": {"p_page": None, "p_written_for": None, "p_wait_seconds": 1},
+    "send_estimate": {"p_page": None, "p_written_for": "2100-01-01T00:00Z", "p_wait_seconds": 1},
     "set_rule_enabled": {"p_rule_id": "{rule}", "p_enabled": False},
     "stop_bulk": {"p_id": "{bulk}"},
     "system_health": {},
