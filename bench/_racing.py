@@ -15,7 +15,6 @@ import psycopg
 from bench._cluster import as_superuser
 from bench._timing import Line
 from local.files import write_private_json
-from local.ports import first_free
 from local.postgres import Postgres
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +57,7 @@ class Race:
 def gateway_of(postgres: Postgres, database: str) -> Iterator[tuple[str, str]]:
     """A gateway process before the database: its address and secret key."""
     key = "sb_secret_" + secrets.token_urlsafe(16)
-    url = f"http://127.0.0.1:{first_free(20600)}"
+    url = f"http://127.0.0.1:{free_port()}"
     config = postgres.log.parent / f"{database}.json"
     values = {
         "url": url,
