@@ -16,6 +16,7 @@ from bench._cluster import as_superuser
 from bench._timing import Line
 from local.files import write_private_json
 from local.postgres import Postgres
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 180
