@@ -38,9 +38,11 @@ FEWEST_WORDS, FEWEST_HITS, LEAST_SHARE = 7, 3, 0.25
 def language_of(text: str) -> str:
     """The code of the language, or nothing when the text is too short or it is not clear."""
     words = WORD.findall(text.casefold())
+    if len(words) < FEWEST_WORDS:
+        return ""
     hits = sorted((sum(word in known for word in words), code) for code, known in SETS.items())
     (second, _), (most, code) = hits[-2:]
-    if len(words) < FEWEST_WORDS or most < FEWEST_HITS or most < LEAST_SHARE * len(words):
+    if most < FEWEST_HITS or most < LEAST_SHARE * len(words):
         return ""
     return code if most >= 2 * second + 1 else ""
 

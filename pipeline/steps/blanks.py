@@ -2,6 +2,8 @@
 
 import re
 
+from pipeline.steps.wording import Wording
+
 NAME = (
     r"(?:(?:your|the|contact'?s?|customer'?s?|client'?s?|first|last|full)[ _-]?)*name|vorname"
     r"|nachname|(?:dein|ihr|kunden)[ -]?name|(?:tu |su )?nombre|(?:seu |il tuo )?nome|prénom"
@@ -22,19 +24,20 @@ DEAR = (
     r"|szanown[ya]|beste|geachte|kära|kjære|kære|уважаем(?:ый|ая)|дорог(?:ой|ая)|шановн(?:ий|а)"
     r"|sayın|sevgili|αγαπητ[έή]|عزيزي|प्रिय"
 )
+# Without one of these FIELD finds nothing.
+MAY_BE_A_FIELD = re.compile(r"[\[{<%_X]|Name")
+FIELD = re.compile(
+    r"\[[^\[\]\n]{0,60}[^\W\d][^\[\]\n]{0,60}\]"
+    r"|\{[^{}\n]{1,60}\}"
+    r"|<[^\W\d][^<>\n]{0,60}>"
+    r"|%[A-Za-z_]{2,40}%"
+    r"|_{3,}|\bX{4,}\b"
+    r"|\b(?:first|last|full|sender|contact|customer|user|page|company|business)_name\b"
+    r"|\b(?:first|last|full|sender|contact|customer|user|page|company)Name\b"
+)
 PATTERNS = (
-    re.compile(
-        r"\[[^\[\]\n]{0,60}[^\W\d][^\[\]\n]{0,60}\]"
-        r"|\{[^{}\n]{1,60}\}"
-        r"|<[^\W\d][^<>\n]{0,60}>"
-        r"|%[A-Za-z_]{2,40}%"
-        r"|_{3,}|\bX{4,}\b"
-        r"|\b(?:first|last|full|sender|contact|customer|user|page|company|business)_name\b"
-        r"|\b(?:first|last|full|sender|contact|customer|user|page|company)Name\b"
-    ),
     re.compile(rf"[(«‹＜（【〔]\s*(?:{NAME})\s*[)»›＞）】〕]", re.IGNORECASE),
     re.compile(r"[$@#]\{?(?:[a-z]+_)*(?:name|contact|customer|client|sender|recipient)\b", re.I),
-    re.compile(rf"\b(?:{HELLO}),?\s+(?:{NAME})\s*(?:[,!.:;?]|\s[–-]|$)", re.I | re.MULTILINE),
     # Not before a colon: a form to fill in asks for names like that.
     re.compile(rf"^(?:{NAME})\s*[,!]", re.I | re.MULTILINE),
     # A blank before the comma; only French and its neighbours have one before "!".
@@ -45,22 +48,26 @@ PATTERNS = (
     ),
     re.compile(rf"^[^\w\n]{{0,12}}(?:{DEAR})\s*[,!:]", re.I | re.MULTILINE),
 )
-ANYBODY = re.compile(
-    r"\b(?:dear|hi|hello|hey)[ ,]+(?:(?:valued|dear|esteemed|our) )*"
-    r"(?:customer|client|user|buyer|shopper|recipient|contact|sir\b|madam\b)"
-    r"|\b(?:sehr geehrte[rs]?|liebe[rs]?|werte[rs]?|hallo) (?:kund(?:e|in|en)\b|damen und herren)"
-    r"|\b(?:estimad|querid|apreciad)[oa](?:[/(]a\)?)? (?:cliente|usuari)|\bhola,? cliente\b"
-    r"|\b(?:prezad|car|estimad)[oa](?:[/(]a\)?)? (?:cliente|usu[áa]ri|client)|\bolá,? cliente\b"
-    r"|\bch(?:er|ère)(?:\(e\))? client|\bmadame, monsieur|\bbonjour,? client"
-    r"|\b(?:gentile|caro|cara|spettabile) client|\b(?:drogi|droga|szanown[ya]) klien"
-    r"|\b(?:beste|geachte) klant|\bk[äæ]ra kund|\bkjære kunde|\bkære kunde|\bvážený zákazní"
-    r"|\btisztelt (?:ügyfel|vásárl)|\bstimat[ăe] client"
-    r"|\b(?:sayın|değerli) müşteri|\bpelanggan (?:yang )?terhormat|\bkính gửi quý khách"
-    r"|уважаем(?:ый|ая) (?:клиент|покупател)|дорог(?:ой|ая) (?:клиент|покупател)"
-    r"|шановн(?:ий|а) (?:клієнт|покуп)|αγαπητέ πελάτη"
-    r"|尊敬的(?:客户|顾客|用户)|亲爱的(?:客户|顾客|用户)"
-    r"|親愛的(?:客戶|顧客)|お客様各位|고객님께|عزيزي العميل|عميلنا العزيز|प्रिय ग्राहक",
-    re.IGNORECASE,
+GREETED = Wording(rf"(?:{HELLO}),?\s+(?:{NAME})\s*(?:[,!.:;?]|\s[–-]|$)", flags=re.MULTILINE)
+ANYBODY = Wording(
+    words=(
+        r"(?:dear|hi|hello|hey)[ ,]+(?:(?:valued|dear|esteemed|our) )*(?:customer|client|user"
+        r"|buyer|shopper|recipient|contact|sir\b|madam\b)"
+        r"|(?:sehr geehrte[rs]?|liebe[rs]?|werte[rs]?|hallo) (?:kund(?:e|in|en)\b|damen und herren)"
+        r"|(?:estimad|querid|apreciad)[oa](?:[/(]a\)?)? (?:cliente|usuari)|hola,? cliente\b"
+        r"|(?:prezad|car|estimad)[oa](?:[/(]a\)?)? (?:cliente|usu[áa]ri|client)|olá,? cliente\b"
+        r"|ch(?:er|ère)(?:\(e\))? client|madame, monsieur|bonjour,? client"
+        r"|(?:gentile|caro|cara|spettabile) client|(?:drogi|droga|szanown[ya]) klien"
+        r"|(?:beste|geachte) klant|k[äæ]ra kund|kjære kunde|kære kunde|vážený zákazní"
+        r"|tisztelt (?:ügyfel|vásárl)|stimat[ăe] client|(?:sayın|değerli) müşteri"
+        r"|pelanggan (?:yang )?terhormat|kính gửi quý khách"
+    ),
+    anywhere=(
+        r"уважаем(?:ый|ая) (?:клиент|покупател)|дорог(?:ой|ая) (?:клиент|покупател)"
+        r"|шановн(?:ий|а) (?:клієнт|покуп)|αγαπητέ πελάτη|尊敬的(?:客户|顾客|用户)|亲爱的(?:客户"
+        r"|顾客|用户)"
+        r"|親愛的(?:客戶|顧客)|お客様各位|고객님께|عزيزي العميل|عميلنا العزيز|प्रिय ग्राहक"
+    ),
 )
 
 
@@ -71,6 +78,8 @@ def has_blank(text: str, name: str) -> bool:
     """
     for word in filter(str.isalpha, name.split()):
         text = text.replace(word, "Anna")  # who is called Nom or Client is
-    if any(pattern.search(text) for pattern in PATTERNS):
+    if MAY_BE_A_FIELD.search(text) and FIELD.search(text):
         return True
-    return any(map(str.isalpha, name)) and ANYBODY.search(text) is not None
+    if GREETED.is_in(text) or any(pattern.search(text) for pattern in PATTERNS):
+        return True
+    return any(map(str.isalpha, name)) and ANYBODY.is_in(text)

@@ -14,6 +14,7 @@ LIST = Path(__file__).with_name("top_level_domains.txt")
 UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0]")
 # Full stops of other scripts between Latin letters, and dots that somebody hid from a machine.
 DOTS = re.compile(r"(?<=[A-Za-z0-9])[。｡](?=[A-Za-z])|\s?[\[(](?:\.|dot)[\])]\s?", re.IGNORECASE)
+MAY_HIDE_DOTS = re.compile(r"[\[(。｡]")
 END = re.compile(r"[.,!?;:…*_~'’)\]}]+$")
 WITH_SCHEME = re.compile(
     r"[a-z0-9+.-]{1,20}:[/\\]{2}[^\s<>\"“”„«»]*"
@@ -27,8 +28,8 @@ HOST = re.compile(
     rf"(?<![^\W_])((?:[^\W_][\w{MARKS}-]{{0,62}}\.)+[^\W_][\w{MARKS}-]{{0,62}})"
     r"((?::\d+)?(?:[/?#\\][^\s<>\"“”„«»]*)?)"
 )
-
-
+# Without it there is no host: most texts end a sentence with their full stops.
+DOTTED = re.compile(r"\.[^\W_]")
 # Letters without capitals, what lengthens them, and their marks.
 OTHER = ("Lo", "Lm", "Mn", "Mc")
 
@@ -80,37 +81,59 @@ def brings_own_links(text: str, prompt: str, said: Iterable[str]) -> bool:
 
 def find_links(text: str) -> Found:
     """Everything in `text` that a phone or Messenger makes touchable."""
-    rest, links = _plain(text), set()
-    for match in WITH_SCHEME.finditer(rest):
-        links.add(_parse(match[0]))
-    rest = WITH_SCHEME.sub(" ", rest)
-    emails = {match[0].casefold() for match in EMAIL.finditer(rest)}
-    rest = EMAIL.sub(" ", rest)
-    for match in HOST.finditer(rest):
+    rest, links, emails = _plain(text), set[Link](), set[str]()
+    if ":" in rest:
+        links |= {_parse(match[0]) for match in WITH_SCHEME.finditer(rest)}
+        rest = WITH_SCHEME.sub(" ", rest)
+    if "@" in rest:
+        emails |= {match[0].casefold() for match in EMAIL.finditer(rest)}
+        rest = EMAIL.sub(" ", rest)
+    if DOTTED.search(rest):
+        links |= set(_without_scheme(rest))
+        rest = HOST.sub(_without_host, rest)
+    return Found(frozenset(links), frozenset(emails), frozenset(find_numbers(rest)))
+
+
+def _without_scheme(text: str) -> Iterator[Link]:
+    for match in HOST.finditer(text):
         if host := _host_in(match[1]):
             whole = len(host) == len(match[1])
-            links.add(_parse(host + (match[2] if whole else "")))
-    rest = HOST.sub(_without_host, rest)
-    return Found(frozenset(links), frozenset(emails), frozenset(find_numbers(rest)))
+            yield _parse(host + (match[2] if whole else ""))
 
 
 def without_links(text: str) -> str:
     """The text's own words only."""
-    return HOST.sub(_without_host, EMAIL.sub(" ", WITH_SCHEME.sub(" ", text)))
+    rest = WITH_SCHEME.sub(" ", text) if ":" in text else text
+    rest = EMAIL.sub(" ", rest) if "@" in rest else rest
+    return HOST.sub(_without_host, rest) if DOTTED.search(rest) else rest
 
 
 def _plain(text: str) -> str:
     """The text as a reader of addresses takes it: one form of every letter, nothing unseen."""
-    plain = unicodedata.normalize("NFKC", DOTS.sub(".", text))
-    seen = "".join(c for c in UNSEEN.sub("", plain) if unicodedata.category(c) != "Cf")
-    return seen if seen.isascii() else "".join(_spaced(DOTS.sub(".", seen)))
+    if text.isascii():
+        return _with_dots(text)
+    plain = unicodedata.normalize("NFKC", _with_dots(text))
+    plain = UNSEEN.sub("", plain)
+    if not plain.isprintable():
+        plain = "".join(c for c in plain if unicodedata.category(c) != "Cf")
+    if not any(_is_other(letter) for letter in set(plain)):
+        return plain if plain.isascii() else _with_dots(plain)
+    return "".join(_spaced(_with_dots(plain)))
+
+
+def _with_dots(text: str) -> str:
+    return DOTS.sub(".", text) if MAY_HIDE_DOTS.search(text) else text
+
+
+def _is_other(letter: str) -> bool:
+    return not letter.isascii() and unicodedata.category(letter) in OTHER
 
 
 def _spaced(text: str) -> Iterator[str]:
     """A space between Latin and a script without capitals, where no space may stand."""
     before, is_other_before = " ", False
     for letter in text:
-        is_other = not letter.isascii() and unicodedata.category(letter) in OTHER
+        is_other = _is_other(letter)
         if is_other != is_other_before and _is_joined(before) and _is_joined(letter):
             yield " "
         yield letter

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 FEWEST, MOST = 7, 15
 # With its country's prefix but without a plus; codes of goods and orders begin at 13.
 LONGEST_AT_HOME = 12
+FIGURE = re.compile(r"\d")
 BETWEEN = r"[ .()/\-\u2010-\u2013\u2212]{0,3}"
 ABROAD = re.compile(rf"(?:\+|(?<![\w.,])00)(?:{BETWEEN}\d){{{FEWEST},{MOST}}}(?!\d)")
 AT_HOME = re.compile(rf"(?<![\w#№])\d(?:{BETWEEN}\d){{{FEWEST},{MOST - 1}}}(?!\w)")
@@ -34,6 +35,8 @@ FIGURES = tuple(
 
 def find_numbers(text: str) -> Iterator[str]:
     """The digits of every number in `text` that a phone would offer to call."""
+    if len(FIGURE.findall(text)) < FEWEST:
+        return
     for match in ABROAD.finditer(text):
         yield _digits(match[0])
     rest = ABROAD.sub("¦", text)

@@ -66,6 +66,8 @@ UNPRINTABLE = frozenset({"Cc", "Cs"})
 
 def clean(text: str) -> str:
     """The text without what PostgreSQL or a screen cannot hold: controls, lone surrogates."""
+    if text.replace("\n", "").isprintable():
+        return text.strip()
     kept = [c for c in text if c == "\n" or unicodedata.category(c) not in UNPRINTABLE]
     return "".join(kept).strip()
 
@@ -88,7 +90,7 @@ def _find_no_message(text: str, name: str) -> Fault | None:
         return RAW_JSON
     if has_blank(text, name):
         return PLACE
-    return REFUSED if REFUSAL.search(text) else None
+    return REFUSED if REFUSAL.is_in(text) else None
 
 
 def find_foreign(text: str, heard: Iterable[str]) -> Fault | None:
@@ -107,9 +109,11 @@ def find_strange(text: str, heard: Iterable[str], prompt: str) -> Fault | None:
 
     A prompt that speaks of that language may have asked for it.
     """
-    ours, said = language_of(without_links(text)), [without_links(message) for message in heard]
-    theirs = language_of(" ".join(said))
-    if not ours or not theirs or ours == theirs or names_language(prompt, ours):
+    said = [without_links(message) for message in heard]
+    if not (theirs := language_of(" ".join(said))):
+        return None
+    ours = language_of(without_links(text))
+    if not ours or ours == theirs or names_language(prompt, ours):
         return None
     return None if ours in map(language_of, said) else FOREIGN_WORDS
 
