@@ -1,10 +1,11 @@
 """This file is where a REST request's method, headers and body become one Call."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote_to_bytes
 
 from starlette.requests import Request
 
@@ -66,7 +67,7 @@ class Call:
     claims: Claims
     preferences: Mapping[str, str]
     media: Media
-    parameters: tuple[tuple[str, str], ...]
+    parameters: tuple[tuple[str, str | None], ...]
     body: bytes
     headers: Mapping[str, str]
     cookies: Mapping[str, str]
@@ -121,8 +122,12 @@ class Call:
     @property
     def location(self) -> str:
         """The path and the query string in one order, whatever order they were asked in."""
-        query = urlencode(sorted(self.parameters))
-        return f"{self.path}?{query}" if query else self.path
+        given: dict[str, list[str]] = {}
+        for name, text in sorted(self.parameters, key=lambda pair: pair[0]):
+            given.setdefault(_doubly(name), []).append(_doubly(text or ""))
+        query = "&".join(f"{name}={','.join(texts)}" for name, texts in given.items())
+        path = f"/{self.name}".encode().decode("latin-1")
+        return f"{path}?{query}" if query else path
 
     def settings(
         self, config: Config, catalog: Catalog, lifted: Mapping[str, str]
@@ -164,11 +169,28 @@ async def read_call(
         claims=claims,
         preferences=_preferences(request.headers.getlist("prefer")),
         media=_media(request.headers.get("accept", "*/*"), media_types),
-        parameters=tuple(request.query_params.multi_items()),
+        parameters=_parameters(request.scope["query_string"]),
         body=await _json_body(request, config),
         headers=request.headers,
         cookies=request.cookies,
     )
+
+
+def _parameters(query: bytes) -> tuple[tuple[str, str | None], ...]:
+    """Names and values; without an equals sign there is none."""
+    pairs = (part.partition("=") for part in re.split("[&;]", query.decode("latin-1")) if part)
+    return tuple(
+        (_decoded(name), _decoded(text) if equals else None) for name, equals, text in pairs
+    )
+
+
+def _decoded(text: str) -> str:
+    return unquote_to_bytes(text.replace("+", " ")).decode()
+
+
+def _doubly(text: str) -> str:
+    # PostgREST's library takes each byte for a letter.
+    return quote(text.encode().decode("latin-1"), safe="")
 
 
 async def read_body(request: Request, limit: int) -> bytes:

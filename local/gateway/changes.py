@@ -5,11 +5,11 @@ from typing import Any
 
 from psycopg.sql import SQL, Composable, Composed
 
+from local.gateway.asked import Query
 from local.gateway.call import Call
 from local.gateway.catalog import Relation
 from local.gateway.compose import EMPTY, Composer, comma, identifier, trusted
 from local.gateway.errors import ApiError, not_implemented
-from local.gateway.query import Item, Query
 
 # Counts the rows that were there before: an upsert that made nothing new is a 200, not a 201.
 KEPT = SQL("nullif(current_setting('pgrst.kept', true), '')::bigint")
@@ -55,7 +55,7 @@ class Change:
         # Only what the answer shows: return=minimal needs no right to read any column.
         if not self._call.wants_rows:
             return SQL(" returning 1")
-        names = [item.field.name for item in self._query.select if isinstance(item, Item)]
+        names = [item.field.name for item in self._query.items]
         names += self._needed
         names += [term.field.name for term in self._query.order]
         columns: list[Composable] = []

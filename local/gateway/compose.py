@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from local.gateway.errors import unstorable
+from local.gateway.asked import Item, Order, Query
+from local.gateway.errors import ApiError, not_embedded, not_implemented, unstorable
 from local.gateway.filters import SEARCHES, Condition, Group
 from local.gateway.link import Statement
-from local.gateway.query import Item, Order, Query
-from local.gateway.reader import Field
+from local.gateway.names import Field
 
 OPERATORS = {
     "eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "like": "like",
@@ -25,6 +25,10 @@ WORDS = {
     "nullsfirst": " nulls first", "nullslast": " nulls last",
     "null": "null", "not_null": "not null", "true": "true", "false": "false", "unknown": "unknown",
 }  # fmt: skip
+CASTS = frozenset({
+    "text", "int", "int4", "int8", "integer", "bigint", "smallint", "numeric", "float8", "real",
+    "boolean", "bool", "date", "timestamptz", "timestamp", "json", "jsonb", "uuid",
+})  # fmt: skip
 # Statements that are kept composed; the dashboard and the worker ask the same few all day.
 REMEMBERED = 128
 # With the star it cannot be mistaken for a column of that name.
@@ -75,7 +79,10 @@ class Composer:
         self.embedded: dict[str, Composable] = {}
         # Whether a row counts only with, or only without, what is embedded in it.
         self.embeds_decide = False
+        # Where the embedded rows stand, by their label, and whether there is one at most.
+        self.places: dict[str, tuple[Identifier, bool]] = {}
         self._columns = columns
+        self._name = name
 
     def value(self, value: str | None) -> SQL:
         """A parameter of unknown type, which PostgreSQL types by where it stands."""
@@ -107,6 +114,10 @@ class Composer:
     def item(self, item: Item) -> Composable:
         """One entry of `select`, named as the answer shows it."""
         name, path = item.field.name, item.field.path
+        if item.aggregates:
+            raise ApiError(400, "PGRST123", "Use of aggregate functions is not allowed")
+        if item.cast and item.cast not in CASTS:
+            raise not_implemented(f"cast to {item.cast}")
         if name == "*" and not item.alias:
             return SQL("{}.*").format(self.alias)
         found = self.field(item.field)
@@ -165,10 +176,26 @@ class Composer:
 
     def order(self, terms: Iterable[Order]) -> Composable:
         parts = [
-            Composed([self.field(term.field), SQL(WORDS[term.direction]), SQL(WORDS[term.nulls])])
+            Composed([self._ordered(term), SQL(WORDS[term.direction]), SQL(WORDS[term.nulls])])
             for term in terms
         ]
         return SQL(" order by {}").format(comma(parts)) if parts else EMPTY
+
+    def _ordered(self, term: Order) -> Composable:
+        if not (name := term.embedded):
+            return self.field(term.field)
+        if name not in self.places:
+            raise not_embedded(name)
+        place, to_one = self.places[name]
+        if not to_one:
+            details = (
+                f"'{self._name}' and '{name}' do not form a many-to-one or one-to-one relationship"
+            )
+            message = f"A related order on '{name}' is not possible"
+            raise ApiError(400, "PGRST118", message, details)
+        inside = Composer(self._name, {}, self.values)
+        inside.alias = place
+        return inside.field(term.field)
 
     def page(self, query: Query, max_rows: int | None) -> Composable:
         """Limit and offset; `max_rows` caps what one answer may hold, without an error."""

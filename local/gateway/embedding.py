@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from psycopg.sql import SQL, Composable
 
+from local.gateway.asked import Embed, Query
 from local.gateway.catalog import Catalog, Relation
 from local.gateway.compose import EMPTY, Composer, comma, identifier
-from local.gateway.errors import ApiError, not_implemented
+from local.gateway.errors import ApiError, not_embedded, not_implemented
 from local.gateway.hints import nearest
-from local.gateway.query import Embed, Query
 from local.gateway.ways import Way
 
 
@@ -22,10 +22,7 @@ class Selected(NamedTuple):
 
 def needed(catalog: Catalog, relation: Relation, query: Query) -> list[str]:
     """The columns that a write must give back for what is embedded."""
-    embeds = [item for item in query.select if isinstance(item, Embed)]
-    if any(embed.inner for embed in embeds):
-        raise not_implemented("an inner embedding in the answer to a write")
-    return [name for embed in embeds for name in find_way(catalog, relation, embed).needs]
+    return [name for embed in query.embeds for name in find_way(catalog, relation, embed).needs]
 
 
 def find_way(catalog: Catalog, origin: Relation, embed: Embed) -> Way:
@@ -114,20 +111,20 @@ def select(
     depth: int = 1,
 ) -> Selected:
     """Columns and embedded rows of one level; must come before its filters are composed."""
-    items: list[Composable] = []
+    if query.misplaced:
+        raise not_embedded(query.misplaced)
+    items = [composer.item(item) for item in query.items]
     joins: list[Composable] = []
-    for number, item in enumerate(query.select):
-        if not isinstance(item, Embed):
-            items.append(composer.item(item))
-            continue
+    for number, item in enumerate(query.embeds):
         if relation is None:
             raise not_implemented("embedding in rows that are no table's")
         way = find_way(catalog, relation, item)
         place = identifier(f"_inside_{depth}_{number}")
         joins.append(_join(catalog, way, item, composer, max_rows, depth, place))
-        composer.embedded[item.label] = SQL("({}.{})").format(
-            place, SQL("*") if way.to_one else SQL("_all")
+        composer.embedded.setdefault(
+            item.label, SQL("({}.{})").format(place, SQL("*") if way.to_one else SQL("_all"))
         )
+        composer.places.setdefault(item.label, (place, way.to_one))
         if item.is_shown:
             items.append(_shown(way, item, place))
         composer.embeds_decide |= item.inner

@@ -58,6 +58,16 @@ def not_implemented(what: str) -> ApiError:
     return ApiError(400, "PGRST127", "Feature not implemented", what)
 
 
+def not_embedded(name: str) -> ApiError:
+    """The answer to a filter on another table, which would have to be embedded."""
+    return ApiError(
+        400,
+        "PGRST108",
+        f"'{name}' is not an embedded resource in this request",
+        hint=f"Verify that '{name}' is included in the 'select' query parameter.",
+    )
+
+
 def away() -> ApiError:
     """The answer while PostgreSQL cannot be reached."""
     return ApiError(503, "PGRST001", "Database client error. Retrying the connection.")

@@ -15,6 +15,7 @@ from local.gateway.answers import (
     refuse_unless_single,
     respond,
 )
+from local.gateway.asked import Query
 from local.gateway.call import Call
 from local.gateway.catalog import Catalog, Relation
 from local.gateway.changes import KEPT, Change
@@ -32,7 +33,7 @@ from local.gateway.database import Answer, Database, Work
 from local.gateway.embedding import needed, page_and_total
 from local.gateway.errors import ApiError, not_implemented
 from local.gateway.hints import nearest
-from local.gateway.query import Query, parse_query
+from local.gateway.query import parse_query
 
 APPLIED = {
     "POST": ("resolution", "missing", "return", "count", "handling", "timezone"),
@@ -47,13 +48,13 @@ async def answer_table(call: Call, database: Database) -> Response:
     if relation.has_representations:
         raise not_implemented("tables that the database shows in a form of its own")
     refuse_other_media(call)
-    query = parse_query(call.parameters)
+    query = parse_query(call.parameters, writes=not call.reads)
     if call.reads:
         return await _read(call, database, relation, query)
     if query.limit is not None or query.offset:
-        raise not_implemented("limit and offset on a write")
+        raise not_implemented("limit and offset on a write, which PostgREST passes over")
     answer = await _write(call, database, relation, query)
-    return _written(call, answer, bool(relation.key or query.on_conflict))
+    return _written(call, answer, bool(relation.key or query.on_conflict is not None))
 
 
 def _relation(call: Call, catalog: Catalog) -> Relation:

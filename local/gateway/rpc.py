@@ -16,6 +16,7 @@ from local.gateway.answers import (
     refuse_unless_single,
     respond,
 )
+from local.gateway.asked import Item, Query
 from local.gateway.call import Call
 from local.gateway.catalog import Argument, Catalog, Function, Relation, describe
 from local.gateway.compose import (
@@ -36,8 +37,8 @@ from local.gateway.database import Answer, Database, Work
 from local.gateway.embedding import page_and_total
 from local.gateway.errors import ApiError, not_implemented
 from local.gateway.hints import nearest
-from local.gateway.query import Item, Query, parse_query
-from local.gateway.reader import Field
+from local.gateway.names import Field
+from local.gateway.query import parse_query
 
 SCALAR = "_scalar"
 # A function of PostgreSQL has no more, and a refusal names no more.

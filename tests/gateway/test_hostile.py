@@ -22,14 +22,13 @@ def _nothing_is_lost(items: None, superuser: psycopg.Connection[Any]) -> Any:
 
 REFUSED_QUERIES = {
     "a subquery in select": "select=*,(select+1)",
-    "a statement after a cast": "select=name::text);drop+table+items;--",
+    "a statement after a cast": "select=name::text%3Bdrop+table+items%3B--",
     "a quote in a selected name": 'select=name\\",(select+1)',
     "a quote in a name that is quoted whole": 'select="name\\",(select+1)"',
     "a quote in a column": 'na"me=eq.1',
     "a condition in a column": "name+or+1=1;--=eq.1",
-    "a statement in order": "order=name;drop+table+items",
+    "a statement in order": "order=name%3Bdrop+table+items",
     "a subquery in order": "order=name.desc,(select+1)",
-    "a condition after is": "name=is.null+or+1=1",
     "an operator that closes": "name=eq)or(1=1.x",
     "a language that closes": "name=fts(english',$$).x",
     "a placeholder as column": "%25s=eq.1",
@@ -92,9 +91,20 @@ def test_a_placeholder_as_a_new_name_is_just_a_name(
 
 
 def test_a_limit_that_is_no_number_is_passed_over(gateway: Served, ada: Person) -> None:
-    answer = gateway.raw("GET", "/rest/v1/items?limit=1;drop+table+items", token=ada.token)
+    answer = gateway.raw("GET", "/rest/v1/items?limit=1%3Bdrop+table+items", token=ada.token)
 
     assert len(answer.json()) == 10
+
+
+@pytest.mark.parametrize(
+    "query", ["meta=is.null+or+1=1", "select=name);drop+table+items;--&meta=is.null"]
+)
+def test_what_follows_a_whole_condition_is_passed_over(
+    gateway: Served, ada: Person, query: str
+) -> None:
+    answer = gateway.raw("GET", f"/rest/v1/items?{query}", token=ada.token)
+
+    assert (answer.status_code, answer.json()) == (200, [])
 
 
 OUT_OF_REACH: dict[str, tuple[str, dict[str, Any], int]] = {
