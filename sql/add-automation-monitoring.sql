@@ -2651,6 +2651,19 @@ $$;
 
 comment on function public.roll_up_tries(timestamptz, timestamptz, uuid, integer) is
 'Adds the tries from p_from on that began before p_until, and what became of open ones since; at most p_limit of each. Says until when, and which contacts to look at for replies.';
+-- judge_contacts had a default of a row type, because of which PostgreSQL from 15.20 on lets no column with a default be added to
+-- the rules. A default is only taken away with its function.
+
+do $$
+begin
+    if exists (
+        select from pg_catalog.pg_proc as p
+        where p.oid = to_regprocedure('public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules)') and p.pronargdefaults > 0
+    ) then
+        drop function public.judge_contacts(uuid[], uuid[], timestamptz, public.ai_automation_rules);
+    end if;
+end;
+$$;
 -- Who may be written to now, and if not, why: the one place that decides (docs/decisions/0003).
 
 create or replace function public.is_active_now(p_days smallint[], p_from time, p_until time, p_zone text, p_now timestamptz)
@@ -2743,7 +2756,7 @@ create or replace function public.judge_contacts(
     p_rule_ids uuid[],
     p_contact_ids uuid[],
     p_now timestamptz,
-    p_as_typed public.ai_automation_rules default null
+    p_as_typed public.ai_automation_rules
 )
 returns table (rule_id uuid, contact_id uuid, reason_code text, next_check_at timestamptz)
 language plpgsql
@@ -2896,7 +2909,7 @@ as $$
     select j.contact_id, j.reason_code, j.next_check_at
     from public.judge_contacts(
         case when p_contact_ids is null then array[p_rule_id] else array_fill(p_rule_id, array[cardinality(p_contact_ids)]) end,
-        p_contact_ids, p_now
+        p_contact_ids, p_now, null::public.ai_automation_rules
     ) as j;
 $$;
 
@@ -3763,7 +3776,8 @@ as $$
     from public.judge_contacts(
         (select array_agg(h.rule_id order by h.id) from held as h),
         (select array_agg(h.contact_id order by h.id) from held as h),
-        now()
+        now(),
+        null::public.ai_automation_rules
     ) as e
     inner join held as s on s.rule_id = e.rule_id and s.contact_id = e.contact_id
     left join public.ai_automation_follow_ups as f on f.state_id = s.id and f.follow_up = s.follow_up_count + 1;

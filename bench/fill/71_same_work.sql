@@ -32,7 +32,7 @@ begin
         return;
     end if;
     select j.reason_code, j.next_check_at into reason, look_again_at
-    from public.judge_contacts(array[v_state.rule_id], array[v_state.contact_id], now()) as j;
+    from public.judge_contacts(array[v_state.rule_id], array[v_state.contact_id], now(), null::public.ai_automation_rules) as j;
 end;
 $$;
 

@@ -90,7 +90,7 @@ create or replace function public.judge_contacts(
     p_rule_ids uuid[],
     p_contact_ids uuid[],
     p_now timestamptz,
-    p_as_typed public.ai_automation_rules default null
+    p_as_typed public.ai_automation_rules
 )
 returns table (rule_id uuid, contact_id uuid, reason_code text, next_check_at timestamptz)
 language plpgsql
@@ -243,7 +243,7 @@ as $$
     select j.contact_id, j.reason_code, j.next_check_at
     from public.judge_contacts(
         case when p_contact_ids is null then array[p_rule_id] else array_fill(p_rule_id, array[cardinality(p_contact_ids)]) end,
-        p_contact_ids, p_now
+        p_contact_ids, p_now, null::public.ai_automation_rules
     ) as j;
 $$;
 

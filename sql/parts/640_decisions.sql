@@ -21,7 +21,8 @@ as $$
     from public.judge_contacts(
         (select array_agg(h.rule_id order by h.id) from held as h),
         (select array_agg(h.contact_id order by h.id) from held as h),
-        now()
+        now(),
+        null::public.ai_automation_rules
     ) as e
     inner join held as s on s.rule_id = e.rule_id and s.contact_id = e.contact_id
     left join public.ai_automation_follow_ups as f on f.state_id = s.id and f.follow_up = s.follow_up_count + 1;

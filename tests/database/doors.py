@@ -120,6 +120,7 @@ FOR_OWNERS = {
         "p_rule_ids": ["{rule}"],
         "p_contact_ids": None,
         "p_now": "2026-06-01T00:00:00Z",
+        "p_as_typed": None,
     },
     "monitor_contacts": {
         "p_rule_id": "{rule}",

@@ -266,6 +266,7 @@ def test_two_automations_judged_at_once_are_told_what_each_is_told_alone(
         p_rule_ids=[rule for rule, asked in pairs for _ in asked],
         p_contact_ids=[person for _, asked in pairs for person in asked],
         p_now=now,
+        p_as_typed=None,
     )
 
     alone = {

@@ -97,5 +97,20 @@ def test_every_foreign_key_has_an_index_that_begins_as_it_does(world):
     )
 
 
+def test_no_table_is_tied_to_a_function_by_a_default(world):
+    # PostgreSQL from 15.20 on adds no column with a default to a table whose rows are one.
+    tied = world.rows(
+        """
+        select p.oid::regprocedure::text as name from pg_proc as p
+        where p.pronamespace = 'public'::regnamespace and p.pronargdefaults > 0 and exists (
+            select from unnest(p.proargtypes) as a (oid)
+            inner join pg_type as t on t.oid = a.oid and t.typtype = 'c'
+        )
+        """
+    )
+
+    assert [row["name"] for row in tied] == []
+
+
 def test_policy_names_are_not_cut_off(world):
     assert world.rows("select polname from pg_policy where length(polname) >= 63") == []
