@@ -16,7 +16,7 @@ from local.gateway.call import Call
 from local.gateway.catalog import Catalog, load_catalog
 from local.gateway.config import Config
 from local.gateway.errors import ApiError, away
-from local.gateway.link import Link, Row, Statement
+from local.gateway.link import BOUNDS, Link, Row, Statement
 from local.gateway.links import Links
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class Database:
 
     async def _listen(self) -> None:
         connect = psycopg.AsyncConnection.connect
-        async with await connect(self.config.dsn, autocommit=True, connect_timeout=5) as listener:
+        async with await connect(self.config.dsn, autocommit=True, **BOUNDS) as listener:
             await listener.execute("listen pgrst")
             self._catalog = await load_catalog(listener, self.config.schemas)
             await self._connect()
@@ -112,7 +112,7 @@ class Database:
             min_size=1,
             max_size=4,
             timeout=config.pool_wait,
-            kwargs={"row_factory": dict_row},
+            kwargs={"row_factory": dict_row, **BOUNDS},
             check=AsyncConnectionPool.check_connection,
             open=False,
         )

@@ -13,7 +13,15 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
-CONNECT_SECONDS = 5
+# Of a cable that is pulled nobody is told: what is not acknowledged in time ends the connection.
+BOUNDS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+}
+# And what is, by something between that passes nothing on. No statement takes so long.
+LONGEST_SECONDS = 150.0
 MOST_PREPARED = 200
 OPEN_TRANSACTION = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
@@ -51,7 +59,7 @@ class Link:
     async def open(cls, dsn: str) -> "Link":
         """Raises psycopg.OperationalError when PostgreSQL does not take the connection."""
         connect = psycopg.AsyncConnection.connect
-        return cls(await connect(dsn, autocommit=True, connect_timeout=CONNECT_SECONDS))
+        return cls(await connect(dsn, autocommit=True, **BOUNDS))
 
     @property
     def is_idle(self) -> bool:
@@ -86,7 +94,11 @@ class Link:
                 self._send(statement)
             self._pg.pipeline_sync()
             self._write()
-            await self._answered
+            async with asyncio.timeout(LONGEST_SECONDS):
+                await self._answered
+        except TimeoutError as error:
+            self.close()
+            raise psycopg.OperationalError("PostgreSQL does not answer") from error
         except BaseException:
             self.close()
             raise

@@ -7,7 +7,17 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from tests.faults import clocks, crowd, deaths, interruptions, kills, links, providers, room
+from tests.faults import (
+    clocks,
+    crowd,
+    cuts,
+    deaths,
+    interruptions,
+    kills,
+    links,
+    providers,
+    room,
+)
 from tests.faults.judge import Verdict
 from tests.faults.quick import everything_once
 from tests.faults.town import Town, build
@@ -30,6 +40,8 @@ def cells(quick: bool) -> dict[str, Cell]:
         "SIGKILL at random": partial(kills.kill_at_random, times=200),
         "answers of the database lost": partial(interruptions.cut_answers, times=60),
         "a bad link to PostgreSQL": partial(links.bad_link, times=3),
+        "the kernel cuts workers off": partial(cuts.cut_workers, times=3),
+        "the kernel cuts PostgreSQL off": partial(cuts.cut_gateway, times=2),
         "PostgreSQL lets nobody in": partial(links.no_connections, times=3),
         "no room left on the disk": partial(room.fill_disk, times=3),
         "SIGSTOP for 30 s, CONT": partial(interruptions.freeze, times=3, seconds=30),

@@ -7,6 +7,7 @@ before the worker hears of it.
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,19 +41,23 @@ class Gate:
         self.url = f"http://127.0.0.1:{port}"
         self.trap: Trap | None = None
         self.calls: dict[str, int] = {}
-        self._port = port
+        self.port = port
         self._ends = {False: _address(database_url), True: _address(sandbox_url)}
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._meetings: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Listens from now on."""
-        self._server = await asyncio.start_server(self._meet, "127.0.0.1", self._port)
+        self._servers.append(await asyncio.start_server(self._meet, "127.0.0.1", self.port))
+
+    async def open_on(self, listening: socket.socket) -> None:
+        """Listens there as well."""
+        self._servers.append(await asyncio.start_server(self._meet, sock=listening))
 
     async def close(self) -> None:
         """Listens no more."""
-        assert self._server is not None
-        self._server.close()
+        for server in self._servers:
+            server.close()
         for meeting in self._meetings:
             meeting.cancel()
         await asyncio.gather(*self._meetings, return_exceptions=True)

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.faults.island import enter
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -78,6 +80,8 @@ def hatch(environment: dict[str, str], log: int) -> int:
     nothing = os.open(os.devnull, os.O_RDWR)
     for number, target in ((0, nothing), (1, nothing), (2, log)):
         os.dup2(target, number)
+    if island := environment.pop("ISLAND", ""):
+        enter(island)
     os.environ.clear()
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)

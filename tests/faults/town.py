@@ -97,19 +97,23 @@ class Town:
             "LEASE_SECONDS": str(lease_seconds),
         }
 
-    async def hand(self, lease_seconds: int = LEASE_SECONDS, **more: str) -> Hand:
+    async def hand(
+        self, lease_seconds: int = LEASE_SECONDS, *, hatched: bool = True, **more: str
+    ) -> Hand:
         """A new gate with a worker behind it, which finds `more` in its environment."""
         gate = Gate(free_port(), self.gateway_url, self.facebook.url)
         await gate.open()
         hand = Hand(self, gate, lease_seconds, more)
-        hand.hatch()
         self.hands.append(hand)
+        if hatched:
+            hand.hatch()
         return hand
 
     async def dismiss(self) -> None:
         """Kills every worker."""
         for hand in self.hands:
-            await hand.kill()
+            if hand.pid:
+                await hand.kill()
             await hand.gate.close()
         self.hands.clear()
 
@@ -216,15 +220,17 @@ async def _furnish(
     )  # fmt: skip
 
 
-def start(home: Path, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
-    """A process of ours beside the town, its log in `home`."""
+def start(
+    home: Path, module: str, *arguments: str, before: tuple[str, ...] = ()
+) -> "subprocess.Popen[bytes]":
+    """A process of ours beside the town, its log in `home`; `before` is what starts it."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
         "SANDBOX_TEST_RECIPIENTS": "off",
     }
     with (home / f"{module}.log").open("ab") as log:
-        command = [sys.executable, "-m", module, *arguments]
+        command = [*before, sys.executable, "-m", module, *arguments]
         return subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
 
 
