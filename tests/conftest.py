@@ -22,9 +22,11 @@ from local.sandbox.serve import Sandbox, serve_on_thread
 from local.sandbox.server import create_sandbox
 from tests.builders import World
 from tests.copies import Copies
+from tests.halves import pytest_runtestloop
 from tests.ports import free_port
 from tests.running import PATIENCE, Renewed, Stack, serving, start_stack
 
+__all__ = ["pytest_runtestloop"]
 TEMPLATE = "template_stagelight"
 MEMORY, ROOM_NEEDED = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - mkdtemp makes it safe
 # Everything here is on this machine; a proxy from the environment must not get to see it.

@@ -1,5 +1,7 @@
 """This file is where a test run gets ports that no other run on this machine is given."""
 
+import atexit
+
 from local.ports import FIRST_EPHEMERAL, Claims, is_free
 
 FIRST, ROOM = 22000, 500
@@ -52,4 +54,10 @@ def free_port(beside: int = 0) -> int:
     """A free port below 32768 for whoever binds it next; and so many `beside` it are kept free."""
     if not _rooms:
         _rooms.append(Room())
+        atexit.register(_rooms[0].leave)
     return _rooms[0].take(beside)
+
+
+def move_out() -> None:
+    """Leaves the room to the process that this one was forked from."""
+    _rooms.clear()
