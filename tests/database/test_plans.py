@@ -12,7 +12,7 @@ EVENTS = "ai_automation_stage_events"
 ATTEMPTS = "ai_automation_attempts"
 CLAIM_INDEX = "ai_automation_contact_states_claim_idx"
 LEASE_INDEX = "ai_automation_contact_states_lease_idx"
-RULES, CONTACTS_PER_RULE, WAITING_PER_RULE = 5, 3000, 60
+RULES, CONTACTS_PER_RULE, WAITING_PER_RULE = 5, 2000, 60
 ALL = 1.1 * CONTACTS_PER_RULE
 
 FILL = """
@@ -47,7 +47,7 @@ insert into public.ai_automation_stage_minutes (user_id, rule_id, stage, minute,
 select
     r.user_id, r.id, 'sent',
     date_trunc('minute', now()) - interval '3 days' - m * interval '1 minute', 1, 1
-from public.ai_automation_rules as r cross join generate_series(1, 3000) as m
+from public.ai_automation_rules as r cross join generate_series(1, 2000) as m
 """
 
 
