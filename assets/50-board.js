@@ -1,6 +1,6 @@
 // Everything around the list: header, alerts, stage cards.
 (function () {
-  const { words, make, put, button, panels, STAGES } = window.stagelight;
+  const { words, make, put, button, panels, meanings, STAGES } = window.stagelight;
   const ORDER = Object.keys(STAGES);
   const FACTS = ["avg", "p95", "oldest", "in · out"];
   const PACE = { stalled: "stalled", slow: "slower than usual", grows: "filling up" };
@@ -61,6 +61,7 @@
     if (alert.link) Object.assign(make("a", "notice-link", strip), { href: alert.link.href, textContent: alert.link.word + " →" });
     if (alert.since || alert.until || alert.on) make("span", "notice-time mute", strip);
     if (alert.show) button("Look at them", "show-stage", strip).dataset.stage = alert.show;
+    if (alert.approve) button("Approve all…", "approve-all", strip);
     if (!alert.causes) return strip;
     const list = make("ul", "causes", strip);
     for (const cause of alert.causes) {
@@ -85,6 +86,7 @@
   function parts() {
     if (cards && cards[0].card.isConnected) return cards;
     const chosen = byId("monitor").dataset.stageFilter;
+    meanings(document.querySelector("#monitor .sum-line"));
     cards = ORDER.map((name) => {
       const card = make("button", "stage st-" + name, byId("stages"));
       card.type = "button";
@@ -113,7 +115,7 @@
       put(count, words.number(stage.n));
       card.classList.toggle("zero", !stage.n);
       card.dataset.pace = stage.pace ? stage.pace[0] : stage.note ? "note" : "";
-      const title = `${meaning}. Within a minute ${words.number(stage.in)} came in and ${words.number(stage.out)} went on. avg and p95: how long those stayed who left in the last hour; oldest: who waits longest now.`;
+      const title = `${meaning}. Within a minute ${words.number(stage.in)} came in and ${words.number(stage.out)} went on.`;
       if (card.title !== title) card.title = title;
     });
   }

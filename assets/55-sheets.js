@@ -52,6 +52,21 @@
     return node;
   }
 
+  // What many messages say, to be read before one press for all: [[name, text]].
+  function messages(parent, rows) {
+    const list = make("ol", "to-read", parent);
+    list.tabIndex = 0;
+    list.setAttribute("aria-label", "Messages");
+    for (const [name, said] of rows) {
+      const item = make("li", "", list);
+      const who = make("strong", "", item);
+      who.dir = "auto";
+      who.textContent = name || "No name";
+      text(item, "contact-message", said, "auto");
+    }
+    return list;
+  }
+
   function act(name, id, message) {
     window.dash_clientside.set_props("live-action", { data: { act: name, ids: [id], text: message || "", at: Date.now() } });
   }
@@ -193,6 +208,6 @@
     }
   }
 
-  Object.assign(window.stagelight, { sheets: { sheet, foot, text, act, sendAgain, review, reject, showTimeline, isOpen } });
+  Object.assign(window.stagelight, { sheets: { sheet, foot, text, messages, act, sendAgain, review, reject, showTimeline, isOpen } });
   window.dash_clientside = Object.assign({}, window.dash_clientside, { sheets: Object.assign({}, (window.dash_clientside || {}).sheets, { told }) });
 })();

@@ -60,9 +60,11 @@
     const warning = act.warn && act.warn(n, answer);
     if (warning) sheets.text(here.body, "notice warn", warning);
     if (answer.others) sheets.text(here.body, "mute", `${words.number(answer.others)} of those you chose ${act.rest}.`);
+    const toRead = answer.messages && sheets.messages(here.body, answer.messages);
     if (n > act.batch) sheets.text(here.body, "mute", `Exactly what was counted is changed, ${act.batch} at a time; you can stop in between. If you leave this page, it waits for you here for an hour.`);
     const yes = sheets.foot(here, act.yes(n), act.bad ? "btn-danger" : "btn-primary", () => start(answer), n === 1 ? "Leave it as it is" : "Leave them as they are");
-    if (!act.bad) yes.focus();
+    // What is to be read first is where the keys are first.
+    if (!act.bad) (toRead || yes).focus();
   }
 
   function start(answer) {

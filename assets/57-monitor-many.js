@@ -1,6 +1,6 @@
 // What is said of acting on many contacts of an automation.
 (function () {
-  const { many } = window.stagelight;
+  const { many, words } = window.stagelight;
   const BATCH = 100, PAUSE_MS = 400;
 
   many.know({
@@ -18,6 +18,14 @@
       yes: (n) => (n === 1 ? "Cancel the contact" : "Cancel " + many.contacts(n)),
       doing: "Cancelling", done: "cancelled", moved: "had moved on", batch: BATCH, pause: PAUSE_MS,
       none: { title: "Nobody to cancel", text: "Nobody in this list is on the way, or what is being sent cannot be called back." },
+    },
+    approve: {
+      title: (n, { waiting }) => (n < waiting ? `Approve ${words.number(n)} of ${words.number(waiting)} messages?` : `Approve ${n === 1 ? "this message" : words.number(n) + " messages"}?`),
+      text: (n) => `${n === 1 ? "It goes" : "They go"} out as ${n === 1 ? "it stands" : "they stand"} here; whose window closes first goes first. What is written anew meanwhile waits for you again.`,
+      warn: (n, { waiting }) => n < waiting && "More than can be read at once wait: the others are listed when these are done.",
+      yes: (n) => (n === 1 ? "Approve it" : `Approve ${words.number(n)}`),
+      doing: "Approving", done: "approved", moved: "had changed or moved on", batch: 10, pause: PAUSE_MS,
+      none: { title: "Nothing to approve", text: "No message waits for your approval any more." },
     },
   });
 })();

@@ -34,6 +34,7 @@
     run: (button) => dialogs.ask("run", byId("monitor").dataset.ruleId, button),
     dry: () => dialogs.dry(byId("monitor").dataset.ruleId, byId("monitor-title").textContent),
     "show-stage": (button) => { setSearch(""); live.filter({ stage: button.dataset.stage, search: "" }); },
+    "approve-all": () => many.preview("approve", ofRule({ stage: "", search: "" })),
     "show-cause": (button) => showCause(button.dataset.cause),
     "retry-cause": (button) => many.preview("retry", ofRule({ stage: "failed", search: ofCause(button.dataset.cause) }, button.dataset.twice)),
   };

@@ -1,10 +1,11 @@
 // The list of automations: what to ask, what to do with an answer; numbers are put into the cards in place.
 (function () {
-  const { words, put, ruleCards, asking, dialogs } = window.stagelight;
+  const { words, put, ruleCards, asking, dialogs, stepped } = window.stagelight;
   const GIVE_UP_MS = 8000, LOST_MS = 10000, OLD_AFTER_MS = 15000, MANY = 6;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   const root = () => byId("automations");
+  const steps = stepped("rules-more", () => { show(); tick(); });
   let state = fresh(null);
 
   function fresh(on) {
@@ -23,7 +24,7 @@
 
   function apply(answer) {
     if (!answer || !root()) return none();
-    if (state.on !== root()) { ruleCards.clear(); state = fresh(root()); }
+    if (state.on !== root()) { ruleCards.clear(); steps.anew(); state = fresh(root()); }
     state.waiting = 0;
     state.problem = answer.problem || "";
     if (!answer.problem) {
@@ -56,7 +57,7 @@
     const found = known.filter((card) => [card.name, card.page, ...card.facts].join(" ").toLowerCase().includes(wanted));
     const by = many ? byId("rules-sort").value : "name";
     if (by !== "name") found.sort((a, b) => (b[by] || 0) - (a[by] || 0));
-    ruleCards.list(byId("rules"), found);
+    ruleCards.list(byId("rules"), steps.cut(found));
     byId("rules-empty").hidden = known.length > 0;
     byId("totals").hidden = known.length === 0;
     byId("rules-none").hidden = known.length === 0 || found.length > 0;
@@ -110,7 +111,7 @@
     if (button.dataset.act && root().contains(button)) press(button);
   });
   for (const type of ["input", "change"]) {
-    document.addEventListener(type, (event) => { if (root() && ["rules-search", "rules-sort"].includes(event.target.id)) show(); });
+    document.addEventListener(type, (event) => { if (root() && ["rules-search", "rules-sort"].includes(event.target.id)) { steps.anew(); show(); tick(); } });
   }
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && root()) window.dash_clientside.set_props("rules-now", { data: Date.now() });

@@ -1,11 +1,12 @@
 // The Facebook pages: what to ask, what to do with an answer, and what a press does.
 (function () {
-  const { words, put, ruleCards, asking, sheets, pageCards } = window.stagelight;
+  const { words, put, ruleCards, asking, sheets, pageCards, stepped } = window.stagelight;
   const GIVE_UP_MS = 8000, LOST_MS = 10000, OLD_AFTER_MS = 12000, COUNT_EVERY_MS = 30000, COUNT_OFTEN_MS = 6000, MANY = 6;
   const none = () => window.dash_clientside.no_update;
   const byId = (id) => document.getElementById(id);
   const root = () => byId("pages-page");
   const set = (id, data) => window.dash_clientside.set_props(id, { data });
+  const steps = stepped("pages-more", () => { show(); tick(); }, (card) => card.problems.length > 0);
   let state = fresh(null);
 
   function fresh(on) {
@@ -26,7 +27,7 @@
 
   function apply(answer) {
     if (!answer || !root()) return none();
-    if (state.on !== root()) { pageCards.clear(); state = fresh(root()); state.countedAt = Date.now(); }
+    if (state.on !== root()) { pageCards.clear(); steps.anew(); state = fresh(root()); state.countedAt = Date.now(); }
     state.waiting = 0;
     state.problem = answer.problem || "";
     if (!answer.problem) {
@@ -56,12 +57,12 @@
     const wanted = many ? byId("pages-search").value.trim().toLowerCase() : "";
     const trouble = many && byId("pages-which").value === "trouble";
     const found = known.filter((card) => `${card.name} ${card.facebook_id}`.toLowerCase().includes(wanted) && (!trouble || card.problems.length));
-    pageCards.list(byId("pages"), found);
+    pageCards.list(byId("pages"), steps.cut(found));
     byId("pages-none").hidden = !known.length || found.length > 0;
     put(byId("pages-none"), wanted ? "No page fits this search." : "No page is in trouble.");
   }
   for (const type of ["input", "change"]) {
-    document.addEventListener(type, (event) => { if (root() && ["pages-search", "pages-which"].includes(event.target.id)) { show(); tick(); } });
+    document.addEventListener(type, (event) => { if (root() && ["pages-search", "pages-which"].includes(event.target.id)) { steps.anew(); show(); tick(); } });
   }
 
   function tick() {

@@ -9,7 +9,7 @@ from dash import no_update as unchanged
 
 from pages._components.ask import text, whole
 from pages._components.dry_run import PER_PAGE, dry_run
-from pages._components.errors import problems_as_toasts, toast
+from pages._components.errors import pressed, problems_as_toasts, toast
 from pages._components.monitor_frame import unreachable
 from pages._components.questions import Question, about_deleting, about_running
 from pages._components.words import run_result
@@ -79,7 +79,7 @@ async def confirmed(clicks: Any, asked: Any) -> Any:
     if not clicks or not rule_id:
         return unchanged
     set_props("ask", {"is_open": False})
-    with problems_as_toasts():
+    with problems_as_toasts(), pressed("The list shows it once the database answers"):
         if asked.get("act") == "run":
             toast(run_result(await signed_in.get().request_run(rule_id)))
         elif asked.get("act") == "delete":
@@ -99,7 +99,7 @@ async def undo(rule_id: Any) -> Any:
     """Takes a deletion back; works on every page, because the message does."""
     if not isinstance(rule_id, str):
         return unchanged
-    with problems_as_toasts():
+    with problems_as_toasts(), pressed("Reload the page to see whether it is back"):
         back = await signed_in.get().restore_rule(rule_id)
         toast(f"“{back['name']}” is back" + (", and on" if back["enabled"] else ", and off"))
         return time.time()

@@ -26,7 +26,12 @@ from pipeline.readings import forget
 Row = dict[str, Any]
 # So many contacts at a time, so that a worker can go on between two batches.
 BATCH = 100
-LARGER_BATCHES = dict.fromkeys(("add_tag", "remove_tag", "opt_out", "lift_opt_out"), 500)
+BATCHES = {
+    **dict.fromkeys(("add_tag", "remove_tag", "opt_out", "lift_opt_out"), 500),
+    # So that somebody who finds a wrong text in the list can still stop.
+    "approve": 10,
+}
+COUNTED_LATER = "What the last batch did is counted when it goes on."
 # What one page of the list shows.
 MOST_NAMED = 100
 UNKNOWN = FeedError("This button is not known here.", "Reload the page.")
@@ -66,10 +71,15 @@ async def step(feed: Feed, wish: Row) -> Row:
     bulk_id = text(wish.get("id"))
     if not is_uuid(bulk_id):
         raise UNKNOWN
-    if wish.get("step") == "go":
-        return await feed.advance_bulk(bulk_id, LARGER_BATCHES.get(text(wish.get("action")), BATCH))
-    if wish.get("step") == "stop":
-        return await feed.stop_bulk(bulk_id)
+    try:
+        if wish.get("step") == "go":
+            return await feed.advance_bulk(bulk_id, BATCHES.get(text(wish.get("action")), BATCH))
+        if wish.get("step") == "stop":
+            return await feed.stop_bulk(bulk_id)
+    except FeedError as error:
+        if error.in_doubt:
+            error.hint = COUNTED_LATER
+        raise
     raise UNKNOWN
 
 

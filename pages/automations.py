@@ -12,11 +12,11 @@ from dash.development.base_component import Component
 from pages import _asking
 from pages._components.alerts import worker_away
 from pages._components.delta import Drawn
-from pages._components.errors import problems_as_toasts, toast
+from pages._components.errors import pressed, problems_as_toasts, toast
 from pages._components.monitor_frame import unreachable
 from pages._components.rule_card import rule_card
 from pages._components.rule_list import rule_list
-from pipeline.feed import Feed, FeedError, signed_in
+from pipeline.feed import FeedError, signed_in
 
 dash.register_page(__name__, path="/", title="AI Automations · Stagelight")  # type: ignore[no-untyped-call]
 # The callbacks of the dialogs belong to this page and to the monitor; importing registers them.
@@ -35,7 +35,7 @@ async def look(rev: str) -> dict[str, Any]:
     """What concerns all, and every card; nothing when the browser shows exactly these."""
     feed = signed_in.get()
     rules, workers = await asyncio.gather(feed.automations(), feed.worker_health())
-    await count_reviews(feed, rules)
+    await feed.count_reviews(rules)
     away = worker_away({"workers": workers})
     cards = [rule_card(rule, time.time()) for rule in rules]
     cards.sort(key=lambda card: not (card["problems"] or card["failed"]))
@@ -48,14 +48,6 @@ async def look(rev: str) -> dict[str, Any]:
         "cards": list(drawn.cards.values()),
         "order": list(drawn.cards),
     }
-
-
-async def count_reviews(feed: Feed, rules: list[dict[str, Any]]) -> None:
-    """Puts in how many messages wait for a person, asked only where some can."""
-    asked = [rule for rule in rules if rule["review_before_send"] and rule.get("ready_to_send")]
-    waiting = await asyncio.gather(*[feed.to_review(rule["id"]) for rule in asked])
-    for rule, messages in zip(asked, waiting, strict=True):
-        rule["to_review"] = messages
 
 
 clientside_callback(
@@ -94,7 +86,7 @@ async def switch(action: Any) -> Any:
     if action.get("act") not in ("on", "off"):
         return unchanged
     on = action["act"] == "on"
-    with problems_as_toasts():
+    with problems_as_toasts(), pressed("Its card shows it once the database answers"):
         await signed_in.get().set_rule_enabled(action["rule_id"], on)
         toast("Switched on" if on else "Switched off")
     return time.time()

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from pages._components.ask import text
 from pages._components.contact_story import story
 from pages._components.contact_who import who
-from pages._components.errors import toast
+from pages._components.errors import pressed, toast
 from pages._components.list_ask import is_moment
 from pages._components.missing import missing_contact
 from pages._components.monitor_frame import unreachable
@@ -91,7 +91,8 @@ async def change(wish: Any, contact_id: Any) -> Any:
     if action not in DONE:
         return no_update
     feed = signed_in.get()
-    changed = await feed.change_contacts([contact_id], action, tag)
+    with pressed("Reload the page to see it"):
+        changed = await feed.change_contacts([contact_id], action, tag)
     toast(DONE[action] if changed else "It was so already; nothing was changed")
     contact = await feed.contact_details(contact_id)
     return who(contact) if contact else no_update

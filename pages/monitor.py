@@ -14,7 +14,7 @@ from pages._actions import press
 from pages._components.ask import Ask, whole
 from pages._components.board import board
 from pages._components.delta import Drawn, Sent
-from pages._components.errors import or_problem, problems_as_toasts, toast
+from pages._components.errors import or_problem, pressed, problems_as_toasts, toast
 from pages._components.missing import missing_automation
 from pages._components.monitor_frame import TICK_MS, frame, unreachable
 from pages._components.timeline import GONE, timeline
@@ -129,7 +129,7 @@ async def act(action: Any, rule_id: Any) -> Any:
     """A button was pressed; what changed is fetched at once."""
     if not isinstance(action, dict) or not isinstance(rule_id, str):
         return no_update
-    with problems_as_toasts():
+    with problems_as_toasts(), pressed("This page shows it once the database answers"):
         toast(*await press(signed_in.get(), action, rule_id))
     forget(signed_in.get().person, rule_id)
     return time.time()

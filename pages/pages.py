@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 from pages._components.alerts import worker_away
 from pages._components.ask import text
 from pages._components.delta import Drawn
-from pages._components.errors import problems_as_toasts, toast
+from pages._components.errors import pressed, problems_as_toasts, toast
 from pages._components.monitor_frame import unreachable
 from pages._components.page_card import page_card
 from pages._components.page_list import page_list
@@ -81,7 +81,7 @@ async def press(action: Any) -> Any:
     """A button of a card; a token never comes this way (api/connecting.py)."""
     if not isinstance(action, dict):
         return unchanged
-    with problems_as_toasts():
+    with problems_as_toasts(), pressed("Its card shows it once the database answers"):
         toast(await do(signed_in.get(), action))
     return time.time()
 

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from pages import _test_message
 from pages._components.conflict import changed_meanwhile, not_saved
-from pages._components.errors import toast
+from pages._components.errors import before_saving_again, toast
 from pages._components.look_ahead import now_count, write_to
 from pages._components.missing import missing_automation
 from pages._components.monitor_frame import unreachable
@@ -283,6 +283,5 @@ def refused(error: FeedError) -> Any:
     if field:
         errors = {field: "The database does not take this value."}
         return {"errors": errors}, [], unchanged, unchanged
-    hint = "Sign in in another tab, then save again." if error.signed_out else error.hint
-    told = not_saved(error.message, f"Nothing is lost. {hint}")
+    told = not_saved(error.message, f"Nothing you typed is lost. {before_saving_again(error)}")
     return {"errors": {}}, told, unchanged, unchanged

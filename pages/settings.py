@@ -7,7 +7,7 @@ from dash import ClientsideFunction, Input, Output, State, callback, clientside_
 from dash import no_update as unchanged
 from dash.development.base_component import Component
 
-from pages._components.errors import problems_as_toasts, toast
+from pages._components.errors import pressed, problems_as_toasts, toast
 from pages._components.monitor_frame import unreachable
 from pages._components.settings_form import CONTROLS, read_settings, settings_form
 from pipeline.feed import FeedError, signed_in
@@ -48,7 +48,7 @@ async def save(clicks: Any, *typed: Any) -> Any:
         set_props(f"set-error-{name}", {"children": errors.get(name, "")})
     if errors:
         return {"errors": [f"set-{name}" for name in FIELDS if name in errors]}
-    with problems_as_toasts():
+    with problems_as_toasts(), pressed("Reload the page to see it"):
         saved = await signed_in.get().save_settings(settings)
         toast("Saved")
         return {"zone": saved["time_zone"], "theme": saved["theme"]}

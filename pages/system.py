@@ -1,6 +1,7 @@
 """This file is where a person sees whether the machine works, and on how much of what is theirs."""
 
 import asyncio
+import time
 from typing import Any
 
 import dash
@@ -9,6 +10,7 @@ from dash import no_update as unchanged
 from dash.development.base_component import Component
 
 from pages._components.monitor_frame import unreachable
+from pages._components.standing import standing
 from pages._components.system_view import system_view
 from pipeline.feed import FeedError, signed_in
 
@@ -36,8 +38,13 @@ async def layout(**_: str) -> Component:
 async def look() -> list[Component]:
     """What is wrong, workers, queues, schedule, installation."""
     feed = signed_in.get()
-    health, queues = await asyncio.gather(feed.system_health(), feed.queues())
-    return system_view(health, queues, feed.installation())
+    health, queues, rules, pages, workers = await asyncio.gather(
+        *(feed.system_health(), feed.queues(), feed.automations()),
+        *(feed.page_cards(with_counts=False), feed.worker_health()),
+    )
+    await feed.count_reviews(rules)
+    lines = standing(rules, pages, workers, time.time())
+    return system_view(health, queues, feed.installation(), lines)
 
 
 @callback(

@@ -1,5 +1,6 @@
 """This file is where automations are looked at ahead, kept and deleted, as the signed-in user."""
 
+import asyncio
 from typing import Any
 
 from pipeline.answers import Asking, FeedError, Row, answer, is_uuid
@@ -103,6 +104,13 @@ class RuleActions(Asking):
         )
         query = query.eq("rule_id", rule_id).eq("stage_rank", READY).is_("approved_at", "null")
         return int((await answer(query)).count or 0)
+
+    async def count_reviews(self, rules: list[Row]) -> None:
+        """Puts `to_review` into the rules, asked only of those where messages can wait."""
+        asked = [rule for rule in rules if rule["review_before_send"] and rule.get("ready_to_send")]
+        waiting = await asyncio.gather(*[self.to_review(rule["id"]) for rule in asked])
+        for rule, messages in zip(asked, waiting, strict=True):
+            rule["to_review"] = messages
 
     async def worker_health(self) -> Row:
         """How many workers are alive, and when the last one was heard of."""

@@ -24,11 +24,7 @@ PAGE_PROBLEMS = {
 
 def alerts(snapshot: Row) -> list[Row]:
     """What failed or stands still, worst first. `tone` is bad, warn or info; `show` is a stage."""
-    found = [
-        *(worker_away(snapshot), sending_held(snapshot), page_problem(snapshot), quota(snapshot)),
-        *(failures(snapshot), reviews(snapshot), off(snapshot)),
-    ]
-    return [alert for alert in found if alert]
+    return [alert for alert in (banner(snapshot) for banner in BANNERS) if alert]
 
 
 def worker_away(snapshot: Row) -> Row | None:
@@ -91,11 +87,12 @@ def warning(page: Row, now: float) -> Row | None:
     since = epoch(page.get("warned_at"))
     if not since or now - since > WARNED_SECONDS:
         return None
-    said = str(page.get("warning") or "").rstrip(".")
+    said = str(page.get("warning") or "")
     return {
         "tone": "warn",
-        "title": f"Facebook warned about this page: {said}" if said else "Facebook warned about it",
-        "text": "It still sends. See Page Quality in Meta Business Suite and change what is "
+        "title": "Facebook warned about this page",
+        "text": (f"“{said}” " if said else "")
+        + "It still sends. See Page Quality in Meta Business Suite and change what is "
         "written, or Facebook may stop the page.",
         "since": since,
     }
@@ -169,6 +166,7 @@ def reviews(snapshot: Row) -> Row | None:
         "title": f"{count(waiting, 'message')} {'waits' if waiting == 1 else 'wait'} "
         "for your approval",
         "show": Stage.READY_TO_SEND,
+        "approve": True,
     }
 
 
@@ -181,3 +179,7 @@ def off(snapshot: Row) -> Row | None:
         "title": "Switched off",
         "text": "No run starts, and contacts in flight stop at their next step.",
     }
+
+
+# Each has its line on /system, too: standing.py.
+BANNERS = (worker_away, sending_held, page_problem, quota, failures, reviews, off)

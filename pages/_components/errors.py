@@ -34,6 +34,37 @@ async def or_problem(asked: Awaitable[dict[str, Any]]) -> dict[str, Any]:
 
 
 @contextmanager
+def pressed(shown: str) -> Iterator[None]:
+    """A press that changes something: without an answer it is told whether it was done.
+
+    `shown` says where that can be seen, as a sentence without its full stop.
+    """
+    try:
+        yield
+    except FeedError as error:
+        if error.away:
+            error.hint = unanswered(shown) if error.in_doubt else UNASKED
+        raise
+
+
+UNASKED = "Nothing was changed. Try again in a moment."
+
+
+def unanswered(shown: str) -> str:
+    """What is true of a press that was asked for and not answered."""
+    return f"Nobody knows yet whether it was done. {shown}: look there before you press again."
+
+
+def before_saving_again(error: FeedError) -> str:
+    """What to do first, where a form was not saved for sure."""
+    if error.signed_out:
+        return "Sign in in another tab, then save again."
+    if error.in_doubt:
+        return "It may have been saved: look at the list in another tab before you save again."
+    return UNASKED if error.away else error.hint
+
+
+@contextmanager
 def problems_as_toasts() -> Iterator[None]:
     """What goes wrong inside is told, and the page goes on; raises where the session ended."""
     try:

@@ -9,4 +9,9 @@ from pages._components.words import epoch
 
 def when(moment: str) -> Component:
     """A moment that assets/45-moments.js words: 14:05 today, Mon 23 Nov, 14:05 on other days."""
-    return html.Time("", className="when", **attrs({"data-epoch": str(epoch(moment))}))
+    return at(epoch(moment))
+
+
+def at(seconds: float | None) -> Component:
+    """The same of seconds since 1970."""
+    return html.Time("", className="when", **attrs({"data-epoch": str(seconds)}))

@@ -12,7 +12,6 @@ from pages._components.dialogs import asking
 
 TICK_MS = 2000
 
-
 STORES = ("live-request", "live-now", "live-action", "timeline-ask", "timeline-answer")
 
 

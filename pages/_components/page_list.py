@@ -6,6 +6,8 @@ import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from pages._components.rule_list import more
+
 TICK_MS = 3000
 
 
@@ -25,6 +27,7 @@ def page_list(answer: dict[str, Any]) -> Component:
             _find(),
             html.P("", id="pages-none", className="mute", role="status", hidden=True),
             html.Div(id="pages", className="rules"),
+            more("pages-more"),
             _nothing_yet(),
             html.P("", id="pages-zone", className="mute zone-line"),
             html.Div(id="sheets"),

@@ -39,6 +39,7 @@ def rule_list(answer: dict[str, Any]) -> Component:
             html.Div([_total(*total) for total in TOTALS], className="totals", id="totals"),
             _toolbar(),
             html.Div(id="rules", className="rules"),
+            more("rules-more"),
             html.P("", id="rules-none", className="empty", hidden=True),
             nothing_yet(),
             html.P("", id="rules-zone", className="mute zone-line"),
@@ -46,6 +47,11 @@ def rule_list(answer: dict[str, Any]) -> Component:
         ],
         id="automations",
     )
+
+
+def more(name: str) -> Component:
+    """Behind cards that come by the step (assets/64-stepped.js)."""
+    return html.Button("", id=name, className="btn btn-soft more", type="button", hidden=True)
 
 
 def nothing_yet() -> Component:

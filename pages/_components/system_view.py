@@ -1,11 +1,13 @@
 """This file is where the installation's health is drawn: what is wrong in words, then numbers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from dash import html
 from dash.development.base_component import Component
 
 from pages._components.moments import when
+from pages._components.standing_lines import state
 from pages._components.words import count, duration, epoch
 from pipeline.installation import SCHEMA_VERSION, Installation
 from pipeline.stages import IN_FLIGHT, LOOKS, Stage
@@ -85,31 +87,21 @@ def by_stage(queues: list[Row]) -> list[tuple[Stage, int, float]]:
     return found
 
 
-def system_view(health: Row, queues: list[Row], installation: Installation) -> list[Component]:
-    """Everything below the heading."""
+def system_view(
+    health: Row, queues: list[Row], installation: Installation, lines: Sequence[Row]
+) -> list[Component]:
+    """Everything below the heading; `lines` are what the monitors say (standing.py)."""
+    own = [
+        dict(zip(("tone", "title", "text"), told, strict=True)) for told in problems(health, queues)
+    ]
     return [
-        _alerts(problems(health, queues)),
+        state([*own, *lines]),
         html.Div([_workers(health), _queues(queues)], className="system-pair"),
         _schedule(health),
         html.Div(
             [_installation(health, installation), _receivers(health)], className="system-pair"
         ),
     ]
-
-
-def _alerts(found: list[tuple[str, str, str]]) -> Component:
-    if not found:
-        return html.Div(
-            html.Div("Everything works.", className="notice"), role="status", id="system-state"
-        )
-    notices = [
-        html.Div(
-            [html.Strong(title), html.Span(text, className="notice-text")],
-            className=f"notice {tone}",
-        )
-        for tone, title, text in found
-    ]
-    return html.Div(notices, role="status", id="system-state")
 
 
 def _workers(health: Row) -> Component:

@@ -121,6 +121,7 @@ TROUBLES = {
     "Paused": "paused_at = now()",
     "Slowed": "paused_until = now() + '5 min', usage_percent = 97, usage_at = now()",
     "Unheard": "subscribe_error = 'Facebook refused.'",
+    "Warned": "warned_at = now(), warning = 'Do not send this again.'",
     "محظور": "status = 'restricted', paused_at = now(), subscribe_error = 'No.'",
 }
 

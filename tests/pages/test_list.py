@@ -1,6 +1,7 @@
 """This file is where a person keeps automations: looks ahead, runs, deletes, takes it back."""
 
 import re
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -203,6 +204,35 @@ def test_many_automations_can_be_searched_and_ordered(keeper: Keeper) -> None:
     expect(cards).to_have_count(8)
     page.select_option("#rules-sort", "last_run")
     expect(cards).to_have_count(8)
+
+
+def test_on_a_phone_cards_come_by_the_step_and_a_search_looks_at_all(keeper: Keeper) -> None:
+    for number in range(12):
+        page_of = keeper.world.page(
+            keeper.person, facebook_page_id=secrets.token_hex(6), name=f"Bakery {number:02}"
+        )
+        keeper.world.rule(page_of, name=f"Rule {number:02}", enabled=False)
+    keeper.world.rows(
+        "update public.facebook_pages set paused_at = now() where id = %s returning id",
+        page_of["id"],
+    )
+    keeper.visit.page.set_viewport_size({"width": 320, "height": 640})
+    for path, more, cards in (
+        ("/", "Show 2 more of 12", "#rules > .rule"),
+        ("/pages", "Show 3 more of 13, 1 in trouble", "#pages > .page-card"),
+    ):
+        page = keeper.visit.open(path)
+        found = page.locator(cards)
+        expect(found).to_have_count(10)
+
+        page.get_by_role("button", name=more).press("Enter")
+
+        expect(page.locator(".more")).to_be_hidden()
+        expect(found.nth(10).locator("a, button, input").first).to_be_focused()
+        page.get_by_role("searchbox").fill("11")
+        expect(found).to_have_count(1)
+        page.get_by_role("searchbox").fill("")
+        expect(found).to_have_count(10)
 
 
 def test_few_automations_need_no_search(keeper: Keeper) -> None:

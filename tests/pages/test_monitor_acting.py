@@ -85,6 +85,30 @@ def test_a_sheet_approves_what_it_shows_whatever_is_stored_by_then(
     assert here.state(state)["generated_message"] == read.strip()
 
 
+def test_all_messages_are_read_and_approved_with_one_press_and_it_can_be_stopped(
+    demo: Visit, watch: Watch
+) -> None:
+    here = watch(review_before_send=True, enabled=False)
+    states = [here.waiting(f"Jane {number}") for number in range(12)]
+    page = demo.open_monitor(here.path)
+    page.get_by_role("button", name="Approve all").click()
+    sheet = page.get_by_role("dialog")
+    expect(sheet.locator(".to-read li")).to_have_count(12)
+    expect(sheet.locator(".to-read")).to_be_focused()
+    expect(sheet).to_contain_text("Shall I keep a place?")
+    here.change(states[0], "generated_message = 'Another', stage_entered_at = now()")
+
+    sheet.get_by_role("button", name="Approve 12").click()
+    page.click("#many-stop")
+
+    bar = page.locator(".many-text")
+    expect(bar).to_have_text(re.compile(r"^Stopped: .* approved.*, 2 left as they were$|approved"))
+    page.locator(".many-bar").get_by_role("button", name="Close").click()
+    approved = [here.state(state)["approved_at"] is not None for state in states]
+    assert not approved[0], "nobody has read what it says now"
+    assert sum(approved) in (9, 10, 11)
+
+
 def test_a_message_is_rejected_with_a_reason(demo: Visit, watch: Watch) -> None:
     here = watch(review_before_send=True)
     state = here.waiting("Jane Rejected")

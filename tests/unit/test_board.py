@@ -162,7 +162,8 @@ def test_who_gets_nothing_is_told_over_all_contacts_once_it_is_known(snapshot):
 def test_messages_that_wait_for_a_person_are_said_and_can_be_shown(snapshot, waiting, title):
     snapshot["to_review"] = waiting
 
-    assert alerts(snapshot) == [{"tone": "info", "title": title, "show": "ready_to_send"}]
+    told = {"tone": "info", "title": title, "show": "ready_to_send", "approve": True}
+    assert alerts(snapshot) == [told]
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,8 @@ def test_a_warning_is_told_with_what_to_do_and_stops_nothing() -> None:
     warned = {"warning": "Spamming.", "warned_at": moment(-5)}
     [told] = card(**warned)["problems"]
 
-    assert (told["tone"], told["title"]) == ("warn", "Facebook warned about this page: Spamming")
+    assert (told["tone"], told["title"]) == ("warn", "Facebook warned about this page")
+    assert told["text"].startswith("“Spamming.” It still sends.")
     assert "Page Quality" in told["text"]
     [first, second] = card(**warned, paused_until=moment(5))["problems"]
     assert (first["text"], second["title"]) == ("It goes on by itself.", told["title"])
