@@ -4,13 +4,11 @@ import asyncio
 import datetime as dt
 import json
 import re
-import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import bcrypt
-import psycopg
 
 from local.gateway.config import Config
 from local.gateway.database import AuthConnection
@@ -20,7 +18,9 @@ from local.gateway.statements import read_statements
 SQL = read_statements("accounts.sql")
 BCRYPT_BYTES = 72
 LONGEST_EMAIL = 255
-EMAIL = re.compile(r"[^@\s\0]{1,64}@[^@\s\0]+\.[^@\s\0]+")
+# The pattern of checkmail, which Supabase Auth asks.
+_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 Row = dict[str, Any]
 
 
@@ -55,10 +55,33 @@ async def get_user(connection: AuthConnection, user_id: uuid.UUID) -> Row:
     return user
 
 
-def normal_email(email: object) -> str:
-    """The address as it is stored; empty for what can be no address."""
-    text = email.strip().lower() if isinstance(email, str) and "\0" not in email else ""
-    return text if len(text) <= LONGEST_EMAIL else ""
+async def find(connection: AuthConnection, email: str) -> Row | None:
+    """Who has this address, in small letters, if somebody has."""
+    # No one has an address with what PostgreSQL cannot store, or a longer one than it stores.
+    if "\0" in email or len(email) > LONGEST_EMAIL:
+        return None
+    return await one(connection, "user_by_email", email=email)
+
+
+async def end_sessions(
+    connection: AuthConnection, user: uuid.UUID, but: uuid.UUID | None = None
+) -> None:
+    """Signs the user out everywhere, `but` for one session."""
+    await change(connection, "delete_sessions", **{"user": user, "except": but})
+
+
+def check_email(email: str) -> str:
+    """The address as it is stored; raises AuthError 400."""
+    message = ""
+    if not email:
+        message = "An email address is required"
+    elif len(email.encode(errors="surrogatepass")) > LONGEST_EMAIL:
+        message = "An email address is too long"
+    elif not EMAIL.fullmatch(email):
+        message = "Unable to validate email address: invalid format"
+    if message:
+        raise AuthError(400, "validation_failed", message)
+    return email.lower()
 
 
 def is_banned(user: Row) -> bool:
@@ -74,95 +97,90 @@ class Passwords:
         self._min = config.password_min
         self._nobody = bcrypt.hashpw(b"nobody", bcrypt.gensalt(self._cost))
 
-    async def match(self, password: object, hashed: str | None) -> bool:
+    async def match(self, password: str, hashed: str | None) -> bool:
         """Whether this is the password; without a hash it is not, after the same time."""
-        text = password if isinstance(password, str) else ""
-        given = text.encode(errors="surrogatepass")[:BCRYPT_BYTES]
+        given = _bytes(password)[:BCRYPT_BYTES]
         stored = hashed.encode() if hashed else self._nobody
         return await asyncio.to_thread(bcrypt.checkpw, given, stored) and bool(hashed)
 
-    async def hash(self, password: object) -> str:
-        """Raises AuthError 422 for one that is too short or longer than bcrypt reads."""
-        if not isinstance(password, str) or len(password) < self._min:
-            message = f"Password should be at least {self._min} characters."
-            raise AuthError(422, "weak_password", message)
-        if len(password.encode()) > BCRYPT_BYTES:
+    def weakness(self, password: str) -> str:
+        """What is said of a password that is too short, which counts bytes; else nothing."""
+        short = len(_bytes(password)) < self._min
+        return f"Password should be at least {self._min} characters." if short else ""
+
+    def check(self, password: str) -> None:
+        """Raises AuthError for one that is longer than bcrypt reads (400) or too short (422)."""
+        if len(_bytes(password)) > BCRYPT_BYTES:
             message = f"Password cannot be longer than {BCRYPT_BYTES} characters"
-            raise AuthError(422, "validation_failed", message)
+            raise AuthError(400, "validation_failed", message)
+        if weakness := self.weakness(password):
+            raise AuthError(422, "weak_password", weakness)
+
+    async def hash(self, password: str) -> str:
         salt = bcrypt.gensalt(self._cost)
-        return (await asyncio.to_thread(bcrypt.hashpw, password.encode(), salt)).decode()
+        return (await asyncio.to_thread(bcrypt.hashpw, _bytes(password), salt)).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
 
 
 async def add_user(connection: AuthConnection, wanted: Mapping[str, Any]) -> Row:
     """Adds a user and their identity; `wanted` has the values of `add_user` in accounts.sql."""
-    email = normal_email(wanted["email"])
-    if not EMAIL.fullmatch(email):
-        message = "Unable to validate email address: invalid format"
-        if len(str(wanted["email"])) > LONGEST_EMAIL:
-            message = "An email address is too long"
-        raise AuthError(400, "validation_failed", message)
+    confirmed = {"email_verified": True} if wanted["confirmed"] else {}
     values = {
         **wanted,
-        "email": email,
-        "app_metadata": json.dumps(
-            {"provider": "email", "providers": ["email"], **wanted["app_metadata"]}
-        ),
-        "user_metadata": json.dumps(wanted["user_metadata"]),
+        "app_metadata": json.dumps({"provider": "email", "providers": ["email"]}),
+        "user_metadata": json.dumps({**wanted["user_metadata"], **confirmed}),
     }
-    try:
-        user = await the(connection, "add_user", **values)
-    except psycopg.errors.UniqueViolation as error:
-        message = "A user with this email address has already been registered"
-        raise AuthError(422, "email_exists", message) from error
-    data = {"sub": str(user["id"]), "email": email, "email_verified": wanted["confirmed"]}
-    identity = json.dumps({**data, "phone_verified": False})
+    return await _insert(connection, values, {})
+
+
+async def sign_up(connection: AuthConnection, wanted: Mapping[str, Any]) -> Row:
+    """Adds a user who signed up: what they claim of themselves is shown, but for what is known."""
+    claimed = {name: value for name, value in wanted["data"].items() if value is not None}
+    known = {"sub": str(wanted["id"]), "email": wanted["email"], "phone_verified": False}
+    values = {
+        **wanted,
+        "confirmed": True,
+        "app_metadata": json.dumps({"provider": "email", "providers": ["email"]}),
+        "user_metadata": json.dumps({**claimed, **known, "email_verified": True}),
+    }
+    return await _insert(connection, values, claimed)
+
+
+async def _insert(
+    connection: AuthConnection, values: Mapping[str, Any], claimed: Mapping[str, Any]
+) -> Row:
+    user = await the(connection, "add_user", **values)
+    known = {"sub": str(user["id"]), "email": user["email"]}
+    verified = {"email_verified": False, "phone_verified": False}
+    identity = json.dumps({**claimed, **known, **verified})
     await change(connection, "add_identity", id=user["id"], data=identity)
-    return user
+    # What the database works out from the confirmation is not shown before it is read again.
+    return {**user, "confirmed_at": None}
 
 
-async def open_session(connection: AuthConnection, user: Row) -> tuple[Row, uuid.UUID]:
-    """A new session, and the user as they are after signing in."""
-    session = uuid.uuid4()
-    await change(connection, "add_session", session=session, user=user["id"])
-    return await the(connection, "signed_in", id=user["id"]), session
-
-
-async def add_refresh_token(
-    connection: AuthConnection, user: Row, session: uuid.UUID, parent: str | None = None
-) -> str:
-    """The session's next refresh token; `parent` is the one that was spent for it."""
-    token = secrets.token_urlsafe(16)
-    owner = str(user["id"])
-    await change(
-        connection, "add_refresh_token", token=token, user=owner, parent=parent, session=session
-    )
-    return token
-
-
-async def use_refresh_token(connection: AuthConnection, token: str, reuse_seconds: int) -> Row:
-    """Spends a refresh token.
-
-    One used again after `reuse_seconds` must have been copied: it ends the whole session.
-    """
-    found = await one(connection, "refresh_token", token=token)
-    if found is None:
-        message = "Invalid Refresh Token: Refresh Token Not Found"
-        raise AuthError(400, "refresh_token_not_found", message)
-    if found["revoked"] and found["age"] > reuse_seconds:
-        await change(connection, "delete_session", session=found["session_id"])
-        await connection.commit()
-        message = "Invalid Refresh Token: Already Used"
-        raise AuthError(400, "refresh_token_already_used", message)
-    await change(connection, "use_refresh_token", id=found["id"])
-    await change(connection, "session_refreshed", session=found["session_id"])
-    return found
+async def update(connection: AuthConnection, user: Row, **changes: Any) -> Row:
+    """The user with some of password hash, confirmation, app_metadata and user_metadata changed."""
+    confirmed = bool(changes.get("confirmed"))
+    verified = {"email_verified": True} if confirmed else {}
+    values = {
+        "id": user["id"],
+        "password": changes.get("password"),
+        "confirmed": confirmed,
+        "app_metadata": json.dumps(changes.get("app_metadata") or {}),
+        "user_metadata": json.dumps({**verified, **(changes.get("user_metadata") or {})}),
+    }
+    changed = await the(connection, "update_user", **values)
+    return {**changed, "confirmed_at": user["confirmed_at"]}
 
 
 async def describe(connection: AuthConnection, users: Sequence[Row]) -> list[Row]:
     """The users as the API shows them, with their identities; never a hash or a token."""
     identities = await rows(connection, "identities", users=[user["id"] for user in users])
     return [
-        _shown(user, [found for found in identities if found["user_id"] == user["id"]])
+        shown(user, [found for found in identities if found["user_id"] == user["id"]])
         for user in users
     ]
 
@@ -173,7 +191,8 @@ SHOWN = (
 )  # fmt: skip
 
 
-def _shown(user: Row, identities: list[Row]) -> Row:
+def shown(user: Row, identities: list[Row] | None) -> Row:
+    """One user as the API shows them; a list of users shows no identities."""
     return {
         **{name: user[name] for name in SHOWN if user[name] is not None},
         "phone": user["phone"] or "",

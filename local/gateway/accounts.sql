@@ -11,14 +11,14 @@ where id = %(id)s and deleted_at is null;
 -- name: users
 select *
 from auth.users
-where deleted_at is null
+where deleted_at is null and aud = 'authenticated'
 order by created_at desc, id
 limit %(limit)s offset %(offset)s;
 
 -- name: count_users
 select count(*) as total
 from auth.users
-where deleted_at is null;
+where deleted_at is null and aud = 'authenticated';
 
 -- name: identities
 select id as identity_id, provider_id as id, user_id, identity_data, provider, last_sign_in_at, created_at, updated_at, email
@@ -45,7 +45,7 @@ values (%(id)s::text, %(id)s::uuid, %(data)s::jsonb, 'email', now(), now(), now(
 update auth.users
 set
     encrypted_password = coalesce(%(password)s, encrypted_password),
-    email_confirmed_at = coalesce(email_confirmed_at, case when %(confirmed)s then now() end),
+    email_confirmed_at = case when %(confirmed)s then now() else email_confirmed_at end,
     raw_app_meta_data = (coalesce(raw_app_meta_data, '{}') || %(app_metadata)s::jsonb)
         - array(select key from jsonb_each(%(app_metadata)s::jsonb) where value = 'null'),
     raw_user_meta_data = (coalesce(raw_user_meta_data, '{}') || %(user_metadata)s::jsonb)
@@ -60,7 +60,8 @@ where id = %(id)s;
 
 -- name: add_session
 insert into auth.sessions (id, user_id, created_at, updated_at, aal)
-values (%(session)s, %(user)s, now(), now(), 'aal1');
+values (%(session)s, %(user)s, now(), now(), 'aal1')
+returning id, user_id, created_at;
 
 -- name: signed_in
 update auth.users
@@ -71,7 +72,13 @@ returning *;
 -- name: session
 select id
 from auth.sessions
-where id = %(session)s and user_id = %(user)s;
+where id = %(session)s;
+
+-- name: lock_session
+select id, user_id, created_at
+from auth.sessions
+where id = (select session_id from auth.refresh_tokens where token = %(token)s)
+for update;
 
 -- name: session_refreshed
 update auth.sessions
@@ -91,12 +98,23 @@ insert into auth.refresh_tokens (token, user_id, revoked, created_at, updated_at
 values (%(token)s, %(user)s, false, now(), now(), %(parent)s, %(session)s);
 
 -- name: refresh_token
-select id, user_id::uuid as user_id, revoked, session_id, extract(epoch from clock_timestamp() - updated_at) as age
+select id, token, revoked, extract(epoch from clock_timestamp() - updated_at) as age
 from auth.refresh_tokens
-where token = %(token)s
-for update;
+where token = %(token)s;
 
--- name: use_refresh_token
+-- name: newest_token
+select token, parent
+from auth.refresh_tokens
+where session_id = %(session)s and not revoked
+order by id desc
+limit 1;
+
+-- name: use_token
 update auth.refresh_tokens
-set revoked = true, updated_at = case when revoked then updated_at else now() end
+set revoked = true, updated_at = now()
 where id = %(id)s;
+
+-- name: void_tokens
+update auth.refresh_tokens
+set revoked = true, updated_at = now()
+where session_id = %(session)s and not revoked;

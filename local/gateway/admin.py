@@ -1,119 +1,158 @@
 """This file is where the holder of the secret key keeps the list of users."""
 
-import json
+import secrets
 import uuid
 from typing import Any
+from urllib.parse import unquote, urlencode
 
+import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
 from local.gateway import accounts
-from local.gateway.accounts import Passwords
-from local.gateway.auth_wire import (
-    Body,
-    document,
-    flag,
-    json_response,
-    not_implemented,
-    user_id,
-    user_response,
-)
-from local.gateway.database import Database
+from local.gateway.accounts import Passwords, Row
+from local.gateway.auth_fields import ONE_USER, path_of
+from local.gateway.auth_wire import Body, json_response, parse_uuid
+from local.gateway.database import AuthConnection, Database
 from local.gateway.errors import AuthError
 
-LONGEST_PAGE = 1000
-USERS = "admin/users"
+LONGEST = 2**64
+NOWHERE = 2**62
 
 
-async def answer_admin(
-    request: Request, body: Body, database: Database, passwords: Passwords
-) -> Response:
-    """Answers /auth/v1/admin/users and one user below it; `refuse_others` has seen it."""
-    who = request.path_params["path"].removeprefix(USERS).strip("/")
-    match (request.method, who):
-        case ("POST", _):
-            return await _add(body, database, passwords)
-        case ("GET", ""):
-            return await _list(request, database)
-        case ("PUT", _):
-            return await _update(who, body, database, passwords)
-        case ("DELETE", _):
-            return await _delete(who, body, database)
-    return await _get(who, database)
+class Admin:
+    """Answers /auth/v1/admin/users and one user below it."""
+
+    def __init__(self, database: Database, passwords: Passwords) -> None:
+        self._database = database
+        self._passwords = passwords
+
+    async def load(self, request: Request) -> Row | None:
+        """The user whom the path names, if it names one; raises AuthError 404."""
+        named = ONE_USER.fullmatch(path_of(request))
+        if named is None:
+            return None
+        found = parse_uuid(unquote(named[1]))
+        if found is None:
+            raise AuthError(404, "validation_failed", "user_id must be an UUID")
+        async with self._database.accounts() as connection:
+            return await accounts.get_user(connection, found)
+
+    async def answer(self, request: Request, body: Body, user: Row | None) -> Response:
+        """Answers one request whose fields and user are known to be right."""
+        if user is None:
+            add = request.method == "POST"
+            return await (self._add(body) if add else self._list(request))
+        if request.method == "PUT":
+            return await self._update(user, body)
+        async with self._database.accounts() as connection:
+            if request.method == "DELETE":
+                await accounts.change(connection, "delete_user", id=user["id"])
+                return json_response({})
+            return await _show(connection, user)
+
+    async def _add(self, body: Body) -> Response:
+        if not body.get("email"):
+            message = "Cannot create a user without either an email or phone"
+            raise AuthError(400, "validation_failed", message)
+        # Nobody knows the password of who was given none; one too long is refused, not cut.
+        password = body.get("password") or secrets.token_urlsafe(48)
+        if len(password.encode(errors="surrogatepass")) > accounts.BCRYPT_BYTES:
+            self._passwords.check(password)
+        wanted = {
+            "email": accounts.check_email(body["email"]),
+            "id": _own_id(body.get("id", "")),
+            "password": await self._passwords.hash(password),
+            "confirmed": body.get("email_confirm", False),
+            "user_metadata": body.get("user_metadata", {}),
+        }
+        async with self._database.accounts() as connection:
+            user = await _insert(connection, wanted)
+            given = body.get("app_metadata", {})
+            user = await accounts.update(connection, user, app_metadata=given) if given else user
+            return await _show(connection, user)
+
+    async def _update(self, user: Row, body: Body) -> Response:
+        password = body.get("password")
+        if password is not None:
+            self._passwords.check(password)
+        changed = {
+            "password": password and await self._passwords.hash(password),
+            "confirmed": body.get("email_confirm"),
+            "app_metadata": body.get("app_metadata"),
+            "user_metadata": body.get("user_metadata"),
+        }
+        async with self._database.accounts() as connection:
+            user = await accounts.update(connection, user, **changed)
+            if password:
+                await accounts.end_sessions(connection, user["id"])
+            return await _show(connection, user)
+
+    async def _list(self, request: Request) -> Response:
+        page = _number(request, "page", 1)
+        size = _number(request, "per_page", 50)
+        if size == 0:
+            raise AuthError(400, "validation_failed", "Bad Pagination Parameters: no users a page")
+        window = {"limit": min(size, NOWHERE), "offset": min(max(page - 1, 0) * size, NOWHERE)}
+        async with self._database.accounts() as connection:
+            found = await accounts.rows(connection, "users", **window)
+            total = (await accounts.the(connection, "count_users"))["total"]
+        shown = [accounts.shown(user, None) for user in found]
+        headers = {"X_Total_Count": str(total), "Link": _link(request, page, -(-total // size))}
+        return json_response({"users": shown, "aud": "authenticated"}, **headers)
 
 
-def endpoint_of(request: Request) -> str | None:
-    """The endpoint's name in auth_fields.py; None for what is below a user, or no user at all."""
-    # As it was sent: a %2F in an id is not a slash.
-    path = request.scope["raw_path"].decode("latin-1").removeprefix("/auth/v1/")
-    match path.split("/"):
-        case ["admin", "users"] | ["admin", "users", ""]:
-            return USERS
-        case ["admin", "users", _]:
-            return f"{USERS}/<id>"
-    return None
+async def _show(connection: AuthConnection, user: Row) -> Response:
+    (shown,) = await accounts.describe(connection, [user])
+    return json_response(shown)
 
 
-async def changes(body: Body, passwords: Passwords) -> dict[str, Any]:
-    """The values of `update_user` in accounts.sql."""
-    password = body.get("password")
-    return {
-        "password": None if password is None else await passwords.hash(password),
-        "confirmed": flag(body, "email_confirm"),
-        "app_metadata": json.dumps(document(body, "app_metadata")),
-        "user_metadata": json.dumps(document(body, "user_metadata")),
-    }
+async def _insert(connection: AuthConnection, wanted: dict[str, Any]) -> Row:
+    try:
+        return await accounts.add_user(connection, wanted)
+    except psycopg.errors.UniqueViolation as error:
+        if error.diag.constraint_name == "users_pkey":
+            message = "Database error creating new user"
+            raise AuthError(500, "unexpected_failure", message) from error
+        message = "A user with this email address has already been registered"
+        raise AuthError(422, "email_exists", message) from error
 
 
-async def _add(body: Body, database: Database, passwords: Passwords) -> Response:
-    password = body.get("password")
-    wanted = {
-        "id": user_id(body["id"]) if body.get("id") else uuid.uuid4(),
-        "email": body.get("email"),
-        "password": await passwords.hash(password) if password else "",
-        "confirmed": flag(body, "email_confirm"),
-        "app_metadata": document(body, "app_metadata"),
-        "user_metadata": document(body, "user_metadata"),
-    }
-    async with database.accounts() as connection:
-        return await user_response(connection, await accounts.add_user(connection, wanted))
+def _own_id(text: str) -> uuid.UUID:
+    if not text:
+        return uuid.uuid4()
+    found = parse_uuid(text)
+    if found is None:
+        raise AuthError(400, "validation_failed", "ID must conform to the uuid v4 format")
+    if not found.int:
+        raise AuthError(400, "validation_failed", "ID cannot be a nil uuid")
+    return found
 
 
-async def _list(request: Request, database: Database) -> Response:
-    page = _number(request.query_params.get("page"), 1)
-    size = min(_number(request.query_params.get("per_page"), 50), LONGEST_PAGE)
-    async with database.accounts() as connection:
-        found = await accounts.rows(connection, "users", limit=size, offset=(page - 1) * size)
-        total = (await accounts.the(connection, "count_users"))["total"]
-        shown = await accounts.describe(connection, found)
-    return json_response({"users": shown, "aud": "authenticated"}, X_Total_Count=str(total))
+def _first(request: Request, name: str) -> str:
+    given = request.query_params.getlist(name)
+    return given[0] if given else ""
 
 
-async def _get(who: str, database: Database) -> Response:
-    async with database.accounts() as connection:
-        return await user_response(connection, await accounts.get_user(connection, user_id(who)))
-
-
-async def _update(who: str, body: Body, database: Database, passwords: Passwords) -> Response:
-    changed = await changes(body, passwords)
-    async with database.accounts() as connection:
-        user = await accounts.get_user(connection, user_id(who))
-        user = await accounts.the(connection, "update_user", id=user["id"], **changed)
-        return await user_response(connection, user)
-
-
-async def _delete(who: str, body: Body, database: Database) -> Response:
-    if flag(body, "should_soft_delete"):
-        raise not_implemented("soft deletion")
-    async with database.accounts() as connection:
-        user = await accounts.get_user(connection, user_id(who))
-        await accounts.change(connection, "delete_user", id=user["id"])
-    return json_response({})
-
-
-def _number(text: str | None, default: int) -> int:
+def _number(request: Request, name: str, default: int) -> int:
+    text = _first(request, name)
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and int(text) > 0):
-        raise AuthError(400, "validation_failed", f"Bad pagination parameter: {text[:20]}")
+    wrong = "invalid syntax"
+    if text.isascii() and text.isdigit():
+        wrong = "" if len(text) < 30 and int(text) < LONGEST else "value out of range"
+    if wrong:
+        said = f'strconv.ParseUint: parsing "{text[:60]}": {wrong}'
+        raise AuthError(400, "validation_failed", f"Bad Pagination Parameters: {said}")
     return int(text)
+
+
+def _link(request: Request, page: int, pages: int) -> str:
+    given = {name: request.query_params.getlist(name) for name in request.query_params}
+
+    def to(number: int, relation: str) -> str:
+        query = urlencode(sorted({**given, "page": [str(number)]}.items()), doseq=True)
+        return f'</{path_of(request)}?{query}>; rel="{relation}"'
+
+    after = [to(page + 1, "next")] if pages > page else []
+    return ", ".join([*after, to(pages, "last")])

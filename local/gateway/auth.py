@@ -1,79 +1,45 @@
 """This file is where people sign in, stay signed in and sign out."""
 
-import time
+import json
+import re
 import uuid
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from urllib.parse import parse_qs
 
+import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
 from local.gateway import accounts
 from local.gateway.accounts import Passwords, Row
-from local.gateway.admin import answer_admin, changes, endpoint_of
-from local.gateway.auth_fields import PASSWORD_GRANT, REFRESH_GRANT, refuse_others
-from local.gateway.auth_wire import (
-    Body,
-    document,
-    json_response,
-    not_implemented,
-    read_object,
-    user_response,
+from local.gateway.admin import Admin
+from local.gateway.attempts import REFUSED, Attempts
+from local.gateway.auth_access import (
+    SignedIn,
+    audience_of,
+    identify_caller,
+    load_signed_in,
+    refuse_banned,
 )
+from local.gateway.auth_fields import (
+    KEYS_DOCUMENT,
+    PASSWORD_GRANT,
+    REFRESH_GRANT,
+    endpoint_for,
+    methods_of,
+    name_of,
+    not_implemented,
+    path_of,
+)
+from local.gateway.auth_wire import Body, check_fields, json_response, read_fields, read_raw
 from local.gateway.config import Config
 from local.gateway.database import AuthConnection, Database
-from local.gateway.errors import AUTH_VERSION, ApiError, AuthError
-from local.gateway.tokens import Claims, Keys, identify
+from local.gateway.errors import AuthError
+from local.gateway.sessions import Sessions
+from local.gateway.tokens import Keys, role_of_key
 
-REMEMBERED_EMAILS = 10_000
-REFUSED = "invalid_credentials"
-
-
-class Attempts:
-    """Failed sign-ins per address and email in a sliding window; good passwords do not count."""
-
-    def __init__(self, limit: int, seconds: int) -> None:
-        self._limit = limit
-        self._seconds = seconds
-        self._failed: dict[tuple[str, str], deque[float]] = {}
-
-    @contextmanager
-    def one(self, who: tuple[str, str]) -> Iterator[None]:
-        """Counts a try at once, so that parallel ones see each other; raises AuthError 429.
-
-        It is taken back unless it ends with a wrong password.
-        """
-        moment = time.monotonic()
-        self._refuse_too_many(who, moment)
-        self._count(who, moment)
-        try:
-            yield
-        except Exception as error:
-            if not (isinstance(error, AuthError) and error.code == REFUSED):
-                self._take_back(who, moment)
-            raise
-        self._take_back(who, moment)
-
-    def _refuse_too_many(self, who: tuple[str, str], now: float) -> None:
-        failed = self._failed.get(who, deque())
-        while failed and failed[0] < now - self._seconds:
-            failed.popleft()
-        if len(failed) >= self._limit:
-            raise AuthError(429, "over_request_rate_limit", "Request rate limit reached")
-
-    def _count(self, who: tuple[str, str], now: float) -> None:
-        if who not in self._failed and len(self._failed) >= REMEMBERED_EMAILS:
-            self._failed.pop(next(iter(self._failed)))
-        self._failed.setdefault(who, deque()).append(now)
-
-    def _take_back(self, who: tuple[str, str], moment: float) -> None:
-        failed = self._failed.get(who, deque())
-        if moment in failed:
-            failed.remove(moment)
-        if not failed:
-            self._failed.pop(who, None)
+AUDIENCE = "authenticated"
+CODE_CHALLENGE = re.compile(r"[a-zA-Z._~0-9-]+")
+FORM = "application/x-www-form-urlencoded"
 
 
 class Auth:
@@ -84,213 +50,242 @@ class Auth:
         self._database = database
         self._keys = keys
         self._passwords = Passwords(config)
+        self._sessions = Sessions(config, keys)
+        self._admin = Admin(database, self._passwords)
         self._attempts = Attempts(config.rate_limit, config.rate_limit_seconds)
+        self._posted = {"token": self._token, "signup": self._sign_up, "logout": self._sign_out}
 
     async def answer(self, request: Request) -> Response:
         """Answers one request; raises AuthError or ApiError for a refusal."""
-        path = request.path_params["path"]
-        if path == ".well-known/jwks.json":
-            return json_response({"keys": [self._keys.public]}, Cache_Control="max-age=600")
-        claims = self._identify(request)
-        body = await read_object(request)
+        path = path_of(request)
+        name = name_of(path)
+        if name == KEYS_DOCUMENT:
+            return self._other_method(request, name) or self._keys_document(request)
+        role_of_key(request.headers, self._config)
+        if request.headers.get("x-jwt-aud", AUDIENCE) != AUDIENCE:
+            raise not_implemented("another audience")
         if path.startswith("admin/"):
-            return await self._admin(request, body, claims)
-        if (request.method, path) == ("POST", "token"):
-            return await self._token(request, body)
-        refuse_others(request, body, path)
-        match (request.method, path):
-            case ("POST", "signup"):
-                return await self._sign_up(body)
-            case ("POST", "logout"):
-                return await self._sign_out(request, claims)
-            case ("PUT", "user"):
-                return await self._change_user(body, claims)
-        return await self._show_user(claims)
+            return await self._administer(request, name)
+        if name == "user":
+            return await self._user(request)
+        answer = self._posted.get(name)
+        if answer is None:
+            raise not_implemented(f"{request.method} {path}")
+        return self._other_method(request, name) or await answer(request)
 
-    def _identify(self, request: Request) -> Claims:
-        try:
-            return identify(request.headers, self._config, self._keys)
-        except ApiError as error:
-            if error.code is None:
-                raise
-            message = f"invalid JWT: unable to parse or verify signature, {error}"
-            raise AuthError(403, "bad_jwt", message) from error
+    def _other_method(self, request: Request, name: str) -> Response | None:
+        """What is answered to a method that a known endpoint does not have."""
+        known = methods_of(name)
+        if not known or request.method in known:
+            return None
+        return Response(status_code=405, headers={"Allow": ", ".join(known)})
 
-    async def _token(self, request: Request, body: Body) -> Response:
-        match request.query_params.get("grant_type"):
+    def _keys_document(self, request: Request) -> Response:
+        endpoint_for(request, KEYS_DOCUMENT)
+        kept = {"Cache_Control": "public, max-age=600"}
+        return json_response({"keys": [self._keys.public]}, **kept)
+
+    async def _token(self, request: Request) -> Response:
+        raw = await read_raw(request)
+        asked = request.query_params.getlist("grant_type")
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
+            # Go reads the form to find the grant; for the fields nothing is left.
+            asked = parse_qs(raw.decode(errors="replace")).get("grant_type", []) + asked
+            raw = b""
+        match asked[0] if asked else "":
             case "password":
-                refuse_others(request, body, PASSWORD_GRANT)
-                host = request.client.host if request.client else ""
-                return await self._sign_in(host, body)
+                endpoint = endpoint_for(request, PASSWORD_GRANT)
+                body = check_fields(raw, PASSWORD_GRANT, endpoint)
+                return await self._sign_in(request.client.host if request.client else "", body)
             case "refresh_token":
-                refuse_others(request, body, REFRESH_GRANT)
-                return await self._refresh(body)
+                endpoint = endpoint_for(request, REFRESH_GRANT)
+                body = check_fields(raw, REFRESH_GRANT, endpoint)
+                async with self._database.accounts() as connection:
+                    spent = body.get("refresh_token", "")
+                    return json_response(await self._sessions.refresh(connection, spent))
             case "id_token" | "pkce" | "web3" as other:
                 raise not_implemented(f"grant_type={other}")
-        raise AuthError(400, "invalid_credentials", "unsupported_grant_type")
+        raise AuthError(400, REFUSED, "unsupported_grant_type")
 
     async def _sign_in(self, host: str, body: Body) -> Response:
-        if body.get("phone") and not body.get("email"):
-            raise not_implemented("signing in by phone")
-        email = accounts.normal_email(body.get("email"))
-        if not email:
-            raise AuthError(400, REFUSED, "Invalid login credentials")
-        with self._attempts.one((host, email)):
-            user = await self._known(email, body.get("password"))
-        if accounts.is_banned(user):
-            raise AuthError(400, "user_banned", "User is banned")
+        email, password = _email_to_sign_in(body), body.get("password", "")
+        with self._attempts.one((host, email[: accounts.LONGEST_EMAIL])):
+            user = await self._known(email, password)
         if not user["email_confirmed_at"]:
             raise AuthError(400, "email_not_confirmed", "Email not confirmed")
+        weakness = self._passwords.weakness(password)
+        weak = {"message": weakness, "reasons": ["length"]} if weakness else None
         async with self._database.accounts() as connection:
-            return await self._open(connection, user)
+            opened = await self._sessions.open(connection, user)
+        return json_response({**opened, "weak_password": weak})
 
-    async def _known(self, email: str, password: Any) -> Row:
+    async def _known(self, email: str, password: str) -> Row:
         """The user with this password; an unknown address takes as long and looks the same."""
         async with self._database.accounts() as connection:
-            user = await accounts.one(connection, "user_by_email", email=email)
+            user = await accounts.find(connection, email)
         hashed = user["encrypted_password"] if user else None
-        if not await self._passwords.match(password, hashed) or user is None:
+        matches = await self._passwords.match(password, hashed)
+        if user and hashed and accounts.is_banned(user):
+            raise AuthError(400, "user_banned", "User is banned")
+        if user is None or not matches:
             raise AuthError(400, REFUSED, "Invalid login credentials")
         return user
 
-    async def _open(self, connection: AuthConnection, user: Row) -> Response:
-        user, session = await accounts.open_session(connection, user)
-        token = await accounts.add_refresh_token(connection, user, session)
-        return await self._session(connection, user, session, token)
-
-    async def _refresh(self, body: Body) -> Response:
-        spent = str(body.get("refresh_token", ""))
-        async with self._database.accounts() as connection:
-            found = await accounts.use_refresh_token(connection, spent, self._config.reuse_interval)
-            user = await accounts.get_user(connection, found["user_id"])
-            if accounts.is_banned(user):
-                raise AuthError(400, "user_banned", "Invalid Refresh Token: User Banned")
-            session = found["session_id"]
-            token = await accounts.add_refresh_token(connection, user, session, spent)
-            return await self._session(connection, user, session, token)
-
-    async def _session(
-        self, connection: AuthConnection, user: Row, session: uuid.UUID, token: str
-    ) -> Response:
-        claims = self._claims(user, session, int(time.time()))
-        (shown,) = await accounts.describe(connection, [user])
-        return json_response(
-            {
-                "access_token": self._keys.sign(claims),
-                "token_type": "bearer",
-                "expires_in": self._config.jwt_ttl,
-                "expires_at": claims["exp"],
-                "refresh_token": token,
-                "user": shown,
-            }
-        )
-
-    def _claims(self, user: Row, session: uuid.UUID, now: int) -> dict[str, Any]:
-        return {
-            "iss": f"{self._config.url}/auth/v1",
-            "sub": str(user["id"]),
-            "aud": user["aud"],
-            "exp": now + self._config.jwt_ttl,
-            "iat": now,
-            "email": user["email"] or "",
-            "phone": user["phone"] or "",
-            "app_metadata": user["raw_app_meta_data"] or {},
-            "user_metadata": user["raw_user_meta_data"] or {},
-            "role": user["role"],
-            "aal": "aal1",
-            "amr": [{"method": "password", "timestamp": now}],
-            "session_id": str(session),
-            "is_anonymous": user["is_anonymous"],
-        }
-
-    async def _sign_up(self, body: Body) -> Response:
-        _refuse_other_providers(body)
-        if not self._config.signup:
-            raise AuthError(422, "signup_disabled", "Signups not allowed for this instance")
+    async def _sign_up(self, request: Request) -> Response:
+        body = await read_fields(request, "signup", endpoint_for(request, "signup"))
+        self._check_sign_up(body)
+        email = accounts.check_email(body["email"])
         wanted = {
             "id": uuid.uuid4(),
-            "email": body.get("email"),
-            "password": await self._passwords.hash(body.get("password")),
-            "confirmed": True,
-            "app_metadata": {},
-            "user_metadata": document(body, "data"),
+            "email": email,
+            "password": await self._passwords.hash(body["password"]),
+            "data": body.get("data", {}),
         }
         async with self._database.accounts() as connection:
+            known = await accounts.find(connection, email)
+            if known and known["email_confirmed_at"]:
+                raise _registered()
             try:
-                user = await accounts.add_user(connection, wanted)
-            except AuthError as error:
-                if error.code != "email_exists":
-                    raise
-                message = "User already registered"
-                raise AuthError(422, "user_already_exists", message) from error
-            return await self._open(connection, user)
+                # Whose address somebody else has entered keeps the password from there.
+                user = await (
+                    accounts.update(connection, known, confirmed=True)
+                    if known
+                    else accounts.sign_up(connection, wanted)
+                )
+            except psycopg.errors.UniqueViolation as error:
+                raise _registered() from error
+            opened = await self._sessions.open(connection, user)
+        if known is None:
+            # Shown once only, and nowhere kept: from the next request on it is false.
+            opened["user"]["identities"][0]["identity_data"]["email_verified"] = True
+        return json_response(opened)
 
-    async def _show_user(self, claims: Claims) -> Response:
-        async with self._database.accounts() as connection:
-            return await user_response(connection, await _signed_in(connection, claims))
+    def _check_sign_up(self, body: Body) -> None:
+        email, phone, password = (body.get(name) for name in ("email", "phone", "password"))
+        if not email and not phone:
+            message = "Anonymous sign-ins are disabled"
+            raise AuthError(422, "anonymous_provider_disabled", message)
+        if not self._config.signup:
+            raise AuthError(422, "signup_disabled", "Signups not allowed for this instance")
+        if not password:
+            raise AuthError(400, "validation_failed", "Signup requires a valid password")
+        self._passwords.check(password)
+        if email and phone:
+            message = "Only an email address or phone number should be provided on signup."
+            raise AuthError(400, "validation_failed", message)
+        _check_challenge(body)
+        if phone:
+            raise AuthError(400, "phone_provider_disabled", "Phone signups are disabled")
 
-    async def _change_user(self, body: Body, claims: Claims) -> Response:
-        chosen = {"password": body.get("password"), "user_metadata": body.get("data")}
+    async def _signed_in(self, request: Request) -> SignedIn:
+        claims = identify_caller(request.headers, self._config, self._keys)
         async with self._database.accounts() as connection:
-            user = await _signed_in(connection, claims)
-        changed = await changes(chosen, self._passwords)
-        if body.get("app_metadata") is not None:
+            who = await load_signed_in(connection, claims)
+        refuse_banned(who.user)
+        return who
+
+    async def _user(self, request: Request) -> Response:
+        who = await self._signed_in(request)
+        if refused := self._other_method(request, "user"):
+            return refused
+        endpoint = endpoint_for(request, "user")
+        if request.method == "PUT":
+            return await self._change_user(who, await read_fields(request, "user", endpoint))
+        if not any(audience_of(who.claims)[:1]):
+            message = "Token audience doesn't match request audience"
+            raise AuthError(400, "validation_failed", message)
+        async with self._database.accounts() as connection:
+            (shown,) = await accounts.describe(connection, [who.user])
+        return json_response(shown)
+
+    async def _change_user(self, who: SignedIn, body: Body) -> Response:
+        await self._check_change(who.user, body)
+        password = body.get("password")
+        changed = {
+            "password": password and await self._passwords.hash(password),
+            "user_metadata": body.get("data"),
+        }
+        async with self._database.accounts() as connection:
+            user = await accounts.update(connection, who.user, **changed)
+            if password:
+                await accounts.end_sessions(connection, user["id"], but=who.session)
+            (shown,) = await accounts.describe(connection, [user])
+        return json_response(shown)
+
+    async def _check_change(self, user: Row, body: Body) -> None:
+        if body.get("email", "") and accounts.check_email(body["email"]) != user["email"]:
+            raise not_implemented("user with the field email")
+        password = body.get("password")
+        if password is not None:
+            self._passwords.check(password)
+        if "app_metadata" in body:
             message = "Updating app_metadata requires admin privileges"
             raise AuthError(403, "not_admin", message)
-        same = await self._passwords.match(body.get("password"), user["encrypted_password"])
-        if changed["password"] and same:
+        if password and await self._passwords.match(password, user["encrypted_password"]):
             message = "New password should be different from the old password."
             raise AuthError(422, "same_password", message)
-        async with self._database.accounts() as connection:
-            user = await _signed_in(connection, claims)
-            user = await accounts.the(connection, "update_user", id=user["id"], **changed)
-            return await user_response(connection, user)
 
-    async def _admin(self, request: Request, body: Body, claims: Claims) -> Response:
-        path = endpoint_of(request)
-        if path is not None and claims["role"] != "service_role":
-            raise AuthError(403, "not_admin", "User not allowed")
-        refuse_others(request, body, path or "")
-        return await answer_admin(request, body, self._database, self._passwords)
-
-    async def _sign_out(self, request: Request, claims: Claims) -> Response:
-        scope = request.query_params.get("scope", "global")
+    async def _sign_out(self, request: Request) -> Response:
+        who = await self._signed_in(request)
+        endpoint_for(request, "logout")
+        scope = (request.query_params.getlist("scope") or [""])[0] or "global"
         if scope not in ("global", "local", "others"):
-            raise AuthError(400, "validation_failed", f'Unsupported logout scope "{scope}"')
+            named = json.dumps(scope, ensure_ascii=False)
+            raise AuthError(400, "validation_failed", f"Unsupported logout scope {named}")
         async with self._database.accounts() as connection:
-            user = await _signed_in(connection, claims)
-            session = claims.get("session_id")
-            if scope == "local":
-                await accounts.change(connection, "delete_session", session=session)
-            else:
-                kept = {"user": user["id"], "except": session if scope == "others" else None}
-                await accounts.change(connection, "delete_sessions", **kept)
-        return Response(status_code=204, headers=AUTH_VERSION)
+            await _end(connection, who, scope)
+        return Response(status_code=204)
+
+    async def _administer(self, request: Request, name: str) -> Response:
+        claims = identify_caller(request.headers, self._config, self._keys)
+        if claims.get("session_id"):
+            async with self._database.accounts() as connection:
+                await load_signed_in(connection, claims)
+        if claims.get("role") != "service_role":
+            raise AuthError(403, "not_admin", "User not allowed")
+        user = await self._admin.load(request)
+        if refused := self._other_method(request, name):
+            return refused
+        endpoint = endpoint_for(request, name)
+        body = await read_fields(request, name, endpoint) if endpoint.struct else {}
+        return await self._admin.answer(request, body, user)
 
 
-def _refuse_other_providers(body: Body) -> None:
-    email, phone = (body.get(name) not in (None, "") for name in ("email", "phone"))
+def _email_to_sign_in(body: Body) -> str:
+    email, phone = body.get("email", ""), body.get("phone", "")
     if email and phone:
-        message = "Only an email address or phone number should be provided on signup."
+        message = "Only an email address or phone number should be provided on login."
         raise AuthError(400, "validation_failed", message)
     if phone:
-        raise AuthError(400, "phone_provider_disabled", "Phone signups are disabled")
+        raise AuthError(422, "phone_provider_disabled", "Phone logins are disabled")
     if not email:
-        raise AuthError(422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled")
+        raise AuthError(400, "validation_failed", "missing email or phone")
+    return str(email).lower()
 
 
-async def _signed_in(connection: AuthConnection, claims: Claims) -> Row:
-    try:
-        sub = uuid.UUID(str(claims.get("sub", "")))
-    except ValueError as error:
-        raise AuthError(403, "bad_jwt", "invalid claim: missing sub claim") from error
-    user = await accounts.one(connection, "user_by_id", id=sub)
-    if user is None:
-        raise AuthError(403, "user_not_found", "User from sub claim in JWT does not exist")
-    session = claims.get("session_id")
-    if session and not await accounts.one(connection, "session", session=str(session), user=sub):
-        message = "Session from session_id claim in JWT does not exist"
-        raise AuthError(403, "session_not_found", message)
-    if accounts.is_banned(user):
-        raise AuthError(403, "user_banned", "User is banned")
-    return user
+def _check_challenge(body: Body) -> None:
+    challenge, method = body.get("code_challenge", ""), body.get("code_challenge_method", "")
+    message = ""
+    if bool(challenge) != bool(method):
+        message = "PKCE flow requires code_challenge_method and code_challenge"
+    elif challenge and not 43 <= len(challenge.encode(errors="surrogatepass")) <= 128:
+        message = "code challenge has to be between 43 and 128 characters"
+    elif challenge and not CODE_CHALLENGE.fullmatch(challenge):
+        message = (
+            "code challenge can only contain alphanumeric characters, hyphens, periods, "
+            "underscores and tildes"
+        )
+    if message:
+        raise AuthError(400, "validation_failed", message)
+
+
+def _registered() -> AuthError:
+    return AuthError(422, "user_already_exists", "User already registered")
+
+
+async def _end(connection: AuthConnection, who: SignedIn, scope: str) -> None:
+    if who.session and scope == "local":
+        await accounts.change(connection, "delete_session", session=who.session)
+        return
+    kept = who.session if scope == "others" else None
+    await accounts.end_sessions(connection, who.user["id"], but=kept)

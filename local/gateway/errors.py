@@ -11,7 +11,6 @@ from starlette.responses import Response
 log = logging.getLogger(__name__)
 
 JSON_TYPE = "application/json; charset=utf-8"
-AUTH_VERSION = {"X-Supabase-Api-Version": "2024-01-01"}
 
 # PostgREST's table (src/library/PostgREST/Error.hs, mapSQLtoHTTP): whole codes first, then classes.
 STATUS_OF_CODE = {
@@ -96,15 +95,6 @@ def rest_response(error: ApiError) -> Response:
     body = json.dumps(error.body, ensure_ascii=False, separators=(",", ":"))
     content = body.encode(errors="replace")
     return Response(content, error.status, {**headers, **error.headers})
-
-
-def auth_response(error: AuthError) -> Response:
-    """The refusal as Supabase Auth sends it."""
-    body: dict[str, object] = {"code": error.code, "message": str(error)}
-    if error.code == "weak_password":
-        body["weak_password"] = {"reasons": ["length"]}
-    headers = {"Content-Type": JSON_TYPE, "x-sb-error-code": error.code, **AUTH_VERSION}
-    return Response(json.dumps(body), error.status, headers)
 
 
 def refusal(error: Exception, *, signed_in: bool) -> ApiError:

@@ -18,13 +18,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.gateway.auth import Auth
+from local.gateway.auth_wire import VERSION_HEADER, auth_response
 from local.gateway.call import read_call
 from local.gateway.config import Config
 from local.gateway.database import Database
 from local.gateway.errors import (
     ApiError,
     AuthError,
-    auth_response,
     not_implemented,
     refusal,
     rest_response,
@@ -82,15 +82,17 @@ class Gateway:
 
     async def auth(self, request: Request) -> Response:
         """Answers /auth/v1/..."""
+        version = request.headers.get(VERSION_HEADER, "")
         try:
             return await self._auth.answer(request)
         except AuthError as error:
-            return auth_response(error)
+            return auth_response(error, version)
         except ApiError as error:
             return rest_response(error)
         except Exception as error:
             found = refusal(error, signed_in=True)
-            return auth_response(AuthError(found.status, "unexpected_failure", str(found)))
+            told = AuthError(found.status, "unexpected_failure", str(found))
+            return auth_response(told, version)
 
     async def health(self, _: Request) -> Response:
         """200 when PostgreSQL answers, else 503."""
@@ -147,7 +149,7 @@ def create_gateway(config: Config) -> Starlette:
         routes=[
             Route("/rest/v1/rpc/{name}", rest, methods=["GET", "HEAD", "POST"]),
             Route("/rest/v1/{name}", rest, methods=METHODS),
-            Route("/auth/v1/{path:path}", auth, methods=["GET", "POST", "PUT", "DELETE"]),
+            Route("/auth/v1/{path:path}", auth, methods=[*METHODS, "PUT", "OPTIONS"]),
             Route("/health", gateway.health),
         ],
         middleware=[Middleware(LocalHosts, host=config.address[0])],

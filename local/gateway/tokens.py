@@ -32,7 +32,8 @@ class Keys:
         private = _read_or_make(key_file)
         public = {name: value for name, value in private.items() if name != "d"}
         self.public = {**public, "key_ops": ["verify"]}
-        self._kid = private["kid"]
+        self.kid: str = private["kid"]
+        self.has_secret = bool(legacy_secret)
         self._signer = jwt.PyJWK(private).key
         self._verifier = jwt.PyJWK(self.public).key
         self._legacy_secret = legacy_secret
@@ -41,7 +42,7 @@ class Keys:
 
     def sign(self, claims: Claims) -> str:
         """An ES256 token that names this key."""
-        return jwt.encode(claims, self._signer, "ES256", {"kid": self._kid})
+        return jwt.encode(claims, self._signer, "ES256", {"kid": self.kid})
 
     def verify(self, token: str) -> Claims:
         """The claims of a valid token; raises ApiError 401 for any other."""
@@ -53,6 +54,14 @@ class Keys:
             self._checked.clear()
         self._checked[token] = claims
         return claims
+
+    def signed_by_us(self, token: str) -> bool:
+        """Whether this installation's key made the signature."""
+        return _is_signed(token, self._verifier, "ES256")
+
+    def signed_by_secret(self, token: str) -> bool:
+        """Whether the configured secret made the signature."""
+        return self.has_secret and _is_signed(token, self._legacy_secret, "HS256")
 
     def _decode(self, token: str) -> Claims:
         if (parts := token.count(".") + 1) != 3:
@@ -78,11 +87,19 @@ class Keys:
 
     def _key_for(self, kid: str | None) -> tuple[Any, str]:
         # The algorithm follows from the key, never from the token's header, which its sender wrote.
-        if kid == self._kid:
+        if kid == self.kid:
             return self._verifier, "ES256"
         if kid is None and self._legacy_secret:
             return self._legacy_secret, "HS256"
         raise no_key()
+
+
+def _is_signed(token: str, key: Any, algorithm: str) -> bool:
+    try:
+        jwt.decode(token, key, [algorithm], options=SIGNATURE_ONLY)
+    except (jwt.InvalidTokenError, RecursionError):
+        return False
+    return True
 
 
 def no_key() -> ApiError:
@@ -128,10 +145,7 @@ def identify(headers: Mapping[str, str], config: Config, keys: Keys) -> Claims:
 
     Raises ApiError 401. An opaque bearer must be the API key itself, as on the platform.
     """
-    key = headers.get("apikey", "")
-    role = _role_of_key(key, config)
-    if role == "service_role" and "mozilla/" in headers.get("user-agent", "").lower():
-        raise ApiError(401, None, "Forbidden use of secret API key in browser")
+    role, key = role_of_key(headers, config), headers.get("apikey", "")
     scheme, _, token = headers.get("authorization", "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or _same(token, key):
@@ -145,10 +159,14 @@ def identify(headers: Mapping[str, str], config: Config, keys: Keys) -> Claims:
     return {**claims, "role": named}
 
 
-def _role_of_key(key: str, config: Config) -> str:
+def role_of_key(headers: Mapping[str, str], config: Config) -> str:
+    """The role that the API key stands for; raises ApiError 401."""
+    key = headers.get("apikey", "")
     if _same(key, config.publishable_key):
         return config.anon_role
     if _same(key, config.secret_key):
+        if "mozilla/" in headers.get("user-agent", "").lower():
+            raise ApiError(401, None, "Forbidden use of secret API key in browser")
         return "service_role"
     message = "Invalid API key" if key else "No API key found in request"
     hint = "Double check your Supabase `anon` or `service_role` API key."

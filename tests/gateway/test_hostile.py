@@ -195,8 +195,6 @@ def test_a_time_zone_is_only_ever_a_time_zone(gateway: Served, ada: Person, zone
 
 SIGN_INS: dict[str, Any] = {
     "a condition in the address": {"email": "ada@example.com' or '1'='1", "password": "x"},
-    "lists and objects": {"email": ["a"], "password": {"$ne": 1}},
-    "nothing at all": {},
     "a nul in the address": {"email": "ada@example.com\0", "password": "x"},
     "half a pair of surrogates in the password": {"email": "ada@example.com", "password": "\ud800"},
     "half a megabyte of password": {"email": "ada@example.com", "password": "x" * (1 << 19)},

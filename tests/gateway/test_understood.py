@@ -23,10 +23,12 @@ def test_what_an_endpoint_does_not_understand_it_refuses(
     gateway: Served, ada: Person, endpoint: tuple[str, str]
 ) -> None:
     path = endpoint[1] + ("&" if "?" in endpoint[1] else "?") + "nothing=1"
-    field = send(gateway, ada, endpoint, json={"nothing": 1})
-    parameter = send(gateway, ada, (endpoint[0], path))
+    answers = {"parameter nothing": send(gateway, ada, (endpoint[0], path))}
+    # The others do not look at a body, here as there.
+    if ENDPOINTS[endpoint].struct:
+        answers["field nothing"] = send(gateway, ada, endpoint, json={"nothing": 1})
 
-    for answer, what in ((field, "field nothing"), (parameter, "parameter nothing")):
+    for what, answer in answers.items():
         assert (answer.status_code, answer.json()["code"]) == (501, "not_implemented")
         assert what in answer.json()["message"]
 
