@@ -6,13 +6,15 @@ from dataclasses import replace
 from functools import lru_cache
 
 from local.gateway.asked import Order, Query
-from local.gateway.errors import ApiError
+from local.gateway.errors import ApiError, not_implemented
 from local.gateway.filters import Condition, Group, parse_filter, parse_logic
 from local.gateway.names import Path, read_names, read_path
 from local.gateway.selects import parse_order, parse_select
 
 RESERVED = frozenset({"select", "columns", "on_conflict"})
 LAST_WORDS = frozenset({"order", "limit", "offset", "and", "or"})
+# A table has at most 1,600 columns; reading more names would hold up everybody else's requests.
+MOST_TERMS = 2000
 # What Haskell reads as a whole number.
 NUMBER = re.compile(r"\s*(-?)\s*(?:(\d{1,300})|0[xX]([0-9a-fA-F]{1,99})|0[oO]([0-7]{1,99}))\s*")
 Pair = tuple[str, str | None]
@@ -32,6 +34,9 @@ def parse_query(
     Read in PostgREST's order (QueryParams.hs), because the first mistake is told.
     """
     given = [(name, text) for name, text in parameters if text is not None]
+    lists = [text for name, text in given if name == "select" or name.endswith("order")]
+    if len(given) + sum(text.count(",") for text in lists) > MOST_TERMS:
+        raise not_implemented(f"more than {MOST_TERMS} columns, terms and parameters")
     orders = [(read_path(name)[0], parse_order(text)) for name, text in _ending(given, "order")]
     logic = [parse_logic(name, text) for name, text in _ending(given, "and", "or")]
     columns = _only(parameters, "columns")

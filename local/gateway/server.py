@@ -32,6 +32,7 @@ from local.gateway.errors import (
 from local.gateway.rest import answer_table
 from local.gateway.rpc import answer_rpc
 from local.gateway.tokens import Claims, Keys, identify
+from local.gateway.whole import WholeRequests
 
 METHODS = ["GET", "HEAD", "POST", "PATCH", "DELETE"]
 OTHERS = {
@@ -173,6 +174,7 @@ def create_server(config: Config) -> uvicorn.Server:
         host=host,
         port=port,
         loop=loop,
+        http=WholeRequests,
         lifespan="on",
         log_level="warning",
         access_log=False,

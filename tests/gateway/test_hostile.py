@@ -54,6 +54,22 @@ def test_a_crooked_query_is_refused(gateway: Served, ada: Person, case: str) -> 
     assert answer.json()["code"]
 
 
+MANY = {
+    "columns": "select=" + ",".join(["name"] * 2100),
+    "orders": "order=" + ",".join(["name"] * 2100),
+    "filters": "&".join(["qty=gt.1"] * 2100),
+}
+
+
+@pytest.mark.parametrize("what", MANY)
+def test_more_than_two_thousand_of_one_kind_are_not_read(
+    gateway: Served, ada: Person, what: str
+) -> None:
+    answer = gateway.raw("GET", f"/rest/v1/items?{MANY[what]}", token=ada.token)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "PGRST127")
+
+
 FRUITLESS = {
     "a condition in a value": "name=eq.x'+or+'1'='1",
     "a subquery in a list": "name=in.(x'),(select+1))",
