@@ -64,8 +64,10 @@ class Account:
         copy = SHARED_TREES / f"postgres-{tree.stat().st_mtime_ns}"
         if not (copy / "bin").is_dir():
             unfinished = copy.with_suffix(f".{os.getpid()}")
+            if not SHARED_TREES.exists():
+                SHARED_TREES.mkdir(parents=True)
+                SHARED_TREES.chmod(0o755)  # whatever the umask says
             shutil.copytree(tree, unfinished, symlinks=True)
-            SHARED_TREES.chmod(0o755)
             unfinished.chmod(0o755)
             unfinished.rename(copy)
         return copy / "bin"

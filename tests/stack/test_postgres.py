@@ -1,6 +1,8 @@
 """This file is where the embedded PostgreSQL is like a hosted project's, and survives."""
 
 import os
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +54,28 @@ def test_what_was_committed_survives_a_kill(own: Postgres) -> None:
 
     with psycopg.connect(own.dsn()) as connection:
         assert connection.execute("select answer from public.kept").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("account", accounts(), ids=lambda account: f"uid-{account.uid}")
+def test_programs_in_a_private_home_can_be_run_and_it_stays_private(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as open_to_all:
+        place = Path(open_to_all)
+        place.chmod(0o755)
+        monkeypatch.setattr("local.account.SHARED_TREES", place / "copies")
+        private, programs = place / "private", place / "private" / "tree" / "bin"
+        programs.mkdir(parents=True)
+        private.chmod(0o700)
+        (programs / "postgres").write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 17.10'\n")
+        (programs / "postgres").chmod(0o755)
+
+        reached = account.reachable(programs)
+
+        ran = subprocess.run(account.command(reached / "postgres", "-V"), check=True, cwd="/")
+        assert ran.returncode == 0
+        assert (reached == programs) == (account.uid is None)
+        assert private.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(("old_grants", "readable"), [(False, False), (True, True)])
