@@ -126,5 +126,6 @@ async def look_ahead(asked: Any, search: Any) -> Any:
     except FeedError as error:
         if error.signed_out:
             raise
-        return unreachable(error.message, error.hint)
+        # In a dialog nothing comes by itself.
+        return unreachable(FeedError(error.message, "" if error.away else error.hint))
     return dry_run(found, chosen, offset)

@@ -42,7 +42,7 @@ async def layout(rules: str = "", **given: str) -> Component:
     try:
         known = await signed_in.get().rule_names()
     except FeedError as error:
-        return unreachable(error.message, error.hint)
+        return unreachable(error)
     span = range_of(given.get("range"))
     return html.Div(
         [

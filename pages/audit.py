@@ -24,7 +24,7 @@ async def layout(**given: str) -> Component:
     try:
         answer, rules = await asyncio.gather(look(feed, ask), feed.rule_names())
     except FeedError as error:
-        return unreachable(error.message, error.hint)
+        return unreachable(error)
     return html.Div(
         [
             html.H1("Audit", tabIndex="-1"),

@@ -28,7 +28,7 @@ async def layout(**_: str) -> Component:
     try:
         return rule_list(await look(""))
     except FeedError as error:
-        return unreachable(error.message, error.hint)
+        return unreachable(error)
 
 
 async def look(rev: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ async def layout(contact_id: str = "", before: str = "", **_: str) -> Component:
             return missing_contact()
         told = await feed.contact_story(contact_id, cursor)
     except FeedError as error:
-        return unreachable(error.message, error.hint)
+        return unreachable(error)
     here = f"/contacts/{contact_id}"
     return html.Div(
         [

@@ -43,7 +43,7 @@ async def layout(**given: str) -> Component:
             look(ask), _pages(), signed_in.get().open_bulks()
         )
     except FeedError as error:
-        return unreachable(error.message, error.hint)
+        return unreachable(error)
     choices = [(page["id"], words(page, numbers)) for page in pages]
     return html.Div(
         [

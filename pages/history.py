@@ -25,7 +25,7 @@ async def layout(**given: str) -> Component:
     try:
         answer, rules, pages = await asyncio.gather(look(ask), feed.rule_names(), feed.pages())
     except FeedError as error:
-        return unreachable(error.message, error.hint)
+        return unreachable(error)
     return html.Div(
         [heading("History", "/history.csv"), history_list(ask, answer, rules, pages)],
         id="history-page",

@@ -47,7 +47,7 @@ async def layout(rule_id: str = "", stage: str = "", q: str = "", **_: str) -> C
     try:
         answer, open_bulks = await asyncio.gather(look(ask), signed_in.get().open_bulks(rule_id))
     except FeedError as error:
-        return unreachable(error.message, error.hint)
+        return unreachable(error)
     if "gone" in answer:
         return missing_automation()
     return frame(ask, answer, _many.many(open_bulks))

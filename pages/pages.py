@@ -28,7 +28,7 @@ async def layout(**_: str) -> Component:
     try:
         return page_list(await look("", counting=True))
     except FeedError as error:
-        return unreachable(error.message, error.hint)
+        return unreachable(error)
 
 
 async def look(rev: str, *, counting: bool) -> dict[str, Any]:

@@ -66,7 +66,7 @@ async def layout(rule_id: str = "", **_: str) -> Component:
         pages = await feed.pages()
         new = saved or await fresh()
     except FeedError as error:
-        return unreachable(error.message, error.hint)
+        return unreachable(error)
     if saved is None:
         return missing_automation()
     rule = saved or {**new, "page_id": pages[0]["id"] if pages else ""}

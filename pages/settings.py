@@ -22,7 +22,7 @@ async def layout(**_: str) -> Component:
     try:
         return settings_form(await signed_in.get().settings())
     except FeedError as error:
-        return unreachable(error.message, error.hint)
+        return unreachable(error)
 
 
 clientside_callback(

@@ -23,7 +23,7 @@ async def layout(**_: str) -> Component:
     try:
         inside = await look()
     except FeedError as error:
-        return unreachable(error.message, error.hint)
+        return unreachable(error)
     return html.Div(
         [
             html.H1("System", tabIndex="-1"),

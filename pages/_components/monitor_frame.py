@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 from pages._components.ask import Ask
 from pages._components.attributes import attrs
 from pages._components.dialogs import asking
+from pipeline.feed import FeedError
 
 TICK_MS = 2000
 
@@ -159,14 +160,19 @@ def _paging() -> Component:
     return html.Span([back, onward], id="paging", className="paging", hidden=True)
 
 
-def unreachable(message: str, hint: str) -> Component:
-    """Instead of a page, when its first data could not be had."""
+COMES_BACK = "This page opens by itself as soon as it does."
+
+
+def unreachable(error: FeedError) -> Component:
+    """Instead of a page, when its first data could not be had; assets/88-unreachable.js retries."""
+    hint = COMES_BACK if error.away else error.hint
     return html.Section(
         [
-            html.H1(message),
+            html.H1(error.message),
             html.P(hint or "Try again in a moment.", className="mute"),
             html.A("Try again", href="", className="btn btn-primary"),
         ],
         className="missing",
         id="unreachable",
+        **attrs({"data-away": "true" if error.away else "false"}),
     )

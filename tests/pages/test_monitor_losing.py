@@ -149,6 +149,16 @@ def nobody_restarts(stack: Stack) -> Iterator[None]:
         os.kill(stack.process.pid, signal.SIGCONT)
 
 
+def opened_meanwhile(demo: Visit, part: str) -> Page | None:
+    """A page that has no data to show, and promises to come as soon as there is some."""
+    if part != "gateway":
+        return None
+    page = demo.context.new_page()
+    page.goto(demo.stack.dashboard_url)
+    expect(page.locator("#unreachable")).to_contain_text("opens by itself as soon as it does")
+    return page
+
+
 @pytest.mark.parametrize("part", ["dashboard", "gateway", "PostgreSQL"])
 def test_what_is_killed_is_noticed_and_the_page_goes_on_by_itself(
     demo: Visit, watch: Watch, stack: Stack, part: str
@@ -163,10 +173,13 @@ def test_what_is_killed_is_noticed_and_the_page_goes_on_by_itself(
     with nobody_restarts(stack):
         os.kill(victim, signal.SIGKILL)
         expect(page.locator("#live-indicator")).not_to_have_attribute("data-state", "live")
+        late = opened_meanwhile(demo, part)
     until(lambda: parts_of(stack.process.pid).get(part, victim) != victim)
 
     is_live(page)
     assert page.locator("#sum-line").text_content() == shown
+    if late:
+        expect(late.locator("[data-rule-id]").first).to_be_visible()
     here.people.close()
     until(lambda: f"{part} is running again" in stack.said(), why=stack.said)
     expect(page.locator("#live-word")).to_contain_text("Live · 0 s")
