@@ -15,7 +15,7 @@ from tests.faults.island import NOT_ROOT, Island, relay
 from tests.faults.judge import Verdict
 from tests.faults.kills import feed, wait_and_judge
 from tests.faults.town import Hand, Town, answering, start
-from tests.running import free_port
+from tests.ports import free_port
 
 # A call is given up after 15 s, and asked again after 10 at most; the rest is a busy machine.
 PATIENCE_SECONDS = 90.0
