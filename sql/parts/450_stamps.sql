@@ -55,8 +55,9 @@ $$;
 
 comment on function public.stamp_contact() is 'Notes when a contact last changed in a way that the rules look at; skipped contacts are then checked again.';
 
+-- Only where one of these is written: that a message went out (last_outbound_at) is nothing that the rules wait for.
 create or replace trigger stamp_contact
-before insert or update on public.contacts
+before insert or update of tags, time_zone, opted_out_at, last_inbound_at on public.contacts
 for each row execute function public.stamp_contact();
 
 create or replace function public.stamp_rule()

@@ -45,6 +45,11 @@ language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+    -- Read once: they are compared with every message of the last minute.
+    v_began_after timestamptz := clock_timestamp() - interval '1.25 seconds';
+    v_answered_after timestamptz := clock_timestamp() - interval '1.1 seconds';
+    v_under_way_since timestamptz := now() - interval '30 seconds';
 begin
     return (
         select case
@@ -70,8 +75,8 @@ begin
                 -- Just begun, just answered, or under way: whoever calls may be slow to reach Facebook, but not for half a minute.
                 count(*) filter (
                     where
-                        a.started_at > clock_timestamp() - interval '1.25 seconds' or a.finished_at > clock_timestamp() - interval '1.1 seconds'
-                        or (a.outcome = 'sending' and a.started_at > now() - interval '30 seconds')
+                        a.started_at > v_began_after or a.finished_at > v_answered_after
+                        or (a.outcome = 'sending' and a.started_at > v_under_way_since)
                 ) as in_a_second
             from public.ai_automation_attempts as a
             where a.page_id = any(s.ids) and a.started_at > now() - interval '1 minute'
@@ -82,8 +87,8 @@ begin
                 count(*) as in_a_minute,
                 count(*) filter (
                     where
-                        o.tried_at > clock_timestamp() - interval '1.25 seconds' or o.finished_at > clock_timestamp() - interval '1.1 seconds'
-                        or (o.status = 'sending' and o.tried_at > now() - interval '30 seconds')
+                        o.tried_at > v_began_after or o.finished_at > v_answered_after
+                        or (o.status = 'sending' and o.tried_at > v_under_way_since)
                 ) as in_a_second
             from public.opt_confirmations as o
             inner join public.contacts as c on c.id = o.contact_id
