@@ -5661,6 +5661,7 @@ as $$
 declare
     v_rule public.ai_automation_rules;
     v_enabled boolean;
+    v_named text := public.folded('%' || regexp_replace(nullif(btrim(p_search), ''), '([\\%_])', '\\\1', 'g') || '%');
     v_answer jsonb;
 begin
     if p_rule ->> 'id' is not null then
@@ -5689,10 +5690,7 @@ begin
         from judged as j
         where
             (p_reason is null or j.reason_code = p_reason)
-            and (
-                nullif(btrim(p_search), '') is null
-                or j.sender_name ilike '%' || regexp_replace(btrim(p_search), '([\\%_])', '\\\1', 'g') || '%'
-            )
+            and (v_named is null or public.is_named(j.sender_name, v_named))
     ),
 
     listed as (
@@ -6941,10 +6939,25 @@ $$;
 comment on function public.has_words(text, text, text[]) is
 'Whether every one of these patterns, made of folded words, is found in the name or the sender_id.';
 
-revoke execute on function public.folded(text), public.contact_words(uuid, text, text), public.has_words(text, text, text[])
+create or replace function public.is_named(p_name text, p_folded_pattern text)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+    return case when octet_length(p_name) = length(p_name) then lower(p_name) else public.folded(p_name) end like p_folded_pattern;
+end;
+$$;
+
+comment on function public.is_named(text, text) is 'Whether a name, folded, fits a pattern for like that is folded too; for lists that look anywhere in a name.';
+
+revoke execute on function
+public.folded(text), public.contact_words(uuid, text, text), public.has_words(text, text, text[]), public.is_named(text, text)
 from public, anon, authenticated, service_role;
 -- An index is kept by whoever writes the row.
 grant execute on function public.folded(text), public.contact_words(uuid, text, text) to authenticated, service_role;
+grant execute on function public.is_named(text, text) to authenticated;
 -- The list of contacts: how a search is read, whom a filter means, and one page of them in an order, by keyset.
 
 -- The index alone, and no more of it than can be put in order at once: a planner cannot know how many names begin so.
@@ -8618,6 +8631,7 @@ declare
     v_at timestamptz := (p_before ->> 0)::timestamptz;
     v_id uuid := (p_before ->> 1)::uuid;
     v_pattern text := '%' || regexp_replace(nullif(btrim(p_filter ->> 'q'), ''), '([\\%_])', '\\\1', 'g') || '%';
+    v_folded text := public.folded(v_pattern);
 begin
     return query
     select a.id, a.started_at
@@ -8638,7 +8652,7 @@ begin
             v_pattern is null
             or concat_ws(' ', a.message, a.error_message, a.error_code) ilike v_pattern
             -- A subquery of one row, so that it is one look into an index and never all contacts at once.
-            or (select c.sender_name || ' ' || c.sender_id from public.contacts as c where c.id = a.contact_id) ilike v_pattern
+            or (select public.is_named(c.sender_name || ' ' || c.sender_id, v_folded) from public.contacts as c where c.id = a.contact_id)
         )
     order by a.started_at desc, a.id desc
     limit p_limit;
@@ -9061,6 +9075,9 @@ language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+    v_folded text := public.folded(p_pattern);
+    v_plain boolean := octet_length(p_pattern) = length(p_pattern);
 begin
     return query
     select a.state_id, s.stage_rank, s.stage_entered_at
@@ -9073,12 +9090,17 @@ begin
         and (
             p_pattern is null
             or concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message) ilike p_pattern
+            -- Where neither side has an accent it was compared already.
+            or (
+                not (v_plain and octet_length(a.sender_name) = length(a.sender_name))
+                and public.is_named(a.sender_name, v_folded)
+            )
         );
 end;
 $$;
 
 comment on function public.monitor_matches(uuid, text, text, text) is
-'The contacts on the monitor that fit a stage, a cause (search_cause) and a pattern (search_pattern); null fits all.';
+'The contacts on the monitor that fit a stage, a cause (search_cause) and a pattern (search_pattern), whose accents count in texts but not in names; null fits all.';
 
 create or replace function public.send_estimate(p_page public.facebook_pages, p_written_for timestamptz, p_wait_seconds double precision)
 returns timestamptz

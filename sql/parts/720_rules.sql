@@ -199,6 +199,7 @@ as $$
 declare
     v_rule public.ai_automation_rules;
     v_enabled boolean;
+    v_named text := public.folded('%' || regexp_replace(nullif(btrim(p_search), ''), '([\\%_])', '\\\1', 'g') || '%');
     v_answer jsonb;
 begin
     if p_rule ->> 'id' is not null then
@@ -227,10 +228,7 @@ begin
         from judged as j
         where
             (p_reason is null or j.reason_code = p_reason)
-            and (
-                nullif(btrim(p_search), '') is null
-                or j.sender_name ilike '%' || regexp_replace(btrim(p_search), '([\\%_])', '\\\1', 'g') || '%'
-            )
+            and (v_named is null or public.is_named(j.sender_name, v_named))
     ),
 
     listed as (

@@ -74,7 +74,22 @@ $$;
 comment on function public.has_words(text, text, text[]) is
 'Whether every one of these patterns, made of folded words, is found in the name or the sender_id.';
 
-revoke execute on function public.folded(text), public.contact_words(uuid, text, text), public.has_words(text, text, text[])
+create or replace function public.is_named(p_name text, p_folded_pattern text)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+    return case when octet_length(p_name) = length(p_name) then lower(p_name) else public.folded(p_name) end like p_folded_pattern;
+end;
+$$;
+
+comment on function public.is_named(text, text) is 'Whether a name, folded, fits a pattern for like that is folded too; for lists that look anywhere in a name.';
+
+revoke execute on function
+public.folded(text), public.contact_words(uuid, text, text), public.has_words(text, text, text[]), public.is_named(text, text)
 from public, anon, authenticated, service_role;
 -- An index is kept by whoever writes the row.
 grant execute on function public.folded(text), public.contact_words(uuid, text, text) to authenticated, service_role;
+grant execute on function public.is_named(text, text) to authenticated;

@@ -48,6 +48,7 @@ declare
     v_at timestamptz := (p_before ->> 0)::timestamptz;
     v_id uuid := (p_before ->> 1)::uuid;
     v_pattern text := '%' || regexp_replace(nullif(btrim(p_filter ->> 'q'), ''), '([\\%_])', '\\\1', 'g') || '%';
+    v_folded text := public.folded(v_pattern);
 begin
     return query
     select a.id, a.started_at
@@ -68,7 +69,7 @@ begin
             v_pattern is null
             or concat_ws(' ', a.message, a.error_message, a.error_code) ilike v_pattern
             -- A subquery of one row, so that it is one look into an index and never all contacts at once.
-            or (select c.sender_name || ' ' || c.sender_id from public.contacts as c where c.id = a.contact_id) ilike v_pattern
+            or (select public.is_named(c.sender_name || ' ' || c.sender_id, v_folded) from public.contacts as c where c.id = a.contact_id)
         )
     order by a.started_at desc, a.id desc
     limit p_limit;

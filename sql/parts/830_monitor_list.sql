@@ -33,6 +33,9 @@ language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+    v_folded text := public.folded(p_pattern);
+    v_plain boolean := octet_length(p_pattern) = length(p_pattern);
 begin
     return query
     select a.state_id, s.stage_rank, s.stage_entered_at
@@ -45,12 +48,17 @@ begin
         and (
             p_pattern is null
             or concat_ws(' ', a.sender_name, a.generated_message, a.error_message, a.status_message) ilike p_pattern
+            -- Where neither side has an accent it was compared already.
+            or (
+                not (v_plain and octet_length(a.sender_name) = length(a.sender_name))
+                and public.is_named(a.sender_name, v_folded)
+            )
         );
 end;
 $$;
 
 comment on function public.monitor_matches(uuid, text, text, text) is
-'The contacts on the monitor that fit a stage, a cause (search_cause) and a pattern (search_pattern); null fits all.';
+'The contacts on the monitor that fit a stage, a cause (search_cause) and a pattern (search_pattern), whose accents count in texts but not in names; null fits all.';
 
 create or replace function public.send_estimate(p_page public.facebook_pages, p_written_for timestamptz, p_wait_seconds double precision)
 returns timestamptz

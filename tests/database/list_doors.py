@@ -13,6 +13,7 @@ FOR_OWNERS = {
         "p_sender_id": "1",
     },
     "folded": {"p_text": "Zoë"},
+    "is_named": {"p_name": "Zoë", "p_folded_pattern": "%zoe%"},
     "outcome_since": {"p_state_id": "{failed}", "p_attempt_id": NOBODY, "p_outcome": "retry"},
     "note_export": {"p_what": "history", "p_filter": {"rule": "{rule}"}},
     "list_attempts": {"p_filter": {"rule": "{rule}"}, "p_limit": 9},

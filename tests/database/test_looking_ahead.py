@@ -111,7 +111,7 @@ def test_people_come_by_reason_by_name_and_page_by_page(world):
     assert first["matching"] == 5
 
     held = look(world, rule, p_reason="excluded_tag")
-    found = look(world, rule, p_search="100%")
+    found = look(world, rule, p_search="100% BÖB")
     assert [person["name"] for person in held["people"]] == ["Ben"]
     assert [person["name"] for person in found["people"]] == ["100% Bob"]
     assert (found["matching"], found["contacts"]) == (1, 5)
