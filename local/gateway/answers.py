@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from local.gateway.call import Call
 from local.gateway.database import Answer
-from local.gateway.errors import ApiError
+from local.gateway.errors import ApiError, shown
 
 APPLIED = ("resolution", "missing", "return", "count", "handling", "timezone", "max-affected")
 
@@ -18,22 +18,21 @@ def page_range(offset: int, rows: int, total: int | None) -> str:
 
 
 def page_status(offset: int, rows: int, total: int | None) -> int:
-    """200, or 206 for a part; raises ApiError 416 when the page begins after the last row."""
+    """200, 206 for a part, or 416 when the page begins after the last row."""
     if total is None:
         return 200
     if offset > total:
-        details = f"An offset of {offset} was requested, but there are only {total} rows."
-        shown = {"Content-Range": f"*/{total}"}
-        message = "Requested range not satisfiable"
-        raise ApiError(416, "PGRST103", message, details, headers=shown)
+        return 416
     return 206 if rows < total else 200
 
 
-def refuse_other_media(call: Call) -> None:
-    """Raises ApiError 406 when the caller accepts nothing that can be given."""
-    if not call.media.form:
-        message = f"None of these media types are available: {call.headers['accept']}"
-        raise ApiError(406, "PGRST107", message)
+def paged(answer: Answer, offset: int) -> Answer:
+    """The answer; to a page that begins after the last row it is an error of the same form."""
+    if page_status(offset, answer.rows, answer.total) != 416:
+        return answer
+    details = f"An offset of {offset} was requested, but there are only {answer.total} rows."
+    error = ApiError(416, "PGRST103", "Requested range not satisfiable", details)
+    return answer._replace(text=shown(error))
 
 
 def refuse_unless_single(call: Call, rows: int) -> None:

@@ -13,6 +13,8 @@ from local.gateway.ways import ForeignKey, Way, find_ways
 SQL = read_statements("catalog.sql")
 # PostgREST lifts only these from a function to the whole request; lifting `role` would be a hole.
 HOISTED = frozenset({"statement_timeout", "plan_filter.statement_cost_limit"})
+# What a function may take whole, without a name.
+DOCUMENTS = ("json", "jsonb", "text", "xml", "bytea")
 ISOLATION = "default_transaction_isolation"
 
 
@@ -65,6 +67,9 @@ class Catalog:
     functions: Mapping[tuple[str, str], Sequence[Function]]
     role_settings: Mapping[str, Mapping[str, str]]
     media_types: frozenset[str]
+    zones: frozenset[str]
+    # Functions that no request can call, because an input of theirs has no name.
+    of_rows: frozenset[tuple[str, str]]
 
 
 async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequence[str]) -> Catalog:
@@ -79,9 +84,15 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
         functions = await (await connection.execute(SQL["functions"], [names])).fetchall()
         settings = await (await connection.execute(SQL["role_settings"])).fetchall()
         media_types = await (await connection.execute(SQL["media_types"], [])).fetchall()
+        zones = await (await connection.execute(SQL["zones"])).fetchall()
     overloads: dict[tuple[str, str], list[Function]] = defaultdict(list)
-    for row in functions:
-        overloads[row[0], row[1]].append(_function(row))
+    of_rows: set[tuple[str, str]] = set()
+    for function in map(_function, functions):
+        name = (function.schema, function.name)
+        if _can_be_called(function):
+            overloads[name].append(function)
+        else:
+            of_rows.add(name)
     by_role: dict[str, dict[str, str]] = defaultdict(dict)
     for role, name, value in settings:
         by_role[role][name] = value
@@ -91,7 +102,14 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
         overloads,
         by_role,
         frozenset(name for (name,) in media_types),
+        frozenset(zone for (zone,) in zones),
+        frozenset(of_rows),
     )
+
+
+def _can_be_called(function: Function) -> bool:
+    unnamed = [argument for argument in function.arguments if not argument.name]
+    return not unnamed or (len(function.arguments) == 1 and unnamed[0].type in DOCUMENTS)
 
 
 def _function(row: Sequence[Any]) -> Function:
@@ -127,7 +145,7 @@ def _arguments(
             outputs[label] = type_name
     required = len(inputs) - with_default
     arguments = [
-        Argument(label, type_name, place < required and not variadic, variadic)
+        Argument(label, type_name, place < required, variadic)
         for place, (label, type_name, variadic) in enumerate(inputs)
     ]
     return arguments, outputs

@@ -1,7 +1,6 @@
 """This file is where an insert, an update or a delete is composed."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from psycopg.sql import SQL, Composable, Composed
 
@@ -10,10 +9,12 @@ from local.gateway.call import Call
 from local.gateway.catalog import Relation
 from local.gateway.compose import EMPTY, Composer, comma, identifier, trusted
 from local.gateway.errors import ApiError, not_implemented
+from local.gateway.payload import Payload
 
-# Counts the rows that were there before: an upsert that made nothing new is a 200, not a 201.
-KEPT = SQL("nullif(current_setting('pgrst.kept', true), '')::bigint")
-KEEP = SQL("set_config('pgrst.kept', (coalesce({}, 0) + 1)::text, true) <> ''").format(KEPT)
+# Counts the rows that are new: an upsert that made nothing new is a 200, not a 201.
+NEW = SQL("nullif(current_setting('pgrst.inserted', true), '')::bigint")
+COUNT = SQL("set_config('pgrst.inserted', (coalesce({}, 0) {} 1)::text, true) <> ''")
+COUNT_UP, COUNT_DOWN = COUNT.format(NEW, SQL("+")), COUNT.format(NEW, SQL("-"))
 
 
 class Change:
@@ -25,73 +26,65 @@ class Change:
         relation: Relation,
         query: Query,
         composer: Composer,
-        needed: Sequence[str] = (),
+        payload: Payload,
+        needed: Iterable[str] = (),
     ) -> None:
         self._needed = needed
         self._call = call
         self._relation = relation
         self._query = query
         self._composer = composer
+        self._payload = payload
         self._table = SQL("{} as {}").format(
             identifier(relation.schema, relation.name), composer.alias
         )
 
-    def compose(self, *, safeupdate: bool) -> Composed | None:
-        """The statement, or None when there is nothing to change."""
+    def compose(self, *, safeupdate: bool) -> Composed:
+        """The statement; ApiError 400 for a column that is not known."""
+        self._refuse_unknown(self._payload.keys)
         method, where = self._call.method, self._query.where
         if method == "POST":
             return self._insert()
-        changed = self._update() if method == "PATCH" else self._delete()
-        if changed is not None and safeupdate and not where:
+        if method == "PATCH" and not self._payload.keys:
+            return self._nothing()
+        if safeupdate and not where:
             verb = "UPDATE" if method == "PATCH" else "DELETE"
             raise ApiError(400, "21000", f"{verb} requires a WHERE clause")
-        return changed
+        return self._update() if method == "PATCH" else self._delete()
 
     def _delete(self) -> Composed:
         filters = self._composer.where(self._query.where)
         return SQL("delete from {}{}{}").format(self._table, filters, self._returning())
 
+    def _nothing(self) -> Composed:
+        shown = comma(self._returned()) if self._call.wants_rows else SQL("null")
+        return SQL("select {} from {} where false").format(shown, self._table)
+
     def _returning(self) -> Composable:
         # Only what the answer shows: return=minimal needs no right to read any column.
-        if not self._call.wants_rows:
-            return SQL(" returning 1")
-        names = [item.field.name for item in self._query.items]
-        names += self._needed
-        names += [term.field.name for term in self._query.order]
-        columns: list[Composable] = []
+        shown = comma(self._returned()) if self._call.wants_rows else SQL("1")
+        return SQL(" returning {}").format(shown)
+
+    def _returned(self) -> list[Composable]:
+        names = {item.field.name for item in self._query.items}
         if "*" in names:
-            columns = [SQL("{}.*").format(self._composer.alias)]
-            names = [name for name in names if name != "*" and name not in self._relation.columns]
-        columns += map(self._composer.column, dict.fromkeys(names))
-        return SQL(" returning {}").format(comma(columns))
+            return [SQL("{}.*").format(self._composer.alias)]
+        names.update(self._needed, self._relation.key)
+        return [self._composer.column(name) for name in sorted(names)]
 
-    def _insert(self) -> Composed | None:
-        value = self._call.json()
-        rows = value if isinstance(value, list) else [value]
-        columns = self._columns(rows)
-        if not rows or (not columns and isinstance(value, list)):
-            return None
-        source: Composable = SQL(" default values")
-        if columns:
-            source = SQL(" ({}) select {} from {}").format(
-                comma(map(identifier, columns)),
-                comma(identifier("_new", name) for name in columns),
-                self._payload(columns),
-            )
-        conflict = self._on_conflict(columns)
-        returning = self._returning()
-        return SQL("insert into {}{}{}{}").format(self._table, source, conflict, returning)
-
-    def _columns(self, rows: Sequence[Any]) -> tuple[str, ...]:
-        columns = self._query.columns
-        if any(not isinstance(row, dict) for row in rows) or (
-            columns is None and any(row.keys() != rows[0].keys() for row in rows)
-        ):
-            raise ApiError(400, "PGRST102", "All object keys must match")
-        if columns is None:
-            columns = tuple(rows[0]) if rows else ()
-        self._refuse_unknown(columns)
-        return columns
+    def _insert(self) -> Composed:
+        columns = self._payload.keys
+        listed = SQL(" ({})").format(comma(map(identifier, columns))) if columns else EMPTY
+        merges = self._call.preferences.get("resolution") == "merge-duplicates"
+        return SQL("insert into {}{} select {} from {}{}{}{}").format(
+            self._table,
+            listed,
+            comma(identifier("_new", name) for name in columns),
+            self._source(columns),
+            SQL(" where {}").format(COUNT_UP) if merges else EMPTY,
+            self._on_conflict(columns),
+            self._returning(),
+        )
 
     def _refuse_unknown(self, columns: Iterable[str]) -> None:
         name = self._relation.name
@@ -100,19 +93,42 @@ class Change:
                 message = f"Could not find the '{column}' column of '{name}' in the schema cache"
                 raise ApiError(400, "PGRST204", message)
 
-    def _payload(self, columns: Sequence[str]) -> Composable:
-        types, value = self._types(columns), self._composer.value
-        if self._call.preferences.get("missing") != "default":
-            return SQL("json_to_recordset({}::json) as _new ({})").format(value(None), types)
-        defaults = [
-            SQL("{}::text, {}").format(value(name), trusted(expression))
+    def _source(self, columns: Sequence[str]) -> Composable:
+        """The rows that were sent, as `_new`, by PostgREST's functions, whose errors show."""
+        whole: Composable = SQL("_sent.data")
+        filled = self._call.preferences.get("missing") == "default"
+        form = SQL("jsonb" if filled else "json")
+        sent: Composable = SQL("(select {}::{} as data) as _sent").format(
+            self._composer.value(None), form
+        )
+        between: Composable = EMPTY
+        single = self._payload.is_object
+        if filled:
+            whole, between = SQL("_full.data"), self._defaults(columns)
+        if columns:
+            function = SQL("{}_to_record" if single else "{}_to_recordset").format(form)
+            types = self._types(columns)
+            rows: Composable = SQL("{}({}) as _one ({})").format(function, whole, types)
+        elif single:
+            rows = SQL("(values (1)) as _one")
+        else:
+            rows = SQL("{}_array_elements({}) as _one").format(form, whole)
+        shown = comma(map(identifier, columns))
+        return SQL("{}{}, lateral (select {} from {}) as _new").format(sent, between, shown, rows)
+
+    def _defaults(self, columns: Sequence[str]) -> Composable:
+        pairs = [
+            SQL("{}::text, {}").format(self._composer.value(name), trusted(expression))
             for name, expression in self._relation.defaults.items()
             if name in columns
         ]
+        given = SQL("jsonb_build_object({})").format(comma(pairs))
+        if self._payload.is_object:
+            return SQL(", lateral (select {} || _sent.data as data) as _full").format(given)
         return SQL(
-            "jsonb_array_elements({}::jsonb) as _one, lateral"
-            " jsonb_to_record(jsonb_build_object({}) || _one) as _new ({})"
-        ).format(value(None), comma(defaults), types)
+            ", lateral (select jsonb_agg({} || each) as data"
+            " from jsonb_array_elements(_sent.data) as each) as _full"
+        ).format(given)
 
     def _types(self, columns: Sequence[str]) -> Composed:
         types = self._relation.columns
@@ -122,32 +138,24 @@ class Change:
 
     def _on_conflict(self, columns: Sequence[str]) -> Composable:
         resolution = self._call.preferences.get("resolution")
-        keys = self._query.on_conflict or self._relation.key
+        asked = self._query.on_conflict
+        keys = self._relation.key if asked is None else asked
+        if resolution and asked is None and self._relation.is_view:
+            raise not_implemented("an upsert into a view without on_conflict")
         if not resolution or not keys:
             return EMPTY
-        self._refuse_unknown(keys)
         head = SQL(" on conflict ({})").format(comma(map(identifier, keys)))
         if resolution == "ignore-duplicates" or not columns:
             return SQL("{} do nothing").format(head)
-        return SQL("{} do update set {} where {}").format(head, _sets("excluded", columns), KEEP)
+        sets = _sets("excluded", columns)
+        return SQL("{} do update set {} where {}").format(head, sets, COUNT_DOWN)
 
-    def _update(self) -> Composed | None:
-        value = self._call.json()
-        if isinstance(value, list) and len(value) > 1:
-            raise not_implemented("an update from several objects")
-        if value == []:
-            return None
-        value = value[0] if isinstance(value, list) else value
-        if not isinstance(value, dict):
-            raise ApiError(400, "PGRST102", "Empty or invalid json")
-        columns = tuple(value) if self._query.columns is None else self._query.columns
-        self._refuse_unknown(columns)
-        if not columns:
-            return None
+    def _update(self) -> Composed:
+        columns = self._payload.keys
         return SQL("update {} set {} from {}{}{}").format(
             self._table,
             _sets("_new", columns),
-            self._payload(columns),
+            self._source(columns),
             self._composer.where(self._query.where),
             self._returning(),
         )

@@ -35,6 +35,7 @@ REMEMBERED = 128
 WHOLE_ROW = "_row.*"
 EMPTY: Composable = SQL("")
 NO_COUNT = SQL("null::bigint")
+ALL: Composable = SQL("count(*)")
 
 
 class Prepared(NamedTuple):
@@ -73,8 +74,6 @@ class Composer:
     ) -> None:
         self.alias = identifier(name)
         self.values: list[str | None] = [] if values is None else values
-        # Functions of a row of a table, when the rows at hand come from elsewhere.
-        self.computed: dict[str, Composable] = {}
         # What stands in a filter for the presence of embedded rows, by their label.
         self.embedded: dict[str, Composable] = {}
         # Whether a row counts only with, or only without, what is embedded in it.
@@ -98,16 +97,17 @@ class Composer:
 
         PostgreSQL refuses what is neither (42703).
         """
-        found = SQL("{}.{}").format(self.alias, identifier(name))
-        return found if name in self._columns else self.computed.get(name, found)
+        return SQL("{}.*" if name == "*" else "{}.{}").format(
+            self.alias, *(() if name == "*" else (identifier(name),))
+        )
 
     def field(self, field: Field) -> Composable:
         """The column, or what is inside its JSON."""
         column = self.column(field.name)
-        if field.path and self._columns.get(field.name, "json") not in ("json", "jsonb"):
+        if field.path and self._columns.get(field.name) not in ("json", "jsonb"):
             column = SQL("to_jsonb({})").format(column)
         for arrow, key in field.path:
-            kind = SQL("::int" if isinstance(key, int) else "::text")
+            kind = SQL("::int" if isinstance(key, int) else "")
             column = Composed([column, SQL(arrow), self.value(str(key)), kind])
         return column
 
@@ -119,7 +119,7 @@ class Composer:
         if item.cast and item.cast not in CASTS:
             raise not_implemented(f"cast to {item.cast}")
         if name == "*" and not item.alias:
-            return SQL("{}.*").format(self.alias)
+            return self.column(name)
         found = self.field(item.field)
         if item.cast:
             found = SQL("cast({} as {})").format(found, SQL(item.cast))
@@ -164,7 +164,7 @@ class Composer:
     def _search(self, field: Composable, condition: Condition) -> Composable:
         language: Composable = EMPTY
         if condition.language:
-            language = SQL("{}::regconfig, ").format(self.value(condition.language))
+            language = SQL("{}, ").format(self.value(condition.language))
         if (
             condition.field.path
             or self._columns.get(condition.field.name, "tsvector") != "tsvector"
@@ -212,12 +212,15 @@ def array(values: Iterable[str]) -> str:
     return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
 
 
-def body(form: str, strip_nulls: bool, of: str = WHOLE_ROW) -> Composable:
-    """The aggregate that makes the response's text; `form` is array, object, csv or none."""
+def body(form: str, strip_nulls: bool, of: str = WHOLE_ROW, first_of: str = "_rows") -> Composable:
+    """The aggregate that makes the response's text; `form` is array, object, csv or none.
+
+    The names above CSV are those of `first_of`, which a write or a call gave.
+    """
     if form == "none":
         return SQL("''")
     if form == "csv":
-        return CSV
+        return CSV.format(SQL(first_of))
     rows = SQL("json_agg({})").format(SQL(of))
     found = SQL("{} -> 0").format(rows) if form == "object" else rows
     if strip_nulls:
@@ -229,16 +232,24 @@ def body(form: str, strip_nulls: bool, of: str = WHOLE_ROW) -> Composable:
 
 CSV = SQL(
     "coalesce((select string_agg(k, ',') from (select json_object_keys(to_json(_first.*)) as k"
-    " from (select * from _rows limit 1) as _first) as _keys), '') || E'\\n'"
+    " from (select * from {} limit 1) as _first) as _keys), '') || E'\\n'"
     " || coalesce(string_agg(substring((_row.*)::text, 2, length((_row.*)::text) - 2), E'\\n'), '')"
 )
 
 
-def envelope(rows: Composable, text: Composable, total: Composable, source: Composable) -> bytes:
+def envelope(
+    rows: Composable,
+    text: Composable,
+    total: Composable,
+    source: Composable,
+    number: Composable = ALL,
+) -> bytes:
     """The one statement of a request: counts, body, and what a function said of its response."""
     statement = SQL(
-        "with {source}_rows as ({rows}) select count(*), {text}, {total},"
+        "with {source}_rows as ({rows}) select {number}, {text}, {total},"
         " nullif(current_setting('response.headers', true), ''),"
         " nullif(current_setting('response.status', true), '') from _rows as _row"
     )
-    return statement.format(source=source, rows=rows, text=text, total=total).as_bytes()
+    return statement.format(
+        source=source, rows=rows, text=text, total=total, number=number
+    ).as_bytes()

@@ -29,6 +29,7 @@ ISOLATION_LEVELS = ("read committed", "repeatable read", "serializable")
 RESET = Statement(b"reset all")
 SETTINGS = b"select set_config(key, value, true) from json_each_text($1::json)"
 COMMIT = Statement(b"commit")
+ROLE = b"select set_config('role', $1, true)"
 
 AuthConnection = psycopg.AsyncConnection[dict[str, Any]]
 AuthPool = AsyncConnectionPool[AuthConnection]
@@ -157,6 +158,10 @@ class Database:
         """Runs one request in one transaction; a failed check rolls it back."""
         settings = work.call.settings(self.config, self.catalog, work.settings)
         async with self._links.one() as link:
+            if (role := work.call.role) not in self.config.roles:
+                # PostgreSQL says why; what it would allow all the same is not for requests.
+                await link.ask(Statement(ROLE, [role.encode()]))
+                raise ApiError(401, "22023", f'role "{role}" does not exist')
             return await _run(link, work, settings)
 
 

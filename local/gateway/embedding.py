@@ -22,6 +22,8 @@ class Selected(NamedTuple):
 
 def needed(catalog: Catalog, relation: Relation, query: Query) -> list[str]:
     """The columns that a write must give back for what is embedded."""
+    if query.misplaced:
+        raise not_embedded(query.misplaced)
     return [name for embed in query.embeds for name in find_way(catalog, relation, embed).needs]
 
 
@@ -35,7 +37,7 @@ def find_way(catalog: Catalog, origin: Relation, embed: Embed) -> Way:
     views = {one.name for one in catalog.relations.values() if one.is_view}
     if origin.is_view or (not fit and {name, embed.hint} & views):
         raise not_implemented("embedding from or of a view")
-    if (schema, name) in catalog.functions:
+    if (schema, name) in {*catalog.functions, *catalog.of_rows}:
         raise not_implemented("embedding by a function")
     if any(way.junction and way.junction.has_view for way in fit) and not embed.hint:
         raise not_implemented("embedding through a table that also has views; name it as the hint")
@@ -152,7 +154,10 @@ def _join(
     if embed.spread and not way.to_one:
         raise not_implemented("spreading more than one row")
     relation = catalog.relations[way.target]
-    composer = Composer(_alias(relation, parent, depth), relation.columns, parent.values)
+    # PostgREST knows the types of columns only where a table is asked for by its own name.
+    named = catalog.relations.get((relation.schema, embed.name))
+    columns = named.columns if named else {}
+    composer = Composer(_alias(relation, parent, depth), columns, parent.values)
     source, conditions = _met(way, composer, parent)
     inside = select(catalog, relation, embed.query, composer, max_rows, depth + 1)
     rows: Composable = SQL("select {} from {}{}{}{}{}").format(

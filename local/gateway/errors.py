@@ -89,12 +89,16 @@ def bad_token(message: str, details: str | None = None, code: str = "PGRST301") 
     return ApiError(401, code, message, details, headers=challenge)
 
 
+def shown(error: ApiError) -> bytes:
+    """The refusal's body."""
+    body = json.dumps(error.body, ensure_ascii=False, separators=(",", ":"))
+    return body.encode(errors="replace")
+
+
 def rest_response(error: ApiError) -> Response:
     """The refusal as PostgREST sends it; Proxy-Status carries the code when HEAD has no body."""
     headers = {"Content-Type": JSON_TYPE, "Proxy-Status": f"PostgREST; error={error.code}"}
-    body = json.dumps(error.body, ensure_ascii=False, separators=(",", ":"))
-    content = body.encode(errors="replace")
-    return Response(content, error.status, {**headers, **error.headers})
+    return Response(shown(error), error.status, {**headers, **error.headers})
 
 
 def refusal(error: Exception, *, signed_in: bool) -> ApiError:
@@ -119,7 +123,7 @@ def _from_postgres(error: psycopg.Error, code: str, signed_in: bool) -> ApiError
         return _raised_by_function(diag.message_primary, diag.message_detail)
     status = _status(code, diag.message_primary or "", signed_in)
     challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    message = diag.message_primary or "Database error"
+    message = "Database error" if diag.message_primary is None else diag.message_primary
     return ApiError(status, code, message, diag.message_detail, diag.message_hint, challenge)
 
 

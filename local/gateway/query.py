@@ -144,10 +144,16 @@ def _pages(given: Sequence[tuple[str, str]]) -> dict[Path, tuple[int | None, int
 
 def _page(page: tuple[int | None, int] | None) -> tuple[int | None, int]:
     limit, offset = page or (None, 0)
+    first = max(offset, 0)
+    if limit is None:
+        return None, first
     # Nothing at all may be asked for, but not from a place of its own.
-    if limit is not None and (limit < 0 or (limit == 0 and offset)):
+    end = offset + limit
+    if end == 0:
+        return 0, 0
+    if end <= first:
         raise bad_limit()
-    return limit, offset
+    return end - first, first
 
 
 def bad_limit() -> ApiError:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from local.gateway.answers import (
     page_range,
     page_status,
-    refuse_other_media,
+    paged,
     refuse_too_many,
     refuse_unless_single,
     respond,
@@ -18,7 +18,7 @@ from local.gateway.answers import (
 from local.gateway.asked import Query
 from local.gateway.call import Call
 from local.gateway.catalog import Catalog, Relation
-from local.gateway.changes import KEPT, Change
+from local.gateway.changes import NEW, Change
 from local.gateway.compose import (
     EMPTY,
     NO_COUNT,
@@ -33,6 +33,7 @@ from local.gateway.database import Answer, Database, Work
 from local.gateway.embedding import needed, page_and_total
 from local.gateway.errors import ApiError, not_implemented
 from local.gateway.hints import nearest
+from local.gateway.payload import Payload, read_payload
 from local.gateway.query import parse_query
 
 APPLIED = {
@@ -44,16 +45,17 @@ APPLIED = {
 
 async def answer_table(call: Call, database: Database) -> Response:
     """Answers any request for a table or view."""
+    query = parse_query(call.parameters, writes=not call.reads)
+    sends = call.method in ("POST", "PATCH")
+    payload = read_payload(call, query.columns) if sends else Payload("")
     relation = _relation(call, database.catalog)
     if relation.has_representations:
         raise not_implemented("tables that the database shows in a form of its own")
-    refuse_other_media(call)
-    query = parse_query(call.parameters, writes=not call.reads)
     if call.reads:
         return await _read(call, database, relation, query)
     if query.limit is not None or query.offset:
         raise not_implemented("limit and offset on a write, which PostgREST passes over")
-    answer = await _write(call, database, relation, query)
+    answer = await _write(call, database, relation, query, payload)
     return _written(call, answer, bool(relation.key or query.on_conflict is not None))
 
 
@@ -81,8 +83,11 @@ async def _read(call: Call, database: Database, relation: Relation, query: Query
         call.counts,
         database.config.max_rows,
     )
+    call.media.need()
+    call.refuse_invalid_preferences()
     answer = await database.run(Work(call, prepared.with_body("")))
     refuse_unless_single(call, answer.rows)
+    answer = paged(answer, query.offset)
     status = page_status(query.offset, answer.rows, answer.total)
     shown = page_range(query.offset, answer.rows, answer.total)
     applied = ("count", "handling", "timezone")
@@ -109,23 +114,25 @@ def _select(
     return composer.prepared(envelope(rows, text, total if counts else NO_COUNT, EMPTY))
 
 
-async def _write(call: Call, database: Database, relation: Relation, query: Query) -> Answer:
+async def _write(
+    call: Call, database: Database, relation: Relation, query: Query, payload: Payload
+) -> Answer:
     composer = Composer(relation.name, relation.columns)
     extra = needed(database.catalog, relation, query)
-    change = Change(call, relation, query, composer, extra)
-    changed = change.compose(safeupdate=database.config.safeupdate)
-    if changed is None:
-        refuse_unless_single(call, 0)
-        return Answer(0, b"[]" if call.wants_rows else b"")
     rows: Composable = SQL("select 1 from _changed")
     form = "none"
     if call.wants_rows:
         answered, form = replace(query, where=()), call.media.form
         table = SQL(" from _changed as {}").format(composer.alias)
         rows, _ = page_and_total(database.catalog, relation, answered, composer, table, None)
+    change = Change(call, relation, query, composer, payload, extra)
+    changed = change.compose(safeupdate=database.config.safeupdate)
+    call.refuse_invalid_preferences()
+    call.media.need()
     source = SQL("_changed as ({}), ").format(changed)
-    statement = composer.prepared(envelope(rows, body(form, call.media.strip_nulls), KEPT, source))
-    work = Work(call, statement.with_body(call.rows), write=True, check=_check(call))
+    text = body(form, call.media.strip_nulls, first_of="_changed")
+    statement = composer.prepared(envelope(rows, text, NEW, source))
+    work = Work(call, statement.with_body(payload.text), write=True, check=_check(call))
     return await database.run(work)
 
 
@@ -148,8 +155,7 @@ def _written(call: Call, answer: Answer, has_key: bool) -> Response:
     status = 200 if call.wants_rows else 204
     if call.method == "POST":
         merges = call.preferences.get("resolution") == "merge-duplicates"
-        nothing_new = answer.rows == (answer.total or 0)
-        status = 200 if merges and nothing_new and (has_key or not answer.rows) else 201
+        status = 200 if merges and not (answer.total or 0) else 201
     content_type = call.media.content_type if call.wants_rows else ""
     applied = APPLIED[call.method] if has_key else APPLIED[call.method][1:]
     return respond(call, answer, status, shown, applied, content_type)

@@ -1,7 +1,6 @@
 """This file is where functions are chosen and called."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from heapq import nsmallest
 
@@ -11,15 +10,16 @@ from starlette.responses import Response
 from local.gateway.answers import (
     page_range,
     page_status,
-    refuse_other_media,
+    paged,
     refuse_too_many,
     refuse_unless_single,
     respond,
 )
-from local.gateway.asked import Item, Query
+from local.gateway.asked import Query
 from local.gateway.call import Call
 from local.gateway.catalog import Argument, Catalog, Function, Relation, describe
 from local.gateway.compose import (
+    ALL,
     EMPTY,
     NO_COUNT,
     REMEMBERED,
@@ -34,13 +34,16 @@ from local.gateway.compose import (
     trusted,
 )
 from local.gateway.database import Answer, Database, Work
-from local.gateway.embedding import page_and_total
+from local.gateway.embedding import needed, page_and_total
 from local.gateway.errors import ApiError, not_implemented
+from local.gateway.filters import Group
 from local.gateway.hints import nearest
-from local.gateway.names import Field
+from local.gateway.payload import Payload, read_payload
 from local.gateway.query import parse_query
 
-SCALAR = "_scalar"
+# PostgREST's name, which CSV shows.
+SCALAR = "pgrst_scalar"
+ONE: Composable = SQL("1")
 # A function of PostgreSQL has no more, and a refusal names no more.
 MOST_ARGUMENTS = 100
 
@@ -48,36 +51,28 @@ MOST_ARGUMENTS = 100
 async def answer_rpc(call: Call, database: Database) -> Response:
     """Calls one function; only a POST to a volatile one may write."""
     query = parse_query(call.parameters, arguments=call.reads)
+    payload = Payload("") if call.reads else read_payload(call, query.columns)
     overloads = database.catalog.functions.get((call.schema, call.name), ())
-    names = _names(call, query, overloads)
+    names = frozenset(name for name, _ in query.arguments) if call.reads else set(payload.keys)
     known = (name for schema, name in database.catalog.functions if schema == call.schema)
-    function = choose(call, overloads, names, known)
+    function = choose(call, overloads, frozenset(names), known)
     if function.answers_media:
         raise not_implemented("functions that answer in a media type of their own")
-    refuse_other_media(call)
-    form = _form(call, function)
+    form = "none" if call.method == "HEAD" or function.void else call.media.form
+    given = None if call.reads else payload._replace(text="[{"[payload.is_object])
     details = (form, call.media.strip_nulls, call.counts, database.config.max_rows)
-    prepared = _compose(database.catalog, function, query, names, call.reads, *details)
+    prepared = _compose(database.catalog, function, query, given, *details)
+    call.media.need()
+    call.refuse_invalid_preferences()
     work = Work(
         call,
-        prepared.with_body(call.text),
+        prepared.with_body(payload.text),
         call.method == "POST" and function.volatile,
         function.settings,
         function.isolation,
         _check(call, function),
     )
     return _respond(call, function, query, await database.run(work))
-
-
-def _names(call: Call, query: Query, overloads: Sequence[Function]) -> frozenset[str]:
-    if call.reads:
-        return frozenset(name for name, _ in query.arguments)
-    value = call.json()
-    if isinstance(value, dict):
-        return frozenset(value if query.columns is None else query.columns)
-    if any(map(_takes_document, overloads)):
-        return frozenset({""})
-    raise not_implemented("a body that is no object")
 
 
 def _check(call: Call, function: Function) -> Callable[[Answer], None] | None:
@@ -162,49 +157,67 @@ def _compose(
     catalog: Catalog,
     function: Function,
     query: Query,
-    names: frozenset[str],
-    reads: bool,
+    payload: Payload | None,
     form: str,
     strip_nulls: bool,
     counts: bool,
     max_rows: int | None,
 ) -> Prepared:
-    columns = function.columns or {SCALAR: "text"}
-    composer = Composer(function.name, columns)
-    inputs = (
-        _from_query(function, query, composer) if reads else _from_body(function, names, composer)
-    )
-    called = SQL("_called as materialized ({}), ").format(_call(function, *inputs))
-    asked = query if function.columns else replace(query, select=(Item(Field(SCALAR)),))
-    source = SQL(" from _called as {}").format(composer.alias)
     relation = catalog.relations.get((function.schema, function.relation or ""))
-    if relation is not None:
-        composer.computed = _computed(catalog, relation, composer)
-    if not function.returns_set:
-        asked, max_rows = replace(asked, limit=None, offset=0), None
-    rows, total = page_and_total(catalog, relation, asked, composer, source, max_rows)
+    columns = relation.columns if relation else {}
+    composer = Composer(function.relation or function.name, columns)
+    inputs = (
+        _from_query(function, query, composer)
+        if payload is None
+        else _from_body(function, payload, composer)
+    )
+    source = SQL(" from _called as {}").format(composer.alias)
+    rows, total = page_and_total(catalog, relation, query, composer, source, max_rows)
+    shown = _shown(catalog, relation, query) if function.columns else None
+    called = SQL("_called as ({}), ").format(_call(function, shown, *inputs))
+    single = not function.returns_set
+    scalar = function.columns is None and (single or form == "array")
+    if single and form == "array":
+        form = "object"
+    text = body(form, strip_nulls, f"_row.{SCALAR}" if scalar else WHOLE_ROW, "_called")
     total = total if counts else NO_COUNT
-    text = body(form, strip_nulls, WHOLE_ROW if function.columns else f"_row.{SCALAR}")
-    return composer.prepared(envelope(rows, text, total, called))
+    if single and form == "none":
+        # Without an aggregate PostgREST has no row at all where there is nothing to show.
+        total = SQL("case when count(*) = 0 then 0 else {} end").format(total)
+    number = ONE if single and form != "none" else ALL
+    return composer.prepared(envelope(rows, text, total, called, number))
 
 
-def _computed(catalog: Catalog, of: Relation, composer: Composer) -> dict[str, Composable]:
-    row = SQL("(row({}.*)::{})").format(composer.alias, identifier(of.schema, of.name))
-    names = [name for schema, name in catalog.functions if schema == of.schema]
-    return {name: SQL("{}.{}").format(row, identifier(name)) for name in names}
+def _shown(catalog: Catalog, relation: Relation | None, query: Query) -> tuple[str, ...]:
+    """The columns of its rows that are asked for, or that a filter names."""
+    names = {item.field.name for item in query.items}
+    if "*" in names or not query.select:
+        return ("*",)
+    if relation is not None:
+        names.update(needed(catalog, relation, query))
+    return tuple(sorted(names | set(_filtered(query))))
 
 
-def _form(call: Call, function: Function) -> str:
-    if call.method == "HEAD" or function.void:
-        return "none"
-    single = not function.returns_set and call.media.form == "array"
-    return "object" if single else call.media.form
+def _filtered(query: Query) -> Iterable[str]:
+    groups = list(query.where)
+    for embed in query.embeds:
+        yield from _filtered(embed.query)
+    while groups:
+        group = groups.pop()
+        if isinstance(group, Group):
+            groups += group.members
+        else:
+            yield group.field.name
 
 
-def _call(function: Function, source: Composable, inputs: Composable) -> Composable:
+def _call(
+    function: Function, shown: Sequence[str] | None, source: Composable, inputs: Composable
+) -> Composable:
     called = SQL("{}({})").format(identifier(function.schema, function.name), inputs)
-    if function.columns:
-        return SQL("select _result.* from {}lateral {} as _result").format(source, called)
+    if shown is not None:
+        result = Composer("_result", {})
+        columns = comma(map(result.column, shown))
+        return SQL("select {} from {}lateral {} as _result").format(columns, source, called)
     scalar = SQL(SCALAR)
     return SQL("select _result.{} from {}lateral (select {} as {}) as _result").format(
         scalar, source, called, scalar
@@ -212,13 +225,13 @@ def _call(function: Function, source: Composable, inputs: Composable) -> Composa
 
 
 def _from_body(
-    function: Function, names: frozenset[str], composer: Composer
+    function: Function, payload: Payload, composer: Composer
 ) -> tuple[Composable, Composable]:
     if _takes_document(function):
         return EMPTY, SQL("{}::{}").format(
             composer.value(None), trusted(function.arguments[0].type)
         )
-    used = [argument for argument in function.arguments if argument.name in names]
+    used = [argument for argument in function.arguments if argument.name in payload.keys]
     if not used:
         return EMPTY, EMPTY
     types = comma(
@@ -226,10 +239,14 @@ def _from_body(
     )
     # Read once instead of twice, where neither spelling nor order of the JSON can be seen again.
     form = "jsonb" if all(argument.type in ("jsonb", "uuid") for argument in used) else "json"
-    source = SQL("{}_to_record({}::{}) as _given ({}), ").format(
-        SQL(form), composer.value(None), SQL(form), types
+    function_name = SQL("{}_to_record" if payload.is_object else "{}_to_recordset")
+    rows = SQL("{}({}::{}) as _one ({})").format(
+        function_name.format(SQL(form)), composer.value(None), SQL(form), types
     )
-    return source, comma(_named(argument, identifier("_given", argument.name)) for argument in used)
+    # Of several the first counts.
+    source = rows if payload.is_object else SQL("(select * from {} limit 1) as _one").format(rows)
+    named = (_named(argument, identifier("_one", argument.name)) for argument in used)
+    return SQL("{}, ").format(source), comma(named)
 
 
 def _from_query(
@@ -254,9 +271,10 @@ def _named(argument: Argument, value: Composable) -> Composable:
 
 
 def _respond(call: Call, function: Function, query: Query, answer: Answer) -> Response:
+    answer = paged(answer, query.offset)
     status = page_status(query.offset, answer.rows, answer.total)
     shown = page_range(query.offset, answer.rows, answer.total)
-    applied = ("return", "count", "handling", "timezone", "max-affected")
+    applied = ("count", "handling", "timezone", "max-affected")
     if function.void:
         return respond(call, answer, 204, shown, applied)
     return respond(call, answer, status, shown, applied, call.media.content_type)

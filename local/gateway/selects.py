@@ -127,7 +127,8 @@ def _column(reader: Reader) -> Item:
 def _cast(reader: Reader) -> str:
     def cast() -> str:
         reader.word("::")
-        return identifier(reader)
+        # Blanks alone are a cast too, which nobody understands.
+        return identifier(reader) or " "
 
     return reader.maybe(cast) or ""
 

@@ -74,7 +74,7 @@ class Gateway:
             return rest_response(refusal(error, signed_in=signed_in))
 
     async def _rest(self, request: Request, claims: Claims) -> Response:
-        call = await read_call(request, self._config, claims, self._database.catalog.media_types)
+        call = await read_call(request, self._config, claims, self._database.catalog)
         answer = answer_rpc if call.path.startswith("/rpc/") else answer_table
         response = await answer(call, self._database)
         if len(self._config.schemas) > 1:
@@ -149,6 +149,7 @@ def create_gateway(config: Config) -> Starlette:
     gate = Starlette(
         routes=[
             Route("/rest/v1/rpc/{name}", rest, methods=["GET", "HEAD", "POST"]),
+            Route("/rest/v1/rpc/", rest, methods=["GET", "HEAD", "POST"]),
             Route("/rest/v1/{name}", rest, methods=METHODS),
             Route("/auth/v1/{path:path}", auth, methods=[*METHODS, "PUT", "OPTIONS"]),
             Route("/health", gateway.health),

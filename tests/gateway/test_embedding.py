@@ -60,7 +60,7 @@ ANSWERS: dict[str, tuple[str, Any]] = {
         [{"name": "tea", "person_skills": [{"count": 2}]}],
     ),
     "in the rows of a function": (
-        "rpc/people_of?team=1&select=initial,badges!inner(colour)&order=name",
+        "rpc/people_of?team=1&select=initial,badges!inner(colour)&order=initial",
         [{"initial": "A", "badges": {"colour": "red"}}],
     ),
 }

@@ -87,7 +87,7 @@ SIGNED_HERE = {
     "expired": ({"exp": 1000}, 401, "PGRST303"),
     "not yet valid": ({"nbf": 4102444800}, 401, "PGRST303"),
     "without an end": ({"exp": None}, 401, "PGRST301"),
-    "for a role outside the API": ({"role": "postgres"}, 401, "22023"),
+    "for a role outside the API": ({"role": "postgres"}, 403, "42501"),
     "for a role that is a list": ({"role": ["service_role"]}, 401, "22023"),
 }
 

@@ -224,7 +224,6 @@ def test_a_misspelt_table_is_answered_with_the_right_name(ada: Person) -> None:
 
 LEFT_OUT = {
     "a cast to an unknown type": lambda c: c.table("items").select("qty::money"),
-    "explain": lambda c: c.table("items").select("*").explain(),
     "a planned count": lambda c: c.table("items").select("*", count="planned"),
     "an estimated count": lambda c: c.table("items").select("*", count="estimated"),
 }

@@ -105,7 +105,7 @@ def test_a_service_that_is_not_here_says_so(gateway: Served, service: str) -> No
     assert gateway.raw("GET", f"/{service}/v11").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["items/", "rpc/ping/", "items//", "rpc/"])
+@pytest.mark.parametrize("path", ["items/", "rpc/ping/", "items//"])
 def test_a_slash_at_the_end_leads_nowhere(gateway: Served, ada: Person, path: str) -> None:
     for method in ("GET", "POST"):
         answer = gateway.raw(method, f"/rest/v1/{path}", token=ada.token)
