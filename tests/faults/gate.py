@@ -41,6 +41,8 @@ class Gate:
         self.url = f"http://127.0.0.1:{port}"
         self.trap: Trap | None = None
         self.calls: dict[str, int] = {}
+        self.heard: Callable[[str, bytes], None] | None = None
+        """Told of every call, with its body, before it goes on."""
         self.port = port
         self._ends = {False: _address(database_url), True: _address(sandbox_url)}
         self._servers: list[asyncio.Server] = []
@@ -86,6 +88,8 @@ class Gate:
         head, body = call
         point, outside = name_of(head, body)
         self.calls[point] = self.calls.get(point, 0) + 1
+        if self.heard is not None:
+            self.heard(point, body)
         await self._spring(point, "before", body)
         if outside not in far:
             far[outside] = await asyncio.open_connection(*self._ends[outside])

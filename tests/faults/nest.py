@@ -42,7 +42,11 @@ class Nest:
         """Ends the nest; workers are the caller's to end before."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(timeout=10)
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(timeout=10)
 
     def _ask(self, question: dict[str, object]) -> str:
         assert self._process.stdin is not None
@@ -86,8 +90,10 @@ def hatch(environment: dict[str, str], log: int) -> int:
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        if "LD_PRELOAD" in environment:
-            # A library can only be put before a program that starts.
+        is_ours = environment["PYTHONPATH"] == str(ROOT)
+        if "LD_PRELOAD" in environment or not is_ours:
+            # A library can only be put before a program that starts; another version is one.
+            os.chdir(environment["PYTHONPATH"])
             os.execve(sys.executable, [sys.executable, "-m", "pipeline"], environment)  # noqa: S606
         os._exit(work())
     except BaseException:

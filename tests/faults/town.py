@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from cryptography.fernet import Fernet
 
-from local.bootstrap import bootstrap, migrate
+from local.bootstrap import MIGRATION, bootstrap, migrate
 from local.files import write_private_json
 from local.postgres import Postgres, find_bin
 from local.sandbox.serve import Sandbox
@@ -165,7 +165,7 @@ returning id
 
 @asynccontextmanager
 async def build(
-    options: dict[str, str] | None = None, place: Path | None = None
+    options: dict[str, str] | None = None, place: Path | None = None, migration: Path = MIGRATION
 ) -> AsyncIterator[Town]:
     """A town in a folder, in `place` if said, that is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="stagelight-faults-", dir=place) as folder:
@@ -178,7 +178,7 @@ async def build(
         town = None
         try:
             bootstrap(cluster)
-            migrate(cluster.dsn())
+            migrate(cluster.dsn(), migration)
             town = await _furnish(home, cluster, nest, processes)
             town.owner = town.world.user()
             yield town
@@ -221,13 +221,17 @@ async def _furnish(
 
 
 def start(
-    home: Path, module: str, *arguments: str, before: tuple[str, ...] = ()
+    home: Path, module: str, *arguments: str, before: tuple[str, ...] = (), **more: str
 ) -> "subprocess.Popen[bytes]":
-    """A process of ours beside the town, its log in `home`; `before` is what starts it."""
+    """A process of ours beside the town, its log in `home`.
+
+    `before` is what starts it, and `more` what it finds in its environment.
+    """
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
         "SANDBOX_TEST_RECIPIENTS": "off",
+        **more,
     }
     with (home / f"{module}.log").open("ab") as log:
         command = [*before, sys.executable, "-m", module, *arguments]
