@@ -15,8 +15,11 @@ LONGEST_SECONDS = 60.0
 SHARE_OF_RETRIES = 0.1
 RETRIES_PER_MINUTE = 10.0
 BUDGET_MOST = 10.0
+# Who waits for a place is put back once or twice, not every few seconds; and nobody for longer.
+SHORTEST_WAIT_SECONDS = 10.0
+LONGEST_WAIT_SECONDS = 120.0
 # So many calls in a row that went well are no storm: then whoever waits is repeated.
-WELL_IN_A_ROW = 50
+WELL_IN_A_ROW = 20
 # How often a contact is taken up to see whether it wants a model that has never been called.
 SECONDS_BETWEEN_SCOUTS = 30.0
 # A sentence, and what to do.
@@ -127,11 +130,11 @@ class Guard:
             self._scouted_at = self._clock()
             # Who was called in vain before is known by it when the wait is over.
             return self._put_off("many_retries" if job.attempt else "provider_away", job, seconds)
-        if job.attempt > 0 and not self._budget.spend():
-            return self._put_off("many_retries", job, 10.0)
         if job.attempt == 0:
             self._budget.earn()
-        return None
+            return None
+        seconds = self._budget.spend()
+        return self._put_off("many_retries", job, seconds) if seconds else None
 
     def learn(self, job: Job, outcome: Outcome) -> Outcome:
         """The outcome, as it counts for the contact; what it says of the provider is kept."""
@@ -175,15 +178,17 @@ class Guard:
 class Budget:
     """Repeated calls are at most a tenth of the others, and ten a minute where there are few.
 
-    After many calls in a row that went well they are free: what an outage left behind it then goes
-    out at once, and a provider that fails now and then never gets there.
+    Who finds no place is told when its turn will be. After many calls in a row that went well all
+    places are free: what an outage left behind it then goes out at once, and a provider that fails
+    now and then never gets there.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._left = BUDGET_MOST
-        self._at = clock()
+        self._at = self._last_turn = clock()
         self._earned = 0.0
+        self._per_second = RETRIES_PER_MINUTE / 60
         self._well = 0
 
     def earn(self) -> None:
@@ -199,19 +204,28 @@ class Budget:
         """A call did not."""
         self._well = 0
 
-    def spend(self) -> bool:
-        """Whether one call may be repeated now."""
+    def spend(self) -> float:
+        """0 when one call may be repeated now, else how many seconds it should wait."""
         now = self._clock()
-        gained = (now - self._at) * RETRIES_PER_MINUTE / 60
-        # What many calls have earned meanwhile is not given a second time.
-        self._left = min(self._left + max(gained - self._earned, 0.0), BUDGET_MOST)
-        self._earned, self._at = 0.0, now
+        self._gain(now)
         if self._well >= WELL_IN_A_ROW:
-            return True
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+            self._last_turn = now
+            return 0.0
+        if self._left >= 1:
+            self._left -= 1
+            return 0.0
+        self._last_turn = max(self._last_turn, now) + 1 / self._per_second
+        return min(max(self._last_turn - now, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+
+    def _gain(self, now: float) -> None:
+        passed = now - self._at
+        if passed < 1:
+            return
+        least = passed * RETRIES_PER_MINUTE / 60
+        # What many calls have earned meanwhile is not given a second time.
+        self._left = min(self._left + max(least - self._earned, 0.0), BUDGET_MOST)
+        self._per_second = (self._per_second + max(least, self._earned) / passed) / 2
+        self._earned, self._at = 0.0, now
 
 
 def guarded(step: Step, guard: Guard) -> Step:

@@ -818,7 +818,7 @@ comment on column public.ai_automation_contact_states.next_check_at is 'When a s
 comment on column public.ai_automation_contact_states.reason_code is 'Why the contact was skipped or completed.';
 comment on column public.ai_automation_contact_states.follow_up_count is 'Messages of this sequence that Facebook accepted; a failed try does not count.';
 comment on column public.ai_automation_contact_states.attempt is 'Tries of the present follow-up that had to be repeated.';
-comment on column public.ai_automation_contact_states.times_lost is 'How many workers in a row stopped while writing to the contact.';
+comment on column public.ai_automation_contact_states.times_lost is 'How many workers in a row stopped while the contact was in their hands, in the step that it is in.';
 comment on column public.ai_automation_contact_states.quota_day is 'The rule''s local day on which this contact holds a place in the daily limit.';
 comment on column public.ai_automation_contact_states.lease_token is 'Fencing token: only its holder may move the contact.';
 comment on column public.ai_automation_contact_states.page_id is 'The page of the rule and of the contact; filled in when it is not given.';
@@ -3749,11 +3749,78 @@ $$;
 comment on function public.pick_to_write(text, integer) is
 'Locks due contacts to be written to. Those that a worker was lost with come first and apart: a quarter as many at once after the first time, then one alone, with a worker of ten seconds or more; a worker that holds such takes no other.';
 
+-- Asking whether a message arrived can end a worker too. A token that is still there says that its holder wrote nothing down.
+create or replace function public.pick_to_settle(p_worker text, p_limit integer)
+returns setof bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids bigint[];
+begin
+    if exists (
+        select 1 from public.ai_automation_contact_states as s
+        where s.current_stage = 'sending' and s.times_lost >= 2 and s.lease_owner = p_worker and s.lease_expires_at > now()
+    ) then
+        return;
+    end if;
+
+    v_ids := array(
+        select s.id from public.ai_automation_contact_states as s
+        where s.current_stage = 'sending' and s.lease_expires_at <= now()
+        order by s.times_lost, s.lease_expires_at, s.id
+        limit p_limit
+        for no key update skip locked
+    );
+    update public.ai_automation_contact_states as s
+    set
+        lease_token = null,
+        lease_owner = null,
+        -- As reclaim_expired_leases has it: a worker that lives on never had the contact.
+        times_lost = s.times_lost + (not exists (
+            select 1 from public.ai_automation_workers as w
+            where w.name = s.lease_owner and w.beat_at > greatest(s.updated_at, s.updated_at + (s.lease_expires_at - s.updated_at) / 2)
+        ))::int
+    where s.id = any(v_ids) and s.lease_token is not null;
+
+    with over as (
+        update public.ai_automation_contact_states as s
+        set
+            current_stage = 'failed',
+            status_message = 'Taken back from a worker that stopped answering',
+            error_code = 'outcome_unknown',
+            error_message = 'The message may or may not have arrived: three workers stopped while it was sent or looked for.',
+            error_hint = 'Look at the conversation on Facebook, and at the worker''s log. Retry only if the message is not there.'
+        where s.id = any(v_ids) and s.times_lost >= 3
+        returning s.attempt_id, s.attempt_started_at
+    )
+
+    update public.ai_automation_attempts as a
+    set outcome = 'unknown', error_code = 'outcome_unknown', finished_at = now()
+    from over as o
+    where a.id = o.attempt_id and a.started_at = o.attempt_started_at;
+
+    -- Who ended two is looked for alone, after the others.
+    return query
+    with left_over as (
+        select s.id, s.times_lost, row_number() over (order by s.times_lost, s.id) as place
+        from public.ai_automation_contact_states as s
+        where s.id = any(v_ids) and s.current_stage = 'sending'
+    )
+
+    select l.id from left_over as l where l.times_lost < 2 or l.place = 1 order by l.place;
+end;
+$$;
+
+comment on function public.pick_to_settle(text, integer) is
+'Locks sends whose outcome is to be found out. One whose holder stopped without a word is counted; after the second time it is looked for alone, after the third it is failed as outcome_unknown.';
+
 revoke execute on function
-public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer)
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer), public.pick_to_settle(text, integer)
 from public, anon, authenticated, service_role;
 grant execute on function
-public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer) to service_role;
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer), public.pick_to_settle(text, integer)
+to service_role;
 -- Whether a contact in a worker's hands may go on. Every write names the lease token it holds; a contact that was taken
 -- over does not move.
 
@@ -4012,7 +4079,7 @@ begin
     for v_page in
         select
             p.id, p.user_id, row_number() over (order by d.contacts, random()) as place, count(*) over () as pages,
-            (select q.id from public.facebook_pages as q where q.facebook_page_id = p.facebook_page_id order by q.id limit 1) as first_id
+            (public.rows_of_page(p.id))[1] as first_id
         from public.facebook_pages as p
         cross join lateral (
             select count(*) as contacts
@@ -4137,12 +4204,7 @@ begin
             return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
             perform public.recheck_reviews(p_limit);
         when 'sending' then
-            return query
-            select s.id from public.ai_automation_contact_states as s
-            where s.current_stage = 'sending' and s.lease_expires_at <= now()
-            order by s.lease_expires_at, s.id
-            limit p_limit
-            for no key update skip locked;
+            return query select t.state_id from public.pick_to_settle(p_worker, p_limit) as t (state_id);
         else
             raise exception 'Contacts cannot be claimed from stage %.', p_stage using errcode = '22023';
     end case;
@@ -4227,9 +4289,10 @@ begin
         case s.current_stage when 'generating' then r.prompt else '' end, r.language, r.model,
         r.review_before_send, c.sender_name, c.sender_id, p.name, p.facebook_page_id,
         case s.current_stage when 'sending' then k.encrypted_token end, s.follow_up_count, s.max_follow_ups,
-        -- A call that was made in vain is repeated now, whether it counts as a try of this contact or not.
+        -- A call that was made in vain is repeated now, whether it counts as a try of this contact or not; a message that
+        -- took several tries to write is sent for the first time.
         case
-            when s.error_code is null then s.attempt
+            when s.error_code is null then 0
             when s.error_code <> 'many_retries' and public.is_untouched(s.error_code) then s.attempt
             else greatest(s.attempt, 1)
         end,
@@ -4303,6 +4366,22 @@ $$;
 
 comment on function public.rate_share(real, timestamptz) is 'How much of its rate a page may use, from 0.1 to 1; a reading older than an hour says nothing.';
 
+-- Anybody can name a page's id: whose token has not proven to be the page's has no part in its rate.
+create or replace function public.rows_of_page(p_page_id uuid)
+returns uuid[]
+language sql
+stable
+set search_path = ''
+as $$
+    select array_agg(q.id order by q.id)
+    from public.facebook_pages as p
+    inner join public.facebook_pages as q on q.facebook_page_id = p.facebook_page_id
+    where p.id = p_page_id and (q.id = p.id or (p.proven_at is not null and q.proven_at is not null));
+$$;
+
+comment on function public.rows_of_page(uuid) is
+'The rows of one Facebook page that several owners have connected and proven to be theirs, this one among them; the first is the lock of all.';
+
 -- A call reaches Facebook at some moment between its claim and the writing down of its answer, however slow the worker is.
 -- So it takes a place from the one until a second after the other: then no second at Facebook can see more than the rate.
 -- Facebook counts by its own page: of several owners who have connected it, the slowest rate holds for all together.
@@ -4334,7 +4413,7 @@ begin
                 array_agg(q.id) as ids,
                 min(q.sends_per_minute * public.rate_share(q.usage_percent, q.usage_at)) filter (where q.disconnected_at is null) as a_minute
             from public.facebook_pages as q
-            where q.facebook_page_id = p.facebook_page_id
+            where q.id = any(public.rows_of_page(p.id))
         ) as s
         cross join lateral (
             select
@@ -4493,6 +4572,8 @@ public.test_stopped_pages(bigint[]),
 public.record_page_news(jsonb)
 to service_role;
 grant execute on function public.rate_share(real, timestamptz) to authenticated;
+revoke execute on function public.rows_of_page(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.rows_of_page(uuid) to service_role;
 -- How the result of a step is written down: fenced, set-based, all or nothing per contact.
 
 create or replace function public.record_outcomes(p_outcomes jsonb)
@@ -4650,7 +4731,6 @@ begin
             )::int,
             -- The worker has outlived it, if it did anything with it.
             times_lost = case
-                when g.from_stage <> 'generating' then s.times_lost
                 when g.error_code is null then 0
                 when public.is_untouched(g.error_code) then s.times_lost
                 else 0
@@ -8022,14 +8102,7 @@ begin
         perform 1 from public.facebook_pages as p where p.id = v_page_id for no key update skip locked;
         continue when not found;
         -- Of a page that several owners have connected the first row is the lock of all, and one of them is served at a time.
-        v_first_id := (
-            select f.id
-            from public.facebook_pages as q
-            inner join public.facebook_pages as f on f.facebook_page_id = q.facebook_page_id
-            where q.id = v_page_id
-            order by f.id
-            limit 1
-        );
+        v_first_id := (public.rows_of_page(v_page_id))[1];
         continue when v_first_id = any(v_served);
         perform 1 from public.facebook_pages as p where p.id = v_first_id for no key update skip locked;
         continue when not found;

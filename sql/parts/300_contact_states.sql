@@ -101,7 +101,7 @@ comment on column public.ai_automation_contact_states.next_check_at is 'When a s
 comment on column public.ai_automation_contact_states.reason_code is 'Why the contact was skipped or completed.';
 comment on column public.ai_automation_contact_states.follow_up_count is 'Messages of this sequence that Facebook accepted; a failed try does not count.';
 comment on column public.ai_automation_contact_states.attempt is 'Tries of the present follow-up that had to be repeated.';
-comment on column public.ai_automation_contact_states.times_lost is 'How many workers in a row stopped while writing to the contact.';
+comment on column public.ai_automation_contact_states.times_lost is 'How many workers in a row stopped while the contact was in their hands, in the step that it is in.';
 comment on column public.ai_automation_contact_states.quota_day is 'The rule''s local day on which this contact holds a place in the daily limit.';
 comment on column public.ai_automation_contact_states.lease_token is 'Fencing token: only its holder may move the contact.';
 comment on column public.ai_automation_contact_states.page_id is 'The page of the rule and of the contact; filled in when it is not given.';

@@ -92,8 +92,75 @@ $$;
 comment on function public.pick_to_write(text, integer) is
 'Locks due contacts to be written to. Those that a worker was lost with come first and apart: a quarter as many at once after the first time, then one alone, with a worker of ten seconds or more; a worker that holds such takes no other.';
 
+-- Asking whether a message arrived can end a worker too. A token that is still there says that its holder wrote nothing down.
+create or replace function public.pick_to_settle(p_worker text, p_limit integer)
+returns setof bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids bigint[];
+begin
+    if exists (
+        select 1 from public.ai_automation_contact_states as s
+        where s.current_stage = 'sending' and s.times_lost >= 2 and s.lease_owner = p_worker and s.lease_expires_at > now()
+    ) then
+        return;
+    end if;
+
+    v_ids := array(
+        select s.id from public.ai_automation_contact_states as s
+        where s.current_stage = 'sending' and s.lease_expires_at <= now()
+        order by s.times_lost, s.lease_expires_at, s.id
+        limit p_limit
+        for no key update skip locked
+    );
+    update public.ai_automation_contact_states as s
+    set
+        lease_token = null,
+        lease_owner = null,
+        -- As reclaim_expired_leases has it: a worker that lives on never had the contact.
+        times_lost = s.times_lost + (not exists (
+            select 1 from public.ai_automation_workers as w
+            where w.name = s.lease_owner and w.beat_at > greatest(s.updated_at, s.updated_at + (s.lease_expires_at - s.updated_at) / 2)
+        ))::int
+    where s.id = any(v_ids) and s.lease_token is not null;
+
+    with over as (
+        update public.ai_automation_contact_states as s
+        set
+            current_stage = 'failed',
+            status_message = 'Taken back from a worker that stopped answering',
+            error_code = 'outcome_unknown',
+            error_message = 'The message may or may not have arrived: three workers stopped while it was sent or looked for.',
+            error_hint = 'Look at the conversation on Facebook, and at the worker''s log. Retry only if the message is not there.'
+        where s.id = any(v_ids) and s.times_lost >= 3
+        returning s.attempt_id, s.attempt_started_at
+    )
+
+    update public.ai_automation_attempts as a
+    set outcome = 'unknown', error_code = 'outcome_unknown', finished_at = now()
+    from over as o
+    where a.id = o.attempt_id and a.started_at = o.attempt_started_at;
+
+    -- Who ended two is looked for alone, after the others.
+    return query
+    with left_over as (
+        select s.id, s.times_lost, row_number() over (order by s.times_lost, s.id) as place
+        from public.ai_automation_contact_states as s
+        where s.id = any(v_ids) and s.current_stage = 'sending'
+    )
+
+    select l.id from left_over as l where l.times_lost < 2 or l.place = 1 order by l.place;
+end;
+$$;
+
+comment on function public.pick_to_settle(text, integer) is
+'Locks sends whose outcome is to be found out. One whose holder stopped without a word is counted; after the second time it is looked for alone, after the third it is failed as outcome_unknown.';
+
 revoke execute on function
-public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer)
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer), public.pick_to_settle(text, integer)
 from public, anon, authenticated, service_role;
 grant execute on function
-public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer) to service_role;
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer), public.pick_to_settle(text, integer)
+to service_role;

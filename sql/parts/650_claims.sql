@@ -18,7 +18,7 @@ begin
     for v_page in
         select
             p.id, p.user_id, row_number() over (order by d.contacts, random()) as place, count(*) over () as pages,
-            (select q.id from public.facebook_pages as q where q.facebook_page_id = p.facebook_page_id order by q.id limit 1) as first_id
+            (public.rows_of_page(p.id))[1] as first_id
         from public.facebook_pages as p
         cross join lateral (
             select count(*) as contacts
@@ -143,12 +143,7 @@ begin
             return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
             perform public.recheck_reviews(p_limit);
         when 'sending' then
-            return query
-            select s.id from public.ai_automation_contact_states as s
-            where s.current_stage = 'sending' and s.lease_expires_at <= now()
-            order by s.lease_expires_at, s.id
-            limit p_limit
-            for no key update skip locked;
+            return query select t.state_id from public.pick_to_settle(p_worker, p_limit) as t (state_id);
         else
             raise exception 'Contacts cannot be claimed from stage %.', p_stage using errcode = '22023';
     end case;
@@ -233,9 +228,10 @@ begin
         case s.current_stage when 'generating' then r.prompt else '' end, r.language, r.model,
         r.review_before_send, c.sender_name, c.sender_id, p.name, p.facebook_page_id,
         case s.current_stage when 'sending' then k.encrypted_token end, s.follow_up_count, s.max_follow_ups,
-        -- A call that was made in vain is repeated now, whether it counts as a try of this contact or not.
+        -- A call that was made in vain is repeated now, whether it counts as a try of this contact or not; a message that
+        -- took several tries to write is sent for the first time.
         case
-            when s.error_code is null then s.attempt
+            when s.error_code is null then 0
             when s.error_code <> 'many_retries' and public.is_untouched(s.error_code) then s.attempt
             else greatest(s.attempt, 1)
         end,

@@ -36,6 +36,22 @@ $$;
 
 comment on function public.rate_share(real, timestamptz) is 'How much of its rate a page may use, from 0.1 to 1; a reading older than an hour says nothing.';
 
+-- Anybody can name a page's id: whose token has not proven to be the page's has no part in its rate.
+create or replace function public.rows_of_page(p_page_id uuid)
+returns uuid[]
+language sql
+stable
+set search_path = ''
+as $$
+    select array_agg(q.id order by q.id)
+    from public.facebook_pages as p
+    inner join public.facebook_pages as q on q.facebook_page_id = p.facebook_page_id
+    where p.id = p_page_id and (q.id = p.id or (p.proven_at is not null and q.proven_at is not null));
+$$;
+
+comment on function public.rows_of_page(uuid) is
+'The rows of one Facebook page that several owners have connected and proven to be theirs, this one among them; the first is the lock of all.';
+
 -- A call reaches Facebook at some moment between its claim and the writing down of its answer, however slow the worker is.
 -- So it takes a place from the one until a second after the other: then no second at Facebook can see more than the rate.
 -- Facebook counts by its own page: of several owners who have connected it, the slowest rate holds for all together.
@@ -67,7 +83,7 @@ begin
                 array_agg(q.id) as ids,
                 min(q.sends_per_minute * public.rate_share(q.usage_percent, q.usage_at)) filter (where q.disconnected_at is null) as a_minute
             from public.facebook_pages as q
-            where q.facebook_page_id = p.facebook_page_id
+            where q.id = any(public.rows_of_page(p.id))
         ) as s
         cross join lateral (
             select
@@ -226,3 +242,5 @@ public.test_stopped_pages(bigint[]),
 public.record_page_news(jsonb)
 to service_role;
 grant execute on function public.rate_share(real, timestamptz) to authenticated;
+revoke execute on function public.rows_of_page(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.rows_of_page(uuid) to service_role;

@@ -155,7 +155,6 @@ begin
             )::int,
             -- The worker has outlived it, if it did anything with it.
             times_lost = case
-                when g.from_stage <> 'generating' then s.times_lost
                 when g.error_code is null then 0
                 when public.is_untouched(g.error_code) then s.times_lost
                 else 0

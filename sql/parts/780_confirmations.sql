@@ -101,14 +101,7 @@ begin
         perform 1 from public.facebook_pages as p where p.id = v_page_id for no key update skip locked;
         continue when not found;
         -- Of a page that several owners have connected the first row is the lock of all, and one of them is served at a time.
-        v_first_id := (
-            select f.id
-            from public.facebook_pages as q
-            inner join public.facebook_pages as f on f.facebook_page_id = q.facebook_page_id
-            where q.id = v_page_id
-            order by f.id
-            limit 1
-        );
+        v_first_id := (public.rows_of_page(v_page_id))[1];
         continue when v_first_id = any(v_served);
         perform 1 from public.facebook_pages as p where p.id = v_first_id for no key update skip locked;
         continue when not found;

@@ -78,3 +78,29 @@ def test_a_disconnected_row_asks_for_nothing_and_a_used_up_limit_counts_for_all(
     [slowed] = world.rows("select public.page_room(%s) as room", first["id"])
 
     assert (row["room"], slowed["room"]) == (10, 5), "Facebook counts what its page has left"
+
+
+def test_who_only_names_a_page_has_no_part_in_its_rate(world, pages):
+    first, _ = pages
+    named = world.page(
+        world.user(),
+        sends_per_minute=1,
+        facebook_page_id=first["facebook_page_id"],
+        proven_at=None,
+    )
+    world.contact(named)
+    run_now(world, world.rule(named))
+    worker = Worker(world.connection)
+    worker.check()
+    worker.write()
+
+    handed = worker.claim("ready_to_send")
+
+    ids = {job["state_id"] for job in handed}
+    [mine] = world.rows(
+        "select count(*) from public.ai_automation_contact_states"
+        " where id = any(%s) and page_id = %s",
+        list(ids),
+        named["id"],
+    )
+    assert (len(ids), mine["count"]) == (6, 1), "five of the page's owners, one of the stranger's"

@@ -170,3 +170,88 @@ def test_who_was_given_back_untouched_is_as_suspect_as_before(world, worker, cod
     touched = state_of(world, suspect)
 
     assert (untouched["times_lost"], touched["times_lost"]) == (2, 0)
+
+
+def being_sent(world, worker):
+    """Five messages under way at Facebook."""
+    worker.write()
+    return [job["state_id"] for job in worker.claim("ready_to_send")]
+
+
+def all_die(world):
+    """Every worker stops without a word, and the leases of what it held run out."""
+    world.rows(
+        "update public.ai_automation_contact_states set lease_expires_at = now()"
+        " where lease_token is not null returning id"
+    )
+
+
+def test_who_ends_its_workers_while_it_is_settled_is_looked_for_alone_and_put_aside(world, worker):
+    ids = being_sent(world, worker)
+    all_die(world)
+    together = worker.claim("sending")
+    worker.record(together[1:], "sent", attempt_outcome="sent")
+    all_die(world)
+
+    [alone] = worker.claim("sending")
+    beside_it = worker.claim("sending")
+    all_die(world)
+    afterwards = worker.claim("sending")
+
+    [over] = world.rows(
+        "select s.current_stage::text as stage, s.error_code,"
+        " s.quota_day is not null as is_counted,"
+        " a.outcome, a.finished_at is not null as is_finished"
+        " from public.ai_automation_contact_states as s"
+        " inner join public.ai_automation_attempts as a on a.id = s.attempt_id where s.id = %s",
+        alone["state_id"],
+    )
+    assert sorted(job["state_id"] for job in together) == sorted(ids)
+    assert (alone["state_id"], beside_it, afterwards) == (together[0]["state_id"], [], [])
+    assert over == {
+        "stage": "failed",
+        "error_code": "outcome_unknown",
+        "is_counted": True,
+        "outcome": "unknown",
+        "is_finished": True,
+    }
+    assert stages(world) == {"sent": 4, "failed": 1}
+
+
+def test_a_thread_that_cannot_be_read_blames_nobody_and_a_living_worker_never_had_it(world, worker):
+    being_sent(world, worker)
+    for _ in range(4):
+        all_die(world)
+        held = worker.claim("sending")
+        worker.record(
+            held,
+            "sending",
+            attempt_outcome="unknown",
+            error_code="outcome_unknown",
+            after_seconds=0,
+        )
+    worker.claim("sending")
+    worker.has_worked_for(minutes=0)
+    world.rows(
+        "update public.ai_automation_workers set beat_at = now() + interval '1 minute' returning 1"
+    )
+    all_die(world)
+    worker.claim("sending")
+
+    rows = world.rows("select distinct times_lost from public.ai_automation_contact_states")
+    assert [row["times_lost"] for row in rows] == [0]
+
+
+def test_a_message_that_took_several_tries_to_write_is_sent_for_the_first_time(world, worker):
+    away = {"error_code": "ai_unavailable", "after_seconds": 0}
+    worker.record(worker.claim("eligible"), "eligible", **away)
+    again = worker.claim("eligible")
+    worker.record(again, "ready_to_send", generated_message="See you?")
+
+    first = worker.claim("ready_to_send")
+    refused = {"attempt_outcome": "retry", "error_code": "facebook_away", "after_seconds": 0}
+    worker.record(first, "ready_to_send", **refused)
+    repeated = worker.claim("ready_to_send")
+
+    tries = [{job["attempt"] for job in jobs} for jobs in (again, first, repeated)]
+    assert tries == [{1}, {0}, {2}]

@@ -192,14 +192,34 @@ def test_repeated_calls_are_a_tenth_at_most_while_some_fail() -> None:
 
 def test_a_minute_gives_ten_repeated_calls_where_there_are_few_calls_only() -> None:
     few, clock = guard_and_clock()
-    storm(few, 200, lambda number: number % 20 == 0)
-    clock.now += 60
+    storm(few, 20, lambda number: number % 20 == 0)
+    clock.now += 70
     many, later = guard_and_clock()
     storm(many, 4000, lambda number: number % 20 == 0)
     later.now += 60
 
     assert sum(few.refuse(replace(JOB, attempt=1)) is None for _ in range(50)) == 10
     assert storm(many, 4000, lambda number: number % 20 == 0)[1] <= 0.1 * 2000 + BUDGET_MOST
+
+
+def test_who_waits_for_a_place_is_told_when_its_turn_will_be() -> None:
+    guard, clock = guard_and_clock()
+    waiting = [(replace(JOB, state_id=number, attempt=1), 0.0) for number in range(100)]
+    put_off = made = 0
+    while waiting and clock.now < 3600:
+        clock.now = min(at for _, at in waiting)
+        due = [job for job, at in waiting if at <= clock.now]
+        waiting = [(job, at) for job, at in waiting if at > clock.now]
+        for job in due:
+            if outcome := guard.refuse(job):
+                put_off += 1
+                waiting.append((job, clock.now + outcome.after_seconds))
+            else:
+                made += 1
+                guard.learn(job, SENT if made % 5 else away(job))
+
+    assert made == 100
+    assert put_off < 500, "ten a minute for ten minutes, each looked at every two"
 
 
 def test_when_all_goes_well_again_everybody_who_waited_is_repeated() -> None:
