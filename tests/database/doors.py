@@ -224,8 +224,10 @@ FOR_WORKERS = {
     "pick_contacts": {"p_stage": "queued", "p_limit": 9, "p_worker": "thief"},
     "pick_fairly": {"p_stage": "queued", "p_limit": 9},
     "pick_to_write": {"p_worker": "thief", "p_limit": 9},
+    "pick_to_settle": {"p_worker": "thief", "p_limit": 9},
     "pick_ready_to_send": {"p_limit": 9},
     "page_room": {"p_page_id": "{page}"},
+    "rows_of_page": {"p_page_id": "{page}"},
     "record_page_news": {"p_news": []},
     "test_stopped_pages": {"p_state_ids": ["{ready}"]},
     "receiver_beat": {
