@@ -87,12 +87,13 @@ class Feed(
         ]
 
     async def pages(self) -> list[Row]:
-        """The connected Facebook pages."""
-        return await self._read(
+        """The connected Facebook pages, by name."""
+        found = await self._read(
             "facebook_pages",
             "id,name,facebook_page_id,status,status_reason,paused_until,paused_at,disconnected_at,"
             "warning,warned_at",
         )
+        return sorted(found, key=lambda page: str(page["name"]).casefold())
 
     async def contacts_by_page(self) -> dict[str, int]:
         """How many contacts each page has."""

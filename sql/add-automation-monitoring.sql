@@ -8639,7 +8639,7 @@ begin
     end if;
     return coalesce((
         select case
-            when s.attempt_id is distinct from p_attempt_id then 'retried'
+            when s.attempt_id <> p_attempt_id then 'retried'
             when public.is_in_flight(s.current_stage) then 'retry'
             else 'dropped'
         end
