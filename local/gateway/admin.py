@@ -55,14 +55,18 @@ class Admin:
         if not body.get("email"):
             message = "Cannot create a user without either an email or phone"
             raise AuthError(400, "validation_failed", message)
+        email = accounts.check_email(body["email"])
+        async with self._database.accounts() as connection:
+            if await accounts.find(connection, email):
+                raise _registered()
         # Nobody knows the password of who was given none; one too long is refused, not cut.
         password = body.get("password") or secrets.token_urlsafe(48)
         if len(password.encode(errors="surrogatepass")) > accounts.BCRYPT_BYTES:
             self._passwords.check(password)
         wanted = {
-            "email": accounts.check_email(body["email"]),
-            "id": _own_id(body.get("id", "")),
+            "email": email,
             "password": await self._passwords.hash(password),
+            "id": _own_id(body.get("id", "")),
             "confirmed": body.get("email_confirm", False),
             "user_metadata": body.get("user_metadata", {}),
         }
@@ -114,8 +118,12 @@ async def _insert(connection: AuthConnection, wanted: dict[str, Any]) -> Row:
         if error.diag.constraint_name == "users_pkey":
             message = "Database error creating new user"
             raise AuthError(500, "unexpected_failure", message) from error
-        message = "A user with this email address has already been registered"
-        raise AuthError(422, "email_exists", message) from error
+        raise _registered() from error
+
+
+def _registered() -> AuthError:
+    message = "A user with this email address has already been registered"
+    return AuthError(422, "email_exists", message)
 
 
 def _own_id(text: str) -> uuid.UUID:

@@ -131,6 +131,9 @@ ADMIN_WORDS: dict[str, tuple[int, str, str]] = {
     'POST {"email": "a@example.com", "id": "00000000000000000000000000000000"}': (
         400, "validation_failed", "ID cannot be a nil uuid",
     ),
+    'POST {"email": " a@example.com", "password": "%s"}' % ("x" * 73): (
+        400, "validation_failed", "Unable to validate email address: invalid format",
+    ),
     'POST {"email": "a@example.com", "email_confirm": "yes"}': (
         400, "bad_json",
         f"{BAD_JSON}json: cannot unmarshal string into Go struct field"
