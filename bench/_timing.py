@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median, quantiles
 
+HEADS = ("what", "median", "p95", "least", "bar", "")
+
 
 def timed(work: Callable[[], object]) -> float:
     """How many milliseconds `work` took."""
@@ -59,9 +61,9 @@ def p95(times: list[float]) -> float:
     return quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
 
 
-def table(lines: Iterable[Line]) -> str:
+def table(lines: Iterable[Line], heads: tuple[str, ...] = HEADS) -> str:
     """The lines as plain text, in columns."""
-    rows = [("what", "median", "p95", "least", "bar", ""), *(line.cells() for line in lines)]
+    rows = [heads, *(line.cells() for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     return "\n".join(
         "  ".join(
