@@ -59,7 +59,7 @@ async def answer_rpc(call: Call, database: Database) -> Response:
     if function.answers_media:
         raise not_implemented("functions that answer in a media type of their own")
     form = "none" if call.method == "HEAD" or function.void else call.media.form
-    given = None if call.reads else payload._replace(text="[{"[payload.is_object])
+    given = None if call.reads else _told_apart(payload, function)
     details = (form, call.media.strip_nulls, call.counts, database.config.max_rows)
     prepared = _compose(database.catalog, function, query, given, *details)
     call.media.need()
@@ -90,6 +90,12 @@ def _check(call: Call, function: Function) -> Callable[[Answer], None] | None:
         refuse_too_many(call, answer.rows)
 
     return check if limited or call.media.form == "object" else None
+
+
+def _told_apart(payload: Payload, function: Function) -> Payload:
+    """What the statement depends on: it is kept, so it must not hold a document's keys."""
+    taken = {argument.name for argument in function.arguments}
+    return Payload("[{"[payload.is_object], tuple(key for key in payload.keys if key in taken))
 
 
 def _takes_document(function: Function) -> bool:

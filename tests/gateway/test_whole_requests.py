@@ -1,5 +1,6 @@
-"""This file is where who sends half a request is shown not to keep a connection."""
+"""This file is where nobody keeps a connection or memory of the gateway by what they send."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from local.children import answers
+from local.gateway import rpc
 from local.gateway.server import create_server
 from local.gateway.whole import LARGEST_HEAD, WholeRequests
 from tests.gateway.conftest import Served
@@ -58,3 +60,15 @@ def all_of(connection: socket.socket) -> bytes:
     except ConnectionResetError:
         pass  # It was closed before all of it was read.
     return got
+
+
+def test_what_is_in_a_document_is_not_kept_with_its_statement(gateway: Served) -> None:
+    headers = {"apikey": gateway.config.secret_key}
+    before = rpc._compose.cache_info().currsize
+
+    for number in range(3):
+        body = json.dumps({f"{number}_{key}": 1 for key in range(5)})
+        answer = gateway.raw("POST", "/rest/v1/rpc/take", headers=headers, content=body)
+        assert answer.status_code == 200
+
+    assert rpc._compose.cache_info().currsize <= before + 1
