@@ -20,14 +20,17 @@ CASES = "40"
 TOOL = str(Path(sys.executable).with_name("st"))
 
 
-@pytest.mark.parametrize("seed", ["1", "2", "3"])
+# What covers each parameter and status is the same whatever the seed is.
+@pytest.mark.parametrize(
+    ("seed", "phases"), [("1", "coverage,fuzzing"), ("2", "fuzzing"), ("3", "fuzzing")]
+)
 def test_no_generated_request_finds_an_answer_that_is_not_described(
-    stack: Stack, bearer: dict[str, str], tmp_path: Path, seed: str
+    stack: Stack, bearer: dict[str, str], tmp_path: Path, seed: str, phases: str
 ) -> None:
     command = [
         *(TOOL, "run", f"{stack.dashboard_url}/api/openapi.json"),
         *("--header", f"Authorization: {bearer['authorization']}", "--seed", seed),
-        *("--checks", "all", "--phases", "coverage,fuzzing", "--max-examples", CASES),
+        *("--checks", "all", "--phases", phases, "--max-examples", CASES),
         *("--no-color", "--warnings", "off"),
     ]
 
