@@ -106,12 +106,17 @@ class Call:
         }
 
 
-async def read_call(request: Request, config: Config, claims: Claims, catalog: Catalog) -> Call:
-    """The Call in a request; raises ApiError for what is not understood or not implemented."""
+async def read_call(
+    request: Request, config: Config, claims: Claims, media_types: frozenset[str], zones: Set[str]
+) -> Call:
+    """The Call in a request; raises ApiError for what is not understood or not implemented.
+
+    The database may answer in `media_types` of its own, and knows these time `zones`.
+    """
     if "range" in request.headers:
         raise not_implemented("the Range header; use limit and offset")
     path = request.scope["path"].removeprefix("/rest/v1")
-    preferences, invalid = _preferences(request.headers.getlist("prefer"), catalog.zones)
+    preferences, invalid = _preferences(request.headers.getlist("prefer"), zones)
     return Call(
         method=request.method,
         path=path,
@@ -120,7 +125,7 @@ async def read_call(request: Request, config: Config, claims: Claims, catalog: C
         claims=claims,
         preferences=preferences,
         invalid_preferences=tuple(invalid),
-        media=choose_media(request.headers.get("accept", "*/*"), catalog.media_types),
+        media=choose_media(request.headers.get("accept", "*/*"), media_types),
         parameters=_parameters(request.scope["query_string"]),
         body=await read_body(request, config.body_limit),
         headers=request.headers,

@@ -67,7 +67,6 @@ class Catalog:
     functions: Mapping[tuple[str, str], Sequence[Function]]
     role_settings: Mapping[str, Mapping[str, str]]
     media_types: frozenset[str]
-    zones: frozenset[str]
     # Functions that no request can call, because an input of theirs has no name.
     of_rows: frozenset[tuple[str, str]]
 
@@ -84,7 +83,6 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
         functions = await (await connection.execute(SQL["functions"], [names])).fetchall()
         settings = await (await connection.execute(SQL["role_settings"])).fetchall()
         media_types = await (await connection.execute(SQL["media_types"], [])).fetchall()
-        zones = await (await connection.execute(SQL["zones"])).fetchall()
     overloads: dict[tuple[str, str], list[Function]] = defaultdict(list)
     of_rows: set[tuple[str, str]] = set()
     for function in map(_function, functions):
@@ -102,7 +100,6 @@ async def load_catalog(connection: psycopg.AsyncConnection[Any], schemas: Sequen
         overloads,
         by_role,
         frozenset(name for (name,) in media_types),
-        frozenset(zone for (zone,) in zones),
         frozenset(of_rows),
     )
 

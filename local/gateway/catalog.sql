@@ -142,6 +142,3 @@ left join pg_settings as known on known.name = split_part(pair, '=', 1)
 where
     s.setdatabase in (0, (select oid from pg_database where datname = current_database()))
     and coalesce(known.context, 'user') = 'user';
-
--- name: zones
-select name from pg_timezone_names;

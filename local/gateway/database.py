@@ -29,6 +29,7 @@ ISOLATION_LEVELS = ("read committed", "repeatable read", "serializable")
 RESET = Statement(b"reset all")
 SETTINGS = b"select set_config(key, value, true) from json_each_text($1::json)"
 COMMIT = Statement(b"commit")
+ZONES = b"select string_agg(name, e'\\n') from pg_timezone_names"
 ROLE = b"select set_config('role', $1, true)"
 
 AuthConnection = psycopg.AsyncConnection[dict[str, Any]]
@@ -66,6 +67,7 @@ class Database:
         self._auth: AuthPool | None = None
         self._catalog: Catalog | None = None
         self._up = asyncio.Event()
+        self._zones: frozenset[str] = frozenset()
 
     @property
     def catalog(self) -> Catalog:
@@ -153,6 +155,14 @@ class Database:
             raise away()
         async with self._auth.connection() as connection:
             yield connection
+
+    async def zones(self) -> frozenset[str]:
+        """The time zones that PostgreSQL knows, read when the first request names one."""
+        if not self._zones:
+            async with self._links.one() as link:
+                (listed,) = await link.ask(Statement(ZONES))
+            self._zones = frozenset((listed or b"").decode().split("\n"))
+        return self._zones
 
     async def run(self, work: Work) -> Answer:
         """Runs one request in one transaction; a failed check rolls it back."""

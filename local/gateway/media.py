@@ -1,8 +1,8 @@
 """This file is where the forms of an answer are told apart, and one is chosen as PostgREST does."""
 
 import re
-from collections.abc import Set
 from dataclasses import dataclass
+from functools import lru_cache
 
 from local.gateway.errors import ApiError, not_implemented
 
@@ -41,7 +41,8 @@ class Media:
             raise ApiError(406, "PGRST107", message)
 
 
-def choose_media(accept: str, own: Set[str]) -> Media:
+@lru_cache(maxsize=128)
+def choose_media(accept: str, own: frozenset[str]) -> Media:
     """The first form that can be given, the most wanted first; `own` are the database's."""
     wanted = _by_preference(accept)
     for text in wanted:

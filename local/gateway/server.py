@@ -74,7 +74,10 @@ class Gateway:
             return rest_response(refusal(error, signed_in=signed_in))
 
     async def _rest(self, request: Request, claims: Claims) -> Response:
-        call = await read_call(request, self._config, claims, self._database.catalog)
+        media_types = self._database.catalog.media_types
+        named = any("timezone=" in text for text in request.headers.getlist("prefer"))
+        zones = await self._database.zones() if named else frozenset()
+        call = await read_call(request, self._config, claims, media_types, zones)
         answer = answer_rpc if call.path.startswith("/rpc/") else answer_table
         response = await answer(call, self._database)
         if len(self._config.schemas) > 1:
