@@ -73,11 +73,11 @@ select
         where a.attrelid = coalesce(nullif(base.typrelid, 0), nullif(t.typrelid, 0)) and a.attnum > 0 and not a.attisdropped
     ),
     coalesce(p.proconfig, '{}'),
-    -- The table whose rows it gives, if they are a table's.
+    -- The table, or the type, whose rows it gives.
     (
         select r.relname
         from pg_class as r
-        where r.oid = coalesce(nullif(base.typrelid, 0), nullif(t.typrelid, 0)) and r.relkind <> 'c' and r.relnamespace = p.pronamespace
+        where r.oid = coalesce(nullif(base.typrelid, 0), nullif(t.typrelid, 0)) and r.relnamespace = p.pronamespace
     )
 from pg_proc as p
 inner join pg_namespace as n on n.oid = p.pronamespace

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from local.gateway.asked import Item, Order, Query
-from local.gateway.errors import ApiError, not_embedded, not_implemented, unstorable
+from local.gateway.errors import ApiError, no_aggregates, not_embedded, not_implemented, unstorable
 from local.gateway.filters import SEARCHES, Condition, Group
 from local.gateway.link import Statement
 from local.gateway.names import Field
@@ -35,7 +35,8 @@ REMEMBERED = 128
 WHOLE_ROW = "_row.*"
 EMPTY: Composable = SQL("")
 NO_COUNT = SQL("null::bigint")
-ALL: Composable = SQL("count(*)")
+# With all columns, as PostgREST counts: a value that cannot be read is told also to HEAD.
+ALL: Composable = SQL("count(_row.*)")
 
 
 class Prepared(NamedTuple):
@@ -115,7 +116,7 @@ class Composer:
         """One entry of `select`, named as the answer shows it."""
         name, path = item.field.name, item.field.path
         if item.aggregates:
-            raise ApiError(400, "PGRST123", "Use of aggregate functions is not allowed")
+            raise no_aggregates()
         if item.cast and item.cast not in CASTS:
             raise not_implemented(f"cast to {item.cast}")
         if name == "*" and not item.alias:

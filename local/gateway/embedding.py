@@ -8,7 +8,7 @@ from psycopg.sql import SQL, Composable
 from local.gateway.asked import Embed, Query
 from local.gateway.catalog import Catalog, Relation
 from local.gateway.compose import EMPTY, Composer, comma, identifier
-from local.gateway.errors import ApiError, not_embedded, not_implemented
+from local.gateway.errors import ApiError, no_aggregates, not_embedded, not_implemented
 from local.gateway.hints import nearest
 from local.gateway.ways import Way
 
@@ -24,7 +24,10 @@ def needed(catalog: Catalog, relation: Relation, query: Query) -> list[str]:
     """The columns that a write must give back for what is embedded."""
     if query.misplaced:
         raise not_embedded(query.misplaced)
-    return [name for embed in query.embeds for name in find_way(catalog, relation, embed).needs]
+    names = [name for embed in query.embeds for name in find_way(catalog, relation, embed).needs]
+    if any(item.aggregates for item in query.items):
+        raise no_aggregates()
+    return names
 
 
 def find_way(catalog: Catalog, origin: Relation, embed: Embed) -> Way:
@@ -115,7 +118,7 @@ def select(
     """Columns and embedded rows of one level; must come before its filters are composed."""
     if query.misplaced:
         raise not_embedded(query.misplaced)
-    items = [composer.item(item) for item in query.items]
+    embedded: list[Composable] = []
     joins: list[Composable] = []
     for number, item in enumerate(query.embeds):
         if relation is None:
@@ -128,9 +131,10 @@ def select(
         )
         composer.places.setdefault(item.label, (place, way.to_one))
         if item.is_shown:
-            items.append(_shown(way, item, place))
+            embedded.append(_shown(way, item, place))
         composer.embeds_decide |= item.inner
-    return Selected(comma(items), SQL("").join(joins))
+    items = [composer.item(item) for item in query.items]
+    return Selected(comma([*items, *embedded]), SQL("").join(joins))
 
 
 def _shown(way: Way, embed: Embed, place: Composable) -> Composable:

@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 log = logging.getLogger(__name__)
 
+# Statuses that a function may raise, and that HTTP allows no body.
+WITHOUT_BODY = (204, 304)
 JSON_TYPE = "application/json; charset=utf-8"
 
 # PostgREST's table (src/library/PostgREST/Error.hs, mapSQLtoHTTP): whole codes first, then classes.
@@ -67,6 +69,11 @@ def not_embedded(name: str) -> ApiError:
     )
 
 
+def no_aggregates() -> ApiError:
+    """The answer to sums and the like, which hosted projects have switched off."""
+    return ApiError(400, "PGRST123", "Use of aggregate functions is not allowed")
+
+
 def away() -> ApiError:
     """The answer while PostgreSQL cannot be reached."""
     return ApiError(503, "PGRST001", "Database client error. Retrying the connection.")
@@ -98,7 +105,8 @@ def shown(error: ApiError) -> bytes:
 def rest_response(error: ApiError) -> Response:
     """The refusal as PostgREST sends it; Proxy-Status carries the code when HEAD has no body."""
     headers = {"Content-Type": JSON_TYPE, "Proxy-Status": f"PostgREST; error={error.code}"}
-    return Response(shown(error), error.status, {**headers, **error.headers})
+    content = b"" if error.status in WITHOUT_BODY else shown(error)
+    return Response(content, error.status, {**headers, **error.headers})
 
 
 def refusal(error: Exception, *, signed_in: bool) -> ApiError:

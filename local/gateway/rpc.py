@@ -85,8 +85,7 @@ def _check(call: Call, function: Function) -> Callable[[Answer], None] | None:
         raise ApiError(400, "PGRST128", message)
 
     def check(answer: Answer) -> None:
-        if function.returns_set:
-            refuse_unless_single(call, answer.rows)
+        refuse_unless_single(call, answer.rows)
         refuse_too_many(call, answer.rows)
 
     return check if limited or call.media.form == "object" else None
@@ -171,7 +170,9 @@ def _compose(
 ) -> Prepared:
     relation = catalog.relations.get((function.schema, function.relation or ""))
     columns = relation.columns if relation else {}
-    composer = Composer(function.relation or function.name, columns)
+    # Rows of no table have the name of their type.
+    name = function.relation or (function.name if function.columns is None else "record")
+    composer = Composer(name, columns)
     inputs = (
         _from_query(function, query, composer)
         if payload is None
@@ -190,7 +191,7 @@ def _compose(
     if single and form == "none":
         # Without an aggregate PostgREST has no row at all where there is nothing to show.
         total = SQL("case when count(*) = 0 then 0 else {} end").format(total)
-    number = ONE if single and form != "none" else ALL
+    number = (SQL("count(*)") if form == "none" else ONE) if single else ALL
     return composer.prepared(envelope(rows, text, total, called, number))
 
 
