@@ -132,6 +132,7 @@ begin
             select u.rule_id, u.day
             from public.ai_automation_daily_usage as u
             inner join given_back as g on g.rule_id = u.rule_id and g.quota_day = u.day
+            where u.rule_id = any(array(select k.rule_id from given_back as k))
             order by u.rule_id, u.day
             for update of u
         )
@@ -140,7 +141,7 @@ begin
         set reserved = u.reserved - g.places
         from held as h
         inner join given_back as g on g.rule_id = h.rule_id and g.quota_day = h.day
-        where u.rule_id = h.rule_id and u.day = h.day;
+        where u.rule_id = h.rule_id and u.day = h.day and u.rule_id = any(array(select k.rule_id from given_back as k));
     end if;
 
     if v_sent then
@@ -168,12 +169,13 @@ begin
             group by n.run_id
         ),
 
+        -- By an array, not by a join: a plan that may try no pairs would read every run there ever was.
         held as (
             select r.id
             from public.ai_automation_runs as r
-            inner join changed as c on c.run_id = r.id
+            where r.id = any(array(select c.run_id from changed as c))
             order by r.id
-            for update of r
+            for update
         )
 
         update public.ai_automation_runs as r
@@ -182,9 +184,8 @@ begin
             skipped = r.skipped + c.skipped,
             failed = r.failed + c.failed,
             finished_at = case when r.sent + c.sent + r.skipped + c.skipped + r.failed + c.failed = r.total then now() end
-        from held as h
-        inner join changed as c on c.run_id = h.id
-        where r.id = h.id;
+        from changed as c
+        where r.id = c.run_id and r.id = any(array(select h.id from held as h));
     end if;
     return null;
 end;

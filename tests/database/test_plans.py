@@ -160,6 +160,31 @@ def read_so_far(read, table):
     return read(table, "rows")
 
 
+def test_ending_a_run_reads_no_run_but_its_own(busy):
+    connection = busy.connection
+    with connection.transaction(force_rollback=True):
+        for query in (
+            "insert into public.ai_automation_runs (user_id, rule_id, source, total)"
+            " select r.user_id, r.id, 'schedule', 1000"
+            " from public.ai_automation_rules as r, generate_series(1, 1000)",
+            "analyze public.ai_automation_runs",
+            "update public.ai_automation_contact_states as s set run_id ="
+            " (select r.id from public.ai_automation_runs as r where r.rule_id = s.rule_id limit 1)"
+            " where s.current_stage = 'ready_to_send'",
+        ):
+            connection.execute(query)
+        read = Readings(busy)
+        connection.execute(
+            "update public.ai_automation_contact_states set current_stage = 'skipped'"
+            " where current_stage = 'ready_to_send'"
+        )
+        read.stop()
+        [counted] = busy.rows("select sum(skipped) as skipped from public.ai_automation_runs")
+
+    assert counted["skipped"] == RULES * WAITING_PER_RULE
+    assert read("ai_automation_runs", "rows") < 10 * RULES
+
+
 def test_the_clock_is_read_once_per_zone_not_per_contact(busy, shared_database):
     superuser = shared_database.cluster.superuser_dsn(shared_database.name)
     with psycopg.connect(superuser) as connection:
