@@ -80,7 +80,7 @@ class Gateway:
         call = await read_call(request, self._config, claims, media_types, zones)
         answer = answer_rpc if call.path.startswith("/rpc/") else answer_table
         response = await answer(call, self._database)
-        chosen = {"accept-profile", "content-profile"} & set(request.headers)
+        chosen = ("accept-profile" if call.reads else "content-profile") in request.headers
         if (chosen or len(self._config.schemas) > 1) and "content-type" in response.headers:
             response.headers["Content-Profile"] = call.schema
         return response
