@@ -194,3 +194,22 @@ def test_a_person_and_who_reads_the_page_wait_for_each_other_in_one_order(
 
     assert read.error is None
     assert read.answer
+
+
+def test_run_now_pressed_twice_at_one_moment_is_one_run(database, world, second):
+    page = world.page(world.user())
+    rule = world.rule(page)
+    for _ in range(3):
+        world.contact(page)
+
+    with world.connection.transaction():
+        first = run_now(world, rule)
+        pressed_again = Waiting(database, world, lambda: run_now(second, rule))
+    again = pressed_again.end()
+
+    assert again.error is None
+    assert (first["queued"], again.answer["queued"], again.answer["run_id"]) == (3, 0, None)
+    [runs] = world.rows(
+        "select count(*) as runs, sum(total) as total from public.ai_automation_runs"
+    )
+    assert (runs["runs"], runs["total"]) == (1, 3)

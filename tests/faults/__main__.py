@@ -17,6 +17,9 @@ from tests.faults import (
     links,
     providers,
     room,
+    storm,
+    versions,
+    watchers,
 )
 from tests.faults.judge import Verdict
 from tests.faults.quick import everything_once
@@ -53,12 +56,15 @@ def cells(quick: bool) -> dict[str, Cell]:
         "every fault of Facebook for a contact": providers.facebook,
         "every fault of Facebook for a page": providers.pages,
         "both providers away for ten minutes": partial(crowd.outage, seconds=600),
+        "a storm of failing calls": partial(storm.retry_storm, calls=1000),
         "workers whose clocks are wrong by hours": clocks.wrong_clocks,
         "PostgreSQL's clock a month ahead": room.far_clock,
         "two schedulers": partial(crowd.two_schedulers, slots=300),
         "four workers, 10 messages a second": partial(crowd.keep_the_rate, seconds=20),
         "a page at 80 % of Facebook's limits": partial(crowd.slow_down, seconds=20),
         "100,000 contacts waiting": partial(crowd.backlog, contacts=100_000),
+        "fifty dashboards, worker busy": partial(watchers.watch, pairs=8, seconds=8),
+        "old and new workers on one database": versions.old_and_new,
     }
 
 

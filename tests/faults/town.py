@@ -130,10 +130,15 @@ class Town:
         more = {"max_follow_ups": 1, "daily_limit": 100_000, **values}
         return [self.world.rule(page, **more) for page in pages]
 
-    def queue(self, rules: list[Row], contacts: int, *, closed: bool = False) -> None:
-        """Puts new contacts into the queue, evenly; `closed` ones are outside their window."""
+    def queue(
+        self, rules: list[Row], contacts: int, *, closed: bool = False, held: bool = False
+    ) -> None:
+        """Puts new contacts into the queue, evenly; `closed` ones are outside their window.
+
+        `held` ones are not due for an hour.
+        """
         for rule in rules:
-            self.world.rows(QUEUE, closed, contacts // len(rules), rule["id"])
+            self.world.rows(QUEUE, closed, contacts // len(rules), rule["id"], held)
 
     def rows(self, query: str, *values: Any) -> list[Row]:
         """What `query` returns; waits while the database is away."""
@@ -156,8 +161,10 @@ with fresh as (
     returning id, user_id, page_id
 )
 
-insert into public.ai_automation_contact_states (user_id, rule_id, contact_id, status_message)
-select f.user_id, r.id, f.id, 'In queue'
+insert into public.ai_automation_contact_states (
+    user_id, rule_id, contact_id, status_message, due_at
+)
+select f.user_id, r.id, f.id, 'In queue', now() + case when %s then interval '1 hour' else '0' end
 from fresh as f inner join public.ai_automation_rules as r on r.page_id = f.page_id
 returning id
 """
