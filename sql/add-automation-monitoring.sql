@@ -3801,7 +3801,7 @@ begin
     from over as o
     where a.id = o.attempt_id and a.started_at = o.attempt_started_at;
 
-    -- Who ended two is looked for alone, after the others.
+    -- Who ended two is looked for alone, after the others, and as in writing by a worker that has lived for a while.
     return query
     with left_over as (
         select s.id, s.times_lost, row_number() over (order by s.times_lost, s.id) as place
@@ -3809,7 +3809,9 @@ begin
         where s.id = any(v_ids) and s.current_stage = 'sending'
     )
 
-    select l.id from left_over as l where l.times_lost < 2 or l.place = 1 order by l.place;
+    select l.id from left_over as l
+    where l.times_lost < 2 or (l.place = 1 and public.has_lived(p_worker))
+    order by l.place;
 end;
 $$;
 

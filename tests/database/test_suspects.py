@@ -193,6 +193,7 @@ def test_who_ends_its_workers_while_it_is_settled_is_looked_for_alone_and_put_as
     worker.record(together[1:], "sent", attempt_outcome="sent")
     all_die(world)
 
+    too_young = Worker(world.connection, "worker-2").claim("sending")
     [alone] = worker.claim("sending")
     beside_it = worker.claim("sending")
     all_die(world)
@@ -207,7 +208,8 @@ def test_who_ends_its_workers_while_it_is_settled_is_looked_for_alone_and_put_as
         alone["state_id"],
     )
     assert sorted(job["state_id"] for job in together) == sorted(ids)
-    assert (alone["state_id"], beside_it, afterwards) == (together[0]["state_id"], [], [])
+    assert (too_young, beside_it, afterwards) == ([], [], [])
+    assert alone["state_id"] == together[0]["state_id"]
     assert over == {
         "stage": "failed",
         "error_code": "outcome_unknown",
