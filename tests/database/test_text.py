@@ -152,7 +152,8 @@ def test_what_cannot_be_stored_is_refused_by_name(project, say, place, text):
     answer = say(PLACES[place], UNSTORABLE[text])
 
     assert answer.status_code == 400
-    assert "nicode" in answer.text
+    # PostgREST has read the JSON before: to it, half a pair is none.
+    assert "nicode" in answer.text or answer.json()["code"] == "PGRST102"
     assert stored(project, PLACES[place]) == before
 
 
@@ -188,7 +189,10 @@ def test_every_script_is_stored_as_it_was_written(project, say, place, text):
 
 
 @pytest.mark.parametrize(
-    "text", [LONG, MARKS, RIGHT_TO_LEFT, "%", "_", "\\", "(", "[a"], ids=lambda text: text[:3]
+    # A search minds no marks: one letter that is in nobody's name stays of these.
+    "text",
+    [LONG, MARKS.replace("e", "q"), RIGHT_TO_LEFT, "%", "_", "\\", "(", "[a"],
+    ids=lambda text: text[:3],
 )
 def test_a_search_finds_its_words_or_nothing(project, say, text):
     search = Place("rpc/monitor_snapshot", {"p_rule_id": "{rule}", "p_search": "TEXT"}, "")
