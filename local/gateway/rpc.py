@@ -193,8 +193,7 @@ def _compose(
     if single and form == "none":
         # Without an aggregate PostgREST has no row at all where there is nothing to show.
         total = SQL("case when count(*) = 0 then 0 else {} end").format(total)
-    # PostgreSQL does not call a stable function whose result nobody wants, and refuses nobody.
-    number = (SQL("count(*) + 0 * count(_row.*)") if form == "none" else ONE) if single else ALL
+    number = (SQL("count(*)") if form == "none" else ONE) if single else ALL
     return composer.prepared(envelope(rows, text, total, called, number))
 
 
