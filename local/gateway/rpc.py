@@ -181,7 +181,9 @@ def _compose(
     source = SQL(" from _called as {}").format(composer.alias)
     rows, total = page_and_total(catalog, relation, query, composer, source, max_rows)
     shown = _shown(catalog, relation, query) if function.columns else None
-    called = SQL("_called as ({}), ").format(_call(function, shown, *inputs))
+    # Where nothing of it is shown, PostgreSQL would leave out the call, and the right to make it.
+    kept = SQL("materialized " if form == "none" else "")
+    called = SQL("_called as {}({}), ").format(kept, _call(function, shown, *inputs))
     single = not function.returns_set
     scalar = function.columns is None and (single or form == "array")
     if single and form == "array":
