@@ -52,5 +52,5 @@ def test_a_port_that_a_stack_is_about_to_bind_is_not_given(both: tuple[Claims, C
     first = room.take()
     stack.claim(first + 1)
 
-    assert room.take() == first + 2
+    assert room.take() > first + 1
     room.leave()
