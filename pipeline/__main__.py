@@ -32,7 +32,7 @@ from pipeline.store import Store
 from pipeline.sync_store import SyncStore
 from pipeline.syncs import Syncs
 from pipeline.tls import trust_for
-from pipeline.turns import Retention, Turns
+from pipeline.turns import Capacity, Retention, Turns
 from pipeline.vault import Vault
 
 log = logging.getLogger("stagelight.worker")
@@ -77,7 +77,8 @@ async def work(settings: Settings, vault: Vault, name: str) -> int:
         facebook = Facebook(settings, graph, settings.lease_seconds * 2 / 3)
         conversations = Conversations(Graph(settings, graph))
         syncs = Syncs(SyncStore(service_client(settings, database), name), conversations, vault)
-        turns = Turns(store, recorder, google, facebook, vault, retention=keep, syncs=syncs)
+        room = Capacity(settings.writing_at_once, settings.sending_at_once)
+        turns = Turns(store, recorder, google, facebook, vault, room, keep, syncs)
         turns.version = VERSION
         if settings.send_mode == "live":
             turns.sending.may_claim = SendGate(store).open

@@ -44,6 +44,8 @@ class Settings:
     receiver_port: int = 8060
     receiver_url: str = ""
     lease_seconds: int = 30
+    writing_at_once: int = 6
+    sending_at_once: int = 6
     app_pg_bin: str = ""
     stagelight_home: Path = Path(".local")
 
@@ -93,6 +95,9 @@ WHOLE_NUMBERS = {
     "text_retention_hours": (8760, "a number of hours, like 24"),
     "history_retention_days": (3650, "a number of days, like 30"),
     "lease_seconds": (600, "a number of seconds, like 30"),
+    # The HTTP clients hold a hundred connections each; who has none waits with its lease running.
+    "writing_at_once": (100, "a number of contacts up to 100, like 6"),
+    "sending_at_once": (100, "a number of contacts up to 100, like 6"),
 }
 
 
