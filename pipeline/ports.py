@@ -33,7 +33,7 @@ class WriterRefusedError(WriterError):
 
 
 class WriterEmptyError(WriterError):
-    """It answered without a text; another try may help, once."""
+    """It answered without a whole text; another try may help, once."""
 
 
 class Writer(Protocol):

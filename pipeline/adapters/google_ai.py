@@ -25,7 +25,9 @@ from pipeline.tls import trust_for
 TIMEOUT_SECONDS = 30.0
 # Thinking tokens count here too, so there is more room than 2,000 characters need.
 MOST_TOKENS = 2048
-WORTH_ANOTHER_TRY = frozenset({"STOP", "MAX_TOKENS", "OTHER", "MALFORMED_RESPONSE", "RECITATION"})
+# Finish reasons (facts of 2026-11); whatever else Google says is a block, with or without a text.
+WHOLE = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED"})
+WORTH_ANOTHER_TRY = WHOLE | {"MAX_TOKENS", "OTHER", "MALFORMED_RESPONSE", "RECITATION"}
 
 
 class FollowUp(BaseModel):
@@ -128,18 +130,20 @@ def thinking_for(model: str) -> types.ThinkingConfig:
 
 
 def _text(answer: types.GenerateContentResponse) -> str:
-    if isinstance(answer.parsed, FollowUp) and answer.parsed.message.strip():
-        return answer.parsed.message
+    """The message, if the answer is whole. Raises WriterRefusedError and WriterEmptyError."""
     feedback = answer.prompt_feedback
     if feedback is not None and feedback.block_reason is not None:
         raise _blocked(_word(feedback.block_reason))
-    finish = _word(answer.candidates[0].finish_reason) if answer.candidates else "NO_CANDIDATE"
+    finish = _word(answer.candidates[0].finish_reason if answer.candidates else None)
     if finish not in WORTH_ANOTHER_TRY:
         raise _blocked(finish)
-    if answer.parsed is not None or not (answer.text or "").strip():
-        words = f"Google AI answered without a text (finish reason {finish})."
-        raise WriterEmptyError("ai_empty", words, "Retry; if it stays empty, change the prompt.")
-    return answer.text or ""
+    if isinstance(answer.parsed, FollowUp) and answer.parsed.message.strip():
+        return answer.parsed.message
+    # Not in the shape that was asked for; of what broke off only a part could be sent.
+    if finish in WHOLE and answer.parsed is None and (answer.text or "").strip():
+        return answer.text or ""
+    words = f"Google AI answered without a whole text (finish reason {finish})."
+    raise WriterEmptyError("ai_empty", words, "Retry; if it stays so, change the prompt.")
 
 
 def _blocked(reason: str) -> WriterRefusedError:
@@ -149,4 +153,4 @@ def _blocked(reason: str) -> WriterRefusedError:
 
 
 def _word(reason: object) -> str:
-    return str(getattr(reason, "value", reason) or "UNKNOWN")
+    return str(getattr(reason, "value", reason) or "FINISH_REASON_UNSPECIFIED")
