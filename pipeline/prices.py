@@ -7,13 +7,14 @@ plans/deepmind-plans-pricing.yml. GOOGLE_PRICES adds models or replaces a line.
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
-# Dollars for a million tokens in, and out; thinking is paid as out.
+# Dollars for a million tokens in, and out; thinking is paid as out. The form offers these models,
+# the default first: none that Google has switched off, routes elsewhere or keeps for old accounts.
 PRICES: dict[str, tuple[Decimal, Decimal]] = {
     "gemini-3.5-flash-lite": (Decimal("0.30"), Decimal("2.50")),
-    "gemini-3.5-flash": (Decimal("1.50"), Decimal("9.00")),
-    "gemini-3.6-flash": (Decimal("1.50"), Decimal("7.50")),
     # 0.75 and 3.75 until 2026-12-31; the later price is the safe one to plan with.
     "gemini-3.8-flash": (Decimal("1.50"), Decimal("7.50")),
+    "gemini-3.6-flash": (Decimal("1.50"), Decimal("7.50")),
+    "gemini-3.5-flash": (Decimal("1.50"), Decimal("9.00")),
 }
 A_MILLION = Decimal(1_000_000)
 

@@ -19,6 +19,7 @@ from pages._components.rule_fields import (
     zones,
 )
 from pages._components.words import DAYS
+from pipeline.prices import PRICES
 
 Values = dict[str, Any]
 LANGUAGES = (
@@ -26,7 +27,6 @@ LANGUAGES = (
     *("Turkish", "Arabic", "Hindi", "Bengali", "Tagalog", "Indonesian", "Vietnamese", "Thai"),
     *("Japanese", "Korean", "Chinese", "Russian", "Ukrainian", "Greek"),
 )
-MODELS = ("gemini-3.5-flash-lite", "gemini-3.5-flash", "gemini-2.5-flash-lite", "gemini-2.5-flash")
 
 
 def rule_form(values: Values, saved: Values, pages: list[Values], person: str = "") -> Component:
@@ -197,7 +197,7 @@ def _message(values: Values) -> list[Component]:
                     values,
                     most=WORD_MOST,
                     hint="Empty: the default one.",
-                    offers=MODELS,
+                    offers=tuple(PRICES),
                 ),
             ],
             className="field-row",

@@ -121,10 +121,13 @@ class GoogleAi:
 
 
 def thinking_for(model: str) -> types.ThinkingConfig:
-    """As little thinking as the model allows (facts of 2026-11: 3.8 and pro have no minimal)."""
+    """As little thinking as the model allows (facts of 2026-11: 3.8 and pro have no minimal).
+
+    `gemini-flash-latest` is whichever is newest, and every one of them knows low.
+    """
     if model.startswith("gemini-2.5"):
         return types.ThinkingConfig(thinking_budget=128 if "pro" in model else 0)
-    least_is_low = model.startswith("gemini-3.8") or "pro" in model
+    least_is_low = model.startswith(("gemini-3.8", "gemini-flash-latest")) or "pro" in model
     level = types.ThinkingLevel.LOW if least_is_low else types.ThinkingLevel.MINIMAL
     return types.ThinkingConfig(thinking_level=level)
 

@@ -101,6 +101,8 @@ def test_a_refusal_needs_a_person_and_repeats_nothing_of_the_prompt(status: int)
     [
         ("gemini-3.5-flash-lite", {"thinking_level": "MINIMAL"}),
         ("gemini-3.8-flash", {"thinking_level": "LOW"}),
+        ("gemini-flash-latest", {"thinking_level": "LOW"}),
+        ("gemini-flash-lite-latest", {"thinking_level": "MINIMAL"}),
         ("gemini-2.5-flash-lite", {"thinking_budget": 0}),
         ("gemini-2.5-pro", {"thinking_budget": 128}),
     ],

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.prices import cost_of, parse_prices
+from pipeline.prices import PRICES, cost_of, parse_prices
 from pipeline.settings import Settings, SettingsError, read_settings
 
 
@@ -18,6 +18,13 @@ def test_a_price_nobody_wrote_down_is_not_invented() -> None:
 
 def test_the_default_model_has_a_price() -> None:
     assert cost_of(Settings().google_model, 1, 1) is not None
+
+
+def test_no_model_is_offered_that_google_has_switched_off_or_will_this_year() -> None:
+    gone = ("gemini-1.", "gemini-2.")
+
+    assert not [model for model in PRICES if model.startswith(gone)]
+    assert next(iter(PRICES)) == Settings().google_model
 
 
 def test_own_prices_come_first() -> None:
