@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.model import Notice
 from pipeline.ports import GraphError, Messenger, MessengerError, NotSentError
-from pipeline.steps.verdicts import classify
+from pipeline.steps.verdicts import Kind, classify
 from pipeline.store import Store
 from pipeline.vault import SealedTextError, Vault
 
@@ -34,7 +34,8 @@ class Confirmations:
             if status != "sending":
                 await self._store.finish_confirmation(row["id"], status, code)
             if status != "sent":
-                log.warning("confirmation", extra={"status": status, "code": code})
+                about = {"confirmation": row["id"], "status": status, "code": code}
+                log.warning("confirmation", extra=about)
         return len(rows)
 
     async def _send(self, row: dict[str, Any]) -> tuple[str, str]:
@@ -50,8 +51,8 @@ class Confirmations:
         except NotSentError:
             return "due", "facebook_unreachable"
         except GraphError as error:
-            # 1 and 2 may come although the message went out.
-            return ("sending" if error.code in (1, 2) else "failed"), classify(error).code
+            verdict = classify(error)
+            return ("sending" if verdict.kind is Kind.UNKNOWN else "failed"), verdict.code
         except MessengerError:
             return "sending", "outcome_unknown"
         return "sent", ""

@@ -8,7 +8,7 @@ from typing import Protocol
 from pipeline.page_actions import PageActions
 from pipeline.ports import GraphError, MessengerError
 from pipeline.steps.read_trouble import refused_subscription
-from pipeline.steps.verdicts import CHECKPOINT, EXPIRED, PERMISSION, RATE, TOKEN, classify
+from pipeline.steps.verdicts import CHECKPOINT, EXPIRED, PERMISSION, TOKEN, classify
 from pipeline.vault import Vault
 
 NEEDED = ("pages_messaging", "pages_manage_metadata", "pages_read_engagement")
@@ -137,7 +137,8 @@ class Connector:
         try:
             return await self._directory.known(token)
         except GraphError as error:
-            if classify(error) in (TOKEN, EXPIRED, CHECKPOINT, RATE):
+            verdict = classify(error)
+            if verdict.pauses_page or verdict in (TOKEN, EXPIRED, CHECKPOINT):
                 raise
             return Known()
 
@@ -240,8 +241,9 @@ def told(error: MessengerError) -> ConnectError:
             "The token may not read this page's conversations.",
             f"It needs {', '.join(NEEDED)}.",
         ),
-        RATE: ("form", "Facebook asks us to wait.", KEPT),
     }
+    if verdict.pauses_page:
+        return ConnectError("form", "Facebook asks us to wait.", KEPT)
     if verdict in sentences:
         return ConnectError(*sentences[verdict])
     return ConnectError("form", f"Facebook could not check the token (error {error.code}).", KEPT)

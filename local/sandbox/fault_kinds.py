@@ -71,6 +71,7 @@ FACEBOOK: dict[str, Act] = {
     "token-expired": Act("190/463", "token-expired"),
     "token-invalid": Act("190/467", "token-invalid"),
     "permission": Act("200, no permission", "permission"),
+    "maybe-permission": Act("1/99, a missing permission can cause it", "maybe-permission"),
     "window-closed": Act("10/2018278, outside the 24 hours", "window-closed"),
     "unavailable": Act("551/1545041, this person is not available", "unavailable"),
     "no-matching-user": Act("100/2018001", "no-matching-user"),

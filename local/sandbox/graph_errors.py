@@ -43,6 +43,7 @@ ERRORS: dict[str, GraphAnswer] = {
     "permission": GraphAnswer(
         403, 200, 0, OAUTH, "(#200) The page does not have the pages_messaging permission."
     ),
+    "maybe-permission": GraphAnswer(500, 1, 99, OAUTH, "An unknown error occurred"),
     "window-closed": GraphAnswer(
         400, 10, 2018278, OAUTH, "(#10) This message is sent outside of allowed window."
     ),

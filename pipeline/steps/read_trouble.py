@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.ports import GraphError, MessengerError
-from pipeline.steps.verdicts import PERMISSION, RATE, RECONNECT, Kind, classify, describe
+from pipeline.steps.verdicts import PERMISSION, RECONNECT, Kind, classify, describe, numbers_of
 
 Row = dict[str, Any]
 # "Invalid cursors values"; older versions say it with code 100.
@@ -38,8 +38,7 @@ def refused_subscription(error: MessengerError) -> str:
         return "The token lacks the permission pages_manage_metadata; give the page a new one."
     if verdict.page_status == "token_invalid":
         return f"{describe(error, verdict)}. {verdict.hint}"
-    numbers = f"{error.code}/{error.subcode}" if error.subcode else f"{error.code}"
-    return f"Facebook refused (error {numbers})."
+    return f"Facebook refused (error {numbers_of(error)})."
 
 
 def _judged(error: GraphError) -> Row:
@@ -49,7 +48,7 @@ def _judged(error: GraphError) -> Row:
         return _told(verdict.code, MAY_NOT_READ[0], MAY_NOT_READ[1])
     if verdict.kind is Kind.PAGE and verdict.page_status == "token_invalid":
         return _told(verdict.code, words, verdict.hint) | {"page_status": verdict.page_status}
-    if verdict is RATE:
+    if verdict.pauses_page:
         wait = max(error.regain_seconds, PAUSE_SECONDS)
         return _told(verdict.code, words, BY_ITSELF) | {
             "pause_seconds": wait,
@@ -58,8 +57,7 @@ def _judged(error: GraphError) -> Row:
         }
     if verdict.kind is Kind.PAGE:
         return _told(verdict.code, words, verdict.hint)
-    numbers = f"{error.code}/{error.subcode}" if error.subcode else f"{error.code}"
-    words = f"Facebook could not list the conversations (Facebook error {numbers})."
+    words = f"Facebook could not list the conversations (Facebook error {numbers_of(error)})."
     return _told("not_readable", words, BY_ITSELF)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import assert_never
 
 from pipeline.lease import is_nearly_over, read_clock
 from pipeline.model import Advance, Fail, Job, Outcome, Retry, Skip
@@ -44,21 +45,30 @@ async def send(
 
 
 def decide(job: Job, error: GraphError) -> Outcome:
-    """What Facebook's error means for this contact, and for its page."""
+    """What Facebook's error means for this contact, for its page, and for the whole app."""
     verdict = classify(error)
     words = describe(error, verdict)
-    if verdict.kind is Kind.UNKNOWN:
-        return Fail(verdict.code, words, verdict.hint, unknown=True)
-    if verdict.kind is Kind.PAGE:
-        return hold_page(verdict.code, words, verdict.hint, verdict.page_status)
-    if verdict.kind is Kind.SKIP:
-        return Skip(verdict.code, words, verdict.hint)
-    if verdict.kind is Kind.LATER:
-        seconds = max(verdict.wait_seconds, error.regain_seconds)
-        later = wait(job, verdict.code, words, verdict.hint, seconds)
-        pause = later.after_seconds if verdict.pauses_page else 0.0
-        return replace(later, pause_page_seconds=pause, usage_percent=error.usage_percent)
-    return Fail(verdict.code, words, verdict.hint)
+    match verdict.kind:
+        case Kind.UNKNOWN:
+            return Fail(verdict.code, words, verdict.hint, verdict.page_status, unknown=True)
+        case Kind.PAGE:
+            return hold_page(verdict.code, words, verdict.hint, verdict.page_status)
+        case Kind.SKIP:
+            return Skip(verdict.code, words, verdict.hint)
+        case Kind.FINAL:
+            return Fail(verdict.code, words, verdict.hint)
+        case Kind.LATER:
+            seconds = max(verdict.wait_seconds, error.regain_seconds)
+            later = wait(job, verdict.code, words, verdict.hint, seconds)
+            return replace(
+                later,
+                pause_page_seconds=later.after_seconds if verdict.pauses_page else 0.0,
+                usage_percent=error.usage_percent,
+                trouble=verdict.slows_app,
+                asked_seconds=later.after_seconds if verdict.slows_app else 0.0,
+            )
+        case _:
+            assert_never(verdict.kind)
 
 
 def hold_page(code: str, message: str, hint: str, page_status: str) -> Retry:

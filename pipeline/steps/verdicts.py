@@ -18,7 +18,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A decision with its words: a code to group by, a sentence for a person, what to do."""
+    """A decision with its words: a code to group by, a sentence for a person, what to do.
+
+    `slows_app` says that Facebook means every page of the app, not the one that asked.
+    """
 
     kind: Kind
     code: str
@@ -27,6 +30,7 @@ class Verdict:
     page_status: str = ""
     wait_seconds: float = 0.0
     pauses_page: bool = False
+    slows_app: bool = False
 
 
 RECONNECT = "Give the page a new access token; messages that wait then go out."
@@ -39,6 +43,12 @@ RATE = Verdict(
     "It goes on by itself. If this is frequent, lower the page's messages a minute.",
     pauses_page=True,
 )  # fmt: skip
+APP_RATE = Verdict(
+    Kind.LATER, "rate_limited", "Facebook asks the app to send more slowly, whatever the page.",
+    "It goes on by itself, and no page is written to before. If this is frequent, lower the pages' "
+    "messages a minute.",
+    wait_seconds=15, pauses_page=True, slows_app=True,
+)  # fmt: skip
 ELSEWHERE = Verdict(
     Kind.LATER,
     "thread_taken",
@@ -50,6 +60,12 @@ ELSEWHERE = Verdict(
 UNCLEAR = Verdict(
     Kind.UNKNOWN, "outcome_unknown", "Facebook reported an error and may have sent the message.",
     UNKNOWN_HINT,
+)  # fmt: skip
+MAYBE_FORBIDDEN = Verdict(
+    Kind.UNKNOWN, "outcome_unknown",
+    "Facebook reported an error and may have sent the message; a missing permission can cause it.",
+    f"{UNKNOWN_HINT} Check that the app has pages_messaging for this page. {TRIED}",
+    page_status="restricted",
 )  # fmt: skip
 UNLISTED = Verdict(
     Kind.UNKNOWN, "outcome_unknown", "Facebook reported an error that its list does not have.",
@@ -114,7 +130,7 @@ NEEDS_ADMIN = Verdict(
 # problem, plain 200 the page's.
 BY_SUBCODE: dict[int, Verdict] = {
     33: NOBODY,
-    99: UNCLEAR,
+    99: MAYBE_FORBIDDEN,
     458: TOKEN,
     459: CHECKPOINT,
     460: TOKEN,
@@ -143,7 +159,7 @@ BY_SUBCODE: dict[int, Verdict] = {
 BY_CODE: dict[int, Verdict] = {
     1: UNCLEAR,
     2: UNCLEAR,
-    4: RATE,
+    4: APP_RATE,
     9: BOTHERSOME,
     10: PERMISSION,
     17: RATE,
@@ -152,7 +168,7 @@ BY_CODE: dict[int, Verdict] = {
     102: TOKEN,
     190: TOKEN,
     **dict.fromkeys(range(200, 300), PERMISSION),
-    341: RATE,
+    341: APP_RATE,
     368: RESTRICTED,
     506: DUPLICATE,
     551: AWAY,
@@ -177,7 +193,11 @@ def classify(error: GraphError) -> Verdict:
 
 def describe(error: GraphError, verdict: Verdict) -> str:
     """The verdict's sentence with Facebook's numbers, so that it can be looked up."""
-    numbers = f"{error.code}/{error.subcode}" if error.subcode else f"{error.code}"
     wordless = verdict in (NOT_ACCEPTED, UNLISTED)
     own_words = f": {error.message}" if wordless and error.message else ""
-    return f"{verdict.message} (Facebook error {numbers}{own_words})"
+    return f"{verdict.message} (Facebook error {numbers_of(error)}{own_words})"
+
+
+def numbers_of(error: GraphError) -> str:
+    """Code and subcode as Meta's list writes them: 190/463."""
+    return f"{error.code}/{error.subcode}" if error.subcode else f"{error.code}"

@@ -58,6 +58,27 @@ def test_a_page_that_is_stopped_gives_one_alert_and_fails_nobody(story, kind, st
     assert {story.state(contact)["attempt"] for contact in contacts} == {0}
 
 
+def test_a_page_that_may_lack_a_permission_is_stopped_and_what_it_tried_is_settled(story):
+    contacts = written(story, 4)
+    story.update("facebook_pages", story.page, sends_per_minute=1)
+    story.facebook.fault("facebook", "maybe-permission", times=100)
+
+    story.turn("send", "send")
+    stopped = page(story)["status"]
+    story.world.rows(
+        "update public.ai_automation_contact_states set lease_expires_at = now() returning id"
+    )
+    story.turn("settle")
+
+    assert stopped == "restricted"
+    assert alerts(story) == ["page_paused"]
+    assert sorted(story.state(contact)["current_stage"] for contact in contacts) == [
+        "failed",
+        *["ready_to_send"] * 3,
+    ]
+    assert {story.state(contact)["error_code"] for contact in contacts} == {None, "outcome_unknown"}
+
+
 def test_a_stopped_page_is_tried_with_one_message_and_later_each_time(story):
     written(story, 3)
     story.facebook.fault("facebook", "page-restricted", times=100)

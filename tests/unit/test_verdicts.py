@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.model import Fail, Skip
+from pipeline.breaker import Guard
+from pipeline.model import Fail, Retry, Skip
 from pipeline.ports import GraphError
 from pipeline.rows import row_of
 from pipeline.steps import verdicts
@@ -15,6 +16,7 @@ from tests.providers.jobs import JOB
     ("code", "subcode", "kind", "slug"),
     [
         (1, 0, Kind.UNKNOWN, "outcome_unknown"),
+        (1, 99, Kind.UNKNOWN, "outcome_unknown"),
         (1, 1357046, Kind.UNKNOWN, "outcome_unknown"),
         (2, 0, Kind.UNKNOWN, "outcome_unknown"),
         (2, 2018344, Kind.PAGE, "terms_not_accepted"),
@@ -38,6 +40,7 @@ from tests.providers.jobs import JOB
         (100, 1893061, Kind.FINAL, "not_accepted"),
         (100, 33, Kind.FINAL, "no_such_contact"),
         (100, 0, Kind.FINAL, "not_accepted"),
+        (100, 2018109, Kind.FINAL, "not_accepted"),
         (102, 0, Kind.PAGE, "token_invalid"),
         (190, 0, Kind.PAGE, "token_invalid"),
         (190, 458, Kind.PAGE, "token_invalid"),
@@ -47,8 +50,12 @@ from tests.providers.jobs import JOB
         (190, 467, Kind.PAGE, "token_invalid"),
         (200, 0, Kind.PAGE, "permission_missing"),
         (299, 0, Kind.PAGE, "permission_missing"),
+        (200, 2018028, Kind.PAGE, "permission_missing"),
+        (200, 1545041, Kind.FINAL, "contact_unavailable"),
         (551, 0, Kind.FINAL, "contact_unavailable"),
         (551, 1545041, Kind.FINAL, "contact_unavailable"),
+        (10, 2534029, Kind.PAGE, "page_restricted"),
+        (10, 2534122, Kind.PAGE, "page_restricted"),
         (368, 0, Kind.PAGE, "page_restricted"),
         (506, 0, Kind.FINAL, "duplicate"),
         (-1, 0, Kind.UNKNOWN, "outcome_unknown"),
@@ -82,6 +89,30 @@ def test_an_error_nobody_listed_may_have_sent_the_message() -> None:
     assert "987654: new words" in outcome.message
 
 
+@pytest.mark.parametrize(
+    ("code", "room"), [(4, 0), (341, 0), (17, 6), (32, 6), (613, 6), (80006, 6)]
+)
+def test_a_limit_of_the_app_stops_all_pages_and_one_of_a_page_that_page(
+    code: int, room: int
+) -> None:
+    guard = Guard(opens_after=5)
+
+    outcome = guard.learn(JOB, decide(JOB, GraphError(code, 0, "too many calls")))
+
+    assert guard.room(6) == room
+    assert isinstance(outcome, Retry)
+    assert outcome.pause_page_seconds > 0
+    assert not outcome.counts
+
+
+def test_what_a_missing_permission_may_cause_stops_the_page_and_is_looked_for() -> None:
+    outcome = decide(JOB, GraphError(1, 99, "unknown"))
+
+    assert isinstance(outcome, Fail)
+    assert (outcome.unknown, outcome.page_status) == (True, "restricted")
+    assert "pages_messaging" in outcome.hint
+
+
 def test_facebooks_own_opt_out_is_called_like_ours() -> None:
     outcome = decide(JOB, GraphError(10, 1893015, "stopped"))
 
@@ -104,7 +135,7 @@ def test_every_verdict_speaks_to_a_person() -> None:
         assert verdict.code
         assert verdict.message.endswith(".")
         assert verdict.hint.endswith(".")
-        assert bool(verdict.page_status) is (verdict.kind is Kind.PAGE)
+        assert verdict.page_status or verdict.kind is not Kind.PAGE
 
 
 def test_what_is_written_down_of_any_error_says_what_to_do() -> None:
