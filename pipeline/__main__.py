@@ -11,7 +11,6 @@ import secrets
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
-from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -23,7 +22,7 @@ from pipeline.adapters.graph import Graph
 from pipeline.clients import service_client
 from pipeline.logs import log_to_stderr
 from pipeline.loop import run
-from pipeline.recorder import Recorder
+from pipeline.recorder import Recorder, name_of
 from pipeline.rotation import rotate_keys
 from pipeline.scheduler import Clocks, follow_clock, schedule
 from pipeline.send_gate import SendGate
@@ -89,8 +88,11 @@ async def work(settings: Settings, vault: Vault, name: str) -> int:
         following = asyncio.create_task(follow_clock(scheduler))
         exit_code = await watch(writing_down, told_to_stop())
         scheduler.pause()
-        with suppress(Exception):  # the database may be away; what is in hand is settled later
+        try:
             await asyncio.wait_for(turns.finish(SECONDS_TO_FINISH), SECONDS_TO_FINISH + 2)
+        except Exception as error:
+            # The database may be away; what is in hand is settled later, by whoever finds it.
+            log.warning("not finished", extra={"error": name_of(error)})
         following.cancel()
         scheduler.shutdown(wait=False)
         writing_down.cancel()

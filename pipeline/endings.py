@@ -1,10 +1,9 @@
 """This file is where it is said what becomes of a contact whose step did not end as it should."""
 
-from pipeline.model import Fail, Job, Outcome, Retry, Unreadable
+from pipeline.model import Fail, Held, Outcome, Retry
 from pipeline.stages import Stage
 from pipeline.steps.verdicts import UNKNOWN_HINT
 
-Held = Job | Unreadable
 # What the database says of an outcome that it will never take.
 UNFIT = ("refused", "too_long", "not_allowed")
 

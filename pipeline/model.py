@@ -69,6 +69,9 @@ class Unreadable:
     stage: Stage
 
 
+Held = Job | Unreadable
+
+
 @dataclass(frozen=True, slots=True)
 class Advance:
     """The step succeeded: the contact moves to `to`, and `fields` are stored with it."""

@@ -34,6 +34,7 @@ class Previews:
         try:
             result = await preview(row, self._writer)
         except Exception:
+            # Somebody waits for this answer, and others for those beside it.
             log.exception("surprise", extra={"preview": row["preview_id"]})
             result = dict(SURPRISE)
         await self._store.finish_preview(row["preview_id"], result)

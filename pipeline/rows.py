@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 from typing import Any, assert_never
 
-from pipeline.model import Advance, Fail, Job, Outcome, Retry, Said, Skip, Unreadable
+from pipeline.model import Advance, Fail, Held, Job, Outcome, Retry, Said, Skip, Unreadable
 from pipeline.stages import Stage
 
 log = logging.getLogger("stagelight.rows")
@@ -20,13 +20,13 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 Row = dict[str, Any]
 
 
-def held_of(rows: list[Row], claimed_at: float, lease_seconds: int) -> list[Job | Unreadable]:
+def held_of(rows: list[Row], claimed_at: float, lease_seconds: int) -> list[Held]:
     """Rows of `claim_contacts`, one by one: a bad one stops no other."""
     found = (_held(row, claimed_at, lease_seconds) for row in rows)
     return [held for held in found if held is not None]
 
 
-def _held(row: Row, claimed_at: float, lease_seconds: int) -> Job | Unreadable | None:
+def _held(row: Row, claimed_at: float, lease_seconds: int) -> Held | None:
     try:
         return job_of(row, claimed_at, lease_seconds)
     except Exception as error:
@@ -53,7 +53,7 @@ def job_of(row: Row, claimed_at: float, lease_seconds: int) -> Job:
     return Job(**values, claimed_at=claimed_at, lease_seconds=lease_seconds)
 
 
-def ids_of(held: Job | Unreadable) -> Row:
+def ids_of(held: Held) -> Row:
     """What a line of the log says of a contact: never a name, a text or a sender's id."""
     ids = {"state_id": held.state_id, "stage": held.stage}
     if isinstance(held, Job):
@@ -61,7 +61,7 @@ def ids_of(held: Job | Unreadable) -> Row:
     return ids
 
 
-def row_of(held: Job | Unreadable, outcome: Outcome) -> Row:
+def row_of(held: Held, outcome: Outcome) -> Row:
     """An outcome as an element of `record_outcomes`."""
     row = {"state_id": held.state_id, "lease_token": held.lease_token, "from_stage": held.stage}
     if isinstance(held, Job) and held.attempt_id:
@@ -70,7 +70,7 @@ def row_of(held: Job | Unreadable, outcome: Outcome) -> Row:
     return {**row, **cleaned(_result(held, outcome))}
 
 
-def _result(held: Job | Unreadable, outcome: Outcome) -> Row:
+def _result(held: Held, outcome: Outcome) -> Row:
     match outcome:
         case Advance(to, fields):
             return {
@@ -118,7 +118,7 @@ def _told(outcome: Retry | Skip | Fail) -> Row:
     }
 
 
-def _settle_after(held: Job | Unreadable) -> float:
+def _settle_after(held: Held) -> float:
     lease = held.lease_seconds if isinstance(held, Job) else 30
     return lease * SETTLE_AFTER_SHARE_OF_LEASE
 
@@ -128,7 +128,7 @@ def may_be_out(outcome: Fail) -> bool:
     return outcome.unknown or outcome.code in ("outcome_unknown", "unexpected", "duplicate")
 
 
-def _success(to: Stage, held: Job | Unreadable) -> str:
+def _success(to: Stage, held: Held) -> str:
     if to is Stage.READY_TO_SEND:
         waits = isinstance(held, Job) and held.review_before_send
         return "Waiting for review" if waits else "Message written"

@@ -8,7 +8,7 @@ from supabase import AsyncClient
 
 from pipeline.clock import DatabaseClock
 from pipeline.lease import read_clock
-from pipeline.model import Fence, Job, Unreadable
+from pipeline.model import Fence, Held
 from pipeline.rows import Row, cleaned, held_of
 from pipeline.stages import Stage
 
@@ -31,7 +31,7 @@ class Store:
         # SHA-256 of METRICS_TOKEN in hex; empty: nobody reads metrics.
         self.metrics_hash = ""
 
-    async def claim(self, stage: Stage, limit: int) -> list[Job | Unreadable]:
+    async def claim(self, stage: Stage, limit: int) -> list[Held]:
         """Up to `limit` due contacts of `stage`, each with a lease of its own."""
         # Before the call: the answer may take long, and the lease has begun by then.
         claimed_at = read_clock()

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, Protocol
 
 from postgrest import APIError
@@ -11,7 +10,7 @@ from postgrest import APIError
 from pipeline.lease import read_clock
 from pipeline.model import Fail, Heard, SyncLease, ThreadPage
 from pipeline.ports import MessengerError
-from pipeline.recorder import is_passing
+from pipeline.recorder import is_passing, name_of
 from pipeline.steps.hear import hear
 from pipeline.steps.page_token import open_token
 from pipeline.steps.read_trouble import refused_subscription, trouble
@@ -110,7 +109,7 @@ class Syncs:
             outcome = await self._read(lease)
         except Exception as error:
             if is_passing(error):  # the database is away: the lease runs out, and it goes on
-                log.warning("waiting", extra={**about, "error": type(error).__name__})
+                log.warning("waiting", extra={**about, "error": name_of(error)})
                 return
             log.exception("surprise", extra=about)
             outcome = SURPRISE
@@ -118,8 +117,11 @@ class Syncs:
             log.info("sync", extra=about)
             return
         log.warning("sync stopped", extra={**about, "code": outcome.get("error_code", "")})
-        with suppress(Exception):  # not given back, the lease runs out
+        try:
             await self._store.stop(lease, outcome)
+        except Exception as error:
+            # Not given back, the lease runs out.
+            log.warning("not given back", extra={**about, "error": name_of(error)})
 
     async def _read(self, lease: SyncLease) -> Row | None:
         """None when the round is over or somebody else's; else why it stopped."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +10,8 @@ from pipeline.breaker import Guard, Step, guarded, listening
 from pipeline.confirmations import Confirmations
 from pipeline.endings import UNFIT, given_up, surprise
 from pipeline.forgetting import Forgetting
-from pipeline.model import Fail, Job, Retry, Skip, Unreadable
+from pipeline.lane import Lane
+from pipeline.model import Fail, Held, Retry, Skip, Unreadable
 from pipeline.ports import Messenger, Writer
 from pipeline.previews import Previews
 from pipeline.recorder import Recorder
@@ -27,10 +28,7 @@ from pipeline.vault import Vault
 log = logging.getLogger("stagelight.worker")
 
 CHECK_BATCH = 500
-GATHER_SECONDS = 0.02
 ROWS_ROLLED_UP = 5000
-
-Held = Job | Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,75 +46,6 @@ class Retention:
 
     text_hours: int = 24
     history_days: int = 30
-
-
-class Lane:
-    """Contacts of one stage in hand, each a task of its own, so that a slow one delays no other."""
-
-    def __init__(
-        self,
-        stage: Stage,
-        room: int,
-        work: Callable[[Held], Awaitable[None]],
-        guard: Guard | None = None,
-    ) -> None:
-        self.stage = stage
-        self._guard = guard
-        self._room = room
-        self._work = work
-        self.tasks: dict[asyncio.Task[None], Held] = {}
-        self.may_claim: Callable[[], Awaitable[bool]] | None = None
-        self._claiming = asyncio.Lock()
-        # asyncio.wait would look at every task in hand each time one ends.
-        self._ended = asyncio.Event()
-        self._stopping = False
-        self.rules: set[str] = set()
-
-    async def turn(self, store: Store) -> int:
-        """Fills the lane until nothing more is due; returns how many were taken."""
-        taken = 0
-        while not self._stopping and (free := self._free()) > 0:
-            if self.may_claim and not await self.may_claim():
-                break
-            claimed = await self._claim(store, free)
-            taken += claimed
-            if claimed < free:
-                break
-            self._ended.clear()
-            await self._ended.wait()
-            if self._free() < self._room // 4:
-                # Outcomes are written down together, so others end right after; one claim for all.
-                await asyncio.sleep(GATHER_SECONDS)
-        return taken
-
-    def _free(self) -> int:
-        room = self._guard.room(self._room) if self._guard else self._room
-        return room - len(self.tasks)
-
-    async def _claim(self, store: Store, free: int) -> int:
-        async with self._claiming:
-            claimed = await store.claim(self.stage, free)
-            self.rules |= {held.rule_id for held in claimed if isinstance(held, Job)}
-            for held in claimed:
-                task = asyncio.ensure_future(self._work(held))
-                self.tasks[task] = held
-                task.add_done_callback(self._let_go)
-        return len(claimed)
-
-    def _let_go(self, task: asyncio.Task[None]) -> None:
-        del self.tasks[task]
-        self._ended.set()
-
-    def stop(self) -> None:
-        """From now on nothing is claimed."""
-        self._stopping = True
-
-    async def drain(self) -> None:
-        """Returns when nothing is in hand; a claim under way still brings contacts."""
-        async with self._claiming:
-            pass
-        while self.tasks:
-            await asyncio.wait(self.tasks)
 
 
 class Turns:
@@ -151,20 +80,13 @@ class Turns:
         google = Guard(lambda job: job.model)
         # An unclear send that did arrive costs a look at the thread, not a try.
         facebook = Guard(opens_after=5)
-        self.writing = Lane(
-            Stage.ELIGIBLE,
-            room.writing,
-            partial(self._run, guarded(lambda job: write(job, writer), google)),
-            google,
-        )
-        self.sending = Lane(
-            Stage.READY_TO_SEND,
-            room.sending,
-            partial(self._run, guarded(lambda job: send(job, messenger, vault), facebook)),
-            facebook,
-        )
-        look = listening(lambda job: settle(job, messenger, vault, store.clock.now()), facebook)
-        self.settling = Lane(Stage.SENDING, room.settling, partial(self._run, look))
+        now = store.clock.now
+        writes = guarded(lambda job: write(job, writer), google)
+        sends = guarded(lambda job: send(job, messenger, vault, now()), facebook)
+        settles = listening(lambda job: settle(job, messenger, vault, now()), facebook)
+        self.writing = Lane(Stage.ELIGIBLE, room.writing, partial(self._run, writes), google)
+        self.sending = Lane(Stage.READY_TO_SEND, room.sending, partial(self._run, sends), facebook)
+        self.settling = Lane(Stage.SENDING, room.settling, partial(self._run, settles))
         self.lanes = (self.writing, self.sending, self.settling)
 
     async def plan(self) -> None:
@@ -260,7 +182,7 @@ class Turns:
         for task in tasks:
             task.cancel()
         rows = [row_of(held, given_up(held)) for held in tasks.values()]
-        log.warning("given up", extra={"contacts": len(rows)})
+        log.warning("given up", extra={"state_ids": [row["state_id"] for row in rows]})
         await asyncio.gather(*(self._recorder.record(row) for row in rows))
 
     async def _fill(self, lane: Lane, name: str) -> None:
@@ -273,6 +195,7 @@ class Turns:
         try:
             outcome = surprise(held) if isinstance(held, Unreadable) else await step(held)
         except Exception:
+            # A mistake of ours in one contact must not end the turn of the others.
             log.exception("surprise", extra=about)
             outcome = surprise(held)
         problem = await self._recorder.record(row_of(held, outcome))

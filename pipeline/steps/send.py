@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import assert_never
 
 from pipeline.lease import is_nearly_over, read_clock
@@ -21,17 +22,25 @@ TEXT_HINT = "Retry: the message is written anew."
 
 
 async def send(
-    job: Job, messenger: Messenger, vault: Vault, clock: Callable[[], float] = read_clock
+    job: Job,
+    messenger: Messenger,
+    vault: Vault,
+    now: datetime,
+    clock: Callable[[], float] = read_clock,
 ) -> Outcome:
-    """One call. `Fail(unknown=True)` means: it may have arrived, leave it for the settle turn."""
+    """One call. `Fail(unknown=True)` means: it may have arrived, leave it for the settle turn.
+
+    `now` is by the database's clock, as the window is; `clock` measures how old the lease is.
+    """
     fault = find_misfit(job.message)
     if fault is not None:
         return Fail(fault.code, fault.message, TEXT_HINT)
     token = open_token(job, vault)
     if isinstance(token, Fail):
         return hold_page(token.code, token.message, token.hint, token.page_status)
-    if is_nearly_over(job, clock()):
-        # Whoever held the contact meanwhile has its own token, so then this changes nothing.
+    if is_nearly_over(job, clock()) or is_out_of_window(job, now):
+        # Whoever held the contact meanwhile has its own token, so then this changes nothing; the
+        # next claim asks all the rules again.
         return wait(job, "lease_nearly_over", "The worker was held up before it could send.", AGAIN)
     try:
         receipt = await messenger.send(job, token)
@@ -42,6 +51,14 @@ async def send(
     except GraphError as error:
         return decide(job, error)
     return Advance(Stage.SENT, asdict(receipt))
+
+
+def is_out_of_window(job: Job, now: datetime) -> bool:
+    """Whether Facebook's 24 hours are over since the claim looked; so they are where none is known.
+
+    The claim, on the database's own clock, has the last word: this one may be a little off.
+    """
+    return job.window_closes_at is None or job.window_closes_at <= now
 
 
 def decide(job: Job, error: GraphError) -> Outcome:

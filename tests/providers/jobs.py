@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -43,7 +43,7 @@ JOB = Job(
     follow_up_count=0,
     max_follow_ups=3,
     attempt=0,
-    window_closes_at=None,
+    window_closes_at=datetime.now(UTC) + timedelta(days=1),
     message="Hi Amina, was the cake good?",
     attempt_id="4711",
     attempt_started_at=datetime.now(UTC),
@@ -71,9 +71,13 @@ class Desk:
         """The write step against Google AI."""
         return asyncio.run(self._write(job))
 
-    def send(self, job: Job) -> Outcome:
+    def send(self, job: Job, now: datetime | None = None) -> Outcome:
         """The send step against Facebook."""
-        return asyncio.run(self._with_facebook(lambda facebook: send(job, facebook, self.vault)))
+        return asyncio.run(
+            self._with_facebook(
+                lambda facebook: send(job, facebook, self.vault, now or datetime.now(UTC))
+            )
+        )
 
     def settle(self, job: Job, now: datetime | None = None) -> Outcome:
         """The settle step against Facebook."""

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -181,6 +182,20 @@ def test_a_recipient_ending_in_613_is_limited_once(desk: Desk) -> None:
     job = desk.job(sender_id="7700000000000613")
 
     assert [type(desk.send(job)) for _ in range(2)] == [Retry, Advance]
+
+
+@pytest.mark.parametrize("left", [timedelta(0), timedelta(seconds=-1), None])
+def test_a_message_whose_window_closed_since_it_was_claimed_is_not_handed_over(
+    desk: Desk, left: timedelta | None
+) -> None:
+    now = datetime.now(UTC)
+    job = desk.job(window_closes_at=None if left is None else now + left)
+
+    outcome = desk.send(job, now)
+
+    assert isinstance(outcome, Retry)
+    assert not outcome.counts
+    assert desk.sandbox.messages() == []
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "x" * 1991])

@@ -14,6 +14,7 @@ from pipeline.adapters.facebook import Facebook, create_http
 from pipeline.adapters.google_ai import GoogleAi
 from pipeline.adapters.graph import Graph
 from pipeline.clients import service_client
+from pipeline.lease import read_clock
 from pipeline.model import Job, Outcome
 from pipeline.recorder import Recorder
 from pipeline.rows import row_of
@@ -105,9 +106,12 @@ class Worker:
 
     def send_after(self, job: Job, seconds: float) -> str | None:
         """Does the send step as if so much time had passed since the claim, and writes it down."""
-        late = send(job, self._messenger, Vault(KEY), lambda: job.claimed_at + seconds)
+        late = self._send(job, lambda: job.claimed_at + seconds)
         problem: str | None = self.run(self._sent_and_recorded(job, late))
         return problem
+
+    def _send(self, job: Job, clock: Callable[[], float] = read_clock) -> Awaitable[Outcome]:
+        return send(job, self._messenger, Vault(KEY), self.store.clock.now(), clock)
 
     async def _sent_and_recorded(self, job: Job, sending: Awaitable[Outcome]) -> str | None:
         [problem] = await self.record((job, await sending))
@@ -115,7 +119,7 @@ class Worker:
 
     def send_and_die(self, job: Job) -> None:
         """Hands the message over, and never tells the database."""
-        self.run(send(job, self._messenger, Vault(KEY)))
+        self.run(self._send(job))
         self.close()
 
     def close(self) -> None:

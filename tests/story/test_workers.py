@@ -255,3 +255,20 @@ def test_what_the_database_never_takes_is_a_failure_at_once_and_paid_for_once(st
     state = story.state(bad)
     assert (state["current_stage"], state["error_code"]) == ("failed", "unexpected")
     assert story.stage_of(good) == ("ready_to_send", None)
+
+
+def test_a_window_that_closes_between_the_claim_and_the_call_is_the_rules_matter(story):
+    [contact] = written(story)
+    [job] = story.worker.run(story.worker.store.claim(Stage.READY_TO_SEND, 1))
+    clock = story.worker.store.clock
+    clock.hear(job.window_closes_at + timedelta(seconds=1))
+
+    story.worker.send_after(job, seconds=1)
+    given_back = story.stage_of(contact)
+    story.update("contacts", contact, last_inbound_at=ago(hours=25))
+    story.world.rows("update public.ai_automation_contact_states set due_at = now() returning id")
+    story.turn("send")
+
+    assert given_back == ("ready_to_send", None)
+    assert story.stage_of(contact) == ("skipped", "window_closed")
+    assert story.facebook.messages() == []
