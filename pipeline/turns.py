@@ -8,7 +8,7 @@ from functools import partial
 
 from pipeline.breaker import Guard, Step, guarded, listening
 from pipeline.confirmations import Confirmations
-from pipeline.endings import UNFIT, given_up, surprise
+from pipeline.endings import UNFIT, given_up, surprise, unfit
 from pipeline.forgetting import Forgetting
 from pipeline.lane import Lane
 from pipeline.model import Fail, Held, Retry, Skip, Unreadable
@@ -193,15 +193,15 @@ class Turns:
     async def _run(self, step: Step, held: Held) -> None:
         about = ids_of(held)
         try:
-            outcome = surprise(held) if isinstance(held, Unreadable) else await step(held)
+            outcome = unfit(held) if isinstance(held, Unreadable) else await step(held)
         except Exception:
             # A mistake of ours in one contact must not end the turn of the others.
             log.exception("surprise", extra=about)
-            outcome = surprise(held)
+            outcome = surprise(held, self._store.clock.now())
         problem = await self._recorder.record(row_of(held, outcome))
         if problem in UNFIT:
             # It would be written to again and again, and each time for nothing.
-            await self._recorder.record(row_of(held, surprise(held)))
+            await self._recorder.record(row_of(held, unfit(held)))
         if problem or isinstance(outcome, Retry | Skip | Fail):
             code = getattr(outcome, "code", "")
             log.warning("trouble", extra={**about, "code": code, "problem": problem})

@@ -50,6 +50,8 @@ FACEBOOK: dict[str, Act] = {
         "the message is received, answered with 500, error 1", "unknown", True
     ),
     "accept-then-garbage": Act("received, answered with an HTML page", "gateway-page", True),
+    "accept-then-nested": Act("received, answered with JSON too deep to read", "nested", True),
+    "odd-rows": Act("read: beside the messages stand rows not as documented", "ok", True),
     "reset-before": Act("connection reset; the message is not received", "reset"),
     "reset-after-accept": Act(
         "the message is received, then the connection is reset", "reset", True

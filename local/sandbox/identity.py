@@ -119,6 +119,6 @@ async def played(request: Request, fault: Fault) -> Response:
         return await network.reset(request)
     if fault.answer == "hang":
         return await network.hang(request)
-    if fault.answer == "gateway-page":
-        return network.gateway_page()
+    if fault.answer in network.PAGES:
+        return network.PAGES[fault.answer]()
     return error(fault.answer)

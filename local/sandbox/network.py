@@ -4,6 +4,7 @@ import asyncio
 import random
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,15 @@ class OpenProtocol(H11Protocol):
 def gateway_page() -> Response:
     """What a proxy in front of a provider answers when the provider is away."""
     return HTMLResponse(GATEWAY_PAGE, status_code=502)
+
+
+def nested() -> Response:
+    """JSON that is deeper than a reader which calls itself can follow."""
+    return Response("[" * 200_000, media_type="application/json")
+
+
+# What is answered in place of what was asked for, by the name of the answer.
+PAGES: dict[str, Callable[[], Response]] = {"gateway-page": gateway_page, "nested": nested}
 
 
 async def reset(request: Request) -> Response:

@@ -21,6 +21,7 @@ for _logger in ("httpx", "httpcore", "httpx2", "httpcore2"):
 
 # The database's clock and Facebook's are not the same one.
 CLOCKS_DIFFER = timedelta(seconds=60)
+UNREADABLE = "Facebook's answer about the thread is unreadable."
 THREAD_FIELDS = "messages.limit(20){id,created_time,from,message}"
 
 
@@ -69,16 +70,20 @@ class Facebook:
     async def find_sent(self, job: Job, token: str) -> str | None:
         """The id of our text in the thread, not older than the attempt, or None.
 
-        What `job.history` names is the message of another try, whatever its words are.
+        What `job.history` names is the message of another try, whatever its words are. Raises
+        OutcomeUnknownError where a row that cannot be read might be ours.
         """
         wanted = {"platform": "messenger", "user_id": job.sender_id, "fields": THREAD_FIELDS}
         response = await self._graph.call("GET", f"{_page(job)}/conversations", token, wanted, None)
         answer = read_answer(response, token)
         try:
-            threads = [thread["messages"]["data"] for thread in answer["data"]]
-            found = [row["id"] for thread in threads for row in thread if _is_ours(job, row)]
-        except (KeyError, TypeError, ValueError):
-            raise OutcomeUnknownError("Facebook's answer about the thread is unreadable.") from None
+            rows = [row for thread in answer["data"] for row in thread["messages"]["data"]]
+        except (KeyError, TypeError):
+            raise OutcomeUnknownError(UNREADABLE) from None
+        known = [(row, _is_ours(job, row)) for row in rows]
+        found = [row["id"] for row, is_ours in known if is_ours]
+        if not found and any(is_ours is None for _, is_ours in known):
+            raise OutcomeUnknownError(UNREADABLE)
         return str(found[0]) if found else None
 
     async def person_on_page(self, app_scoped_id: str, page_id: str, token: str) -> str | None:
@@ -96,7 +101,15 @@ def _page(job: Job) -> str:
     return quote(job.facebook_page_id, safe="")
 
 
-def _is_ours(job: Job, row: dict[str, Any]) -> bool:
+def _is_ours(job: Job, row: Any) -> bool | None:
+    """Whether a message of the thread is this try's; None where the row is not as documented."""
+    try:
+        return _matches(job, row)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _matches(job: Job, row: dict[str, Any]) -> bool:
     if row.get("from", {}).get("id") == job.sender_id or "message" not in row:
         return False
     if any(row["id"] == said.id for said in job.history):

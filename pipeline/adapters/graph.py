@@ -67,7 +67,7 @@ def read_answer(response: httpx.Response, token: str) -> dict[str, Any]:
     """The JSON object that was answered. Raises GraphError and OutcomeUnknownError."""
     try:
         answer = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if isinstance(answer, dict) and isinstance(answer.get("error"), dict):
         raise _graph_error(answer["error"], response, token)

@@ -44,7 +44,12 @@ async def settle(job: Job, messenger: Messenger, vault: Vault, now: datetime) ->
 
 def _wait(job: Job, why: str, page_status: str, now: datetime) -> Fail:
     words = f"Sent or not is still unknown, the conversation cannot be read: {why}"
-    since = job.attempt_started_at
-    if since is not None and now - since > GIVE_UP_AFTER:
+    if is_given_up(job, now):
         return Fail(CODE, words, NOT_FOUND.hint, page_status)
     return Fail(CODE, words, NOT_READ_HINT, page_status, unknown=True)
+
+
+def is_given_up(job: Job, now: datetime) -> bool:
+    """Whether a send has been unclear for so long that nobody looks for it any more."""
+    since = job.attempt_started_at
+    return since is not None and now - since > GIVE_UP_AFTER

@@ -59,6 +59,7 @@ FACEBOOK = (
     Fault("hang", UNKNOWN, delivered=0),
     Fault("accept-then-error", SENT),
     Fault("accept-then-garbage", SENT),
+    Fault("accept-then-nested", SENT),
     Fault("reset-after-accept", SENT),
     Fault("hang-after-accept", SENT),
     Fault("slow", SENT),

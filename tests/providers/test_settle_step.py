@@ -10,7 +10,9 @@ from pipeline.stages import Stage
 from tests.providers.jobs import PAGE, PERSON, Desk
 
 
-@pytest.mark.parametrize("kind", ["accept-then-error", "accept-then-garbage", "reset-after-accept"])
+@pytest.mark.parametrize(
+    "kind", ["accept-then-error", "accept-then-garbage", "accept-then-nested", "reset-after-accept"]
+)
 def test_a_message_that_arrived_is_found_in_the_thread(desk: Desk, kind: str) -> None:
     desk.sandbox.fault("facebook", kind)
     desk.send(desk.job())
@@ -45,6 +47,17 @@ def test_the_contacts_own_words_and_older_messages_do_not_count(desk: Desk) -> N
     assert isinstance(desk.settle(job), Advance)
 
 
+def test_rows_not_as_documented_hide_no_message_and_prove_none_absent(desk: Desk) -> None:
+    desk.sandbox.fault("facebook", "odd-rows", times=2, call="read")
+
+    absent = desk.settle(desk.job())
+    desk.send(desk.job())
+
+    assert isinstance(absent, Fail)
+    assert absent.unknown
+    assert isinstance(desk.settle(desk.job()), Advance)
+
+
 def test_white_space_and_composed_letters_do_not_hide_our_message(desk: Desk) -> None:
     desk.send(desk.job(message="Salut Chloe\u0301,\n\nça va ?"))
 
@@ -52,7 +65,15 @@ def test_white_space_and_composed_letters_do_not_hide_our_message(desk: Desk) ->
 
 
 @pytest.mark.parametrize(
-    "kind", ["rate-limit", "reset-before", "bad-gateway", "token-expired", "refuse-before"]
+    "kind",
+    [
+        "rate-limit",
+        "accept-then-nested",
+        "reset-before",
+        "bad-gateway",
+        "token-expired",
+        "refuse-before",
+    ],
 )
 def test_while_the_thread_cannot_be_read_the_contact_stays_in_sending(
     desk: Desk, kind: str

@@ -1,6 +1,8 @@
 """This file is where outcomes are shown to be kept, and the end of their writer to be noticed."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -10,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from pipeline.__main__ import watch
 from pipeline.clients import service_client
-from pipeline.endings import surprise
+from pipeline.endings import surprise, unfit
 from pipeline.model import Fail
 from pipeline.recorder import is_passing
 from pipeline.rows import held_of, may_be_out, row_of
@@ -49,7 +51,7 @@ def test_what_cannot_pass_is_not_repeated(error: Exception, passes: bool) -> Non
 @pytest.mark.parametrize(
     "outcome",
     [
-        surprise(JOB),
+        unfit(JOB),
         NOT_FOUND,
         Fail("duplicate", "Words.", "Hint."),
         Fail("new_code", "Words.", "Hint.", unknown=True),
@@ -58,6 +60,18 @@ def test_what_cannot_pass_is_not_repeated(error: Exception, passes: bool) -> Non
 def test_where_the_message_may_be_out_the_attempt_stays_unknown(outcome: Fail) -> None:
     assert may_be_out(outcome)
     assert row_of(JOB, outcome)["attempt_outcome"] == "unknown"
+
+
+def test_a_mistake_of_ours_while_sending_is_looked_up_for_an_hour() -> None:
+    started = JOB.attempt_started_at
+    assert started is not None
+
+    soon, late = (surprise(JOB, started + timedelta(minutes=m)) for m in (1, 61))
+    written = surprise(replace(JOB, stage=Stage.GENERATING), started)
+
+    assert (soon.code, soon.unknown) == ("outcome_unknown", True)
+    assert (late.code, late.unknown) == ("unexpected", False)
+    assert not written.unknown
 
 
 def test_a_refused_message_is_surely_not_out() -> None:
