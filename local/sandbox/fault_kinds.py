@@ -38,6 +38,7 @@ GOOGLE: dict[str, Act] = {
     "huge": Act("200, a text of 1 MB", "huge"),
     "repeat": Act("200, always the same text", "repeat"),
     "link": Act("200, the text contains a link nobody asked for", "link"),
+    "obedient": Act("200, what the contact told the AI to answer, JSON as it is", "obedient"),
     "wrong-language": Act("200, a text in a language nobody asked for", "wrong-language"),
     "slow": Act("a good answer, but only after `seconds` (default 5)", "ok"),
     "reset-before": Act("the connection is reset, no answer", "reset"),

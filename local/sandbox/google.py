@@ -10,7 +10,7 @@ from starlette.responses import Response
 from local.sandbox import network
 from local.sandbox.faults import Fault, Faults
 from local.sandbox.google_answers import BAD_TEXTS, blocked_prompt, count_tokens, error, reply
-from local.sandbox.writing import compose
+from local.sandbox.writing import compose, obey
 
 GONE = ("gemini-1.", "gemini-2.0")
 
@@ -114,6 +114,9 @@ def _bad_answer(asked: Asked, model: str, kind: str) -> Response:
     if kind in ("blocked", "max-tokens"):
         finish = "SAFETY" if kind == "blocked" else "MAX_TOKENS"
         return reply("", model, asked.tokens, finish)
+    if kind == "obedient":
+        text = obey(asked.text)
+        return reply(text if text[:1] == "{" else asked.shape(text), model, asked.tokens)
     if kind not in BAD_TEXTS:
         return error(kind)
     text = BAD_TEXTS[kind]

@@ -54,6 +54,12 @@ def compose(system: str, data: str) -> str:
     return text
 
 
+def obey(data: str) -> str:
+    """What an AI answers that takes the contact's last words, or else their name, for orders."""
+    facts = _facts(data)
+    return (_heard(facts) or [_first(facts, NAME_KEYS)])[-1]
+
+
 def _facts(data: str) -> list[tuple[str, str]]:
     """Every text of the JSON in `data` with its key; without JSON, what `name: ...` lines say."""
     start = data.find("{")
