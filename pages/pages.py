@@ -107,6 +107,7 @@ async def do(feed: Feed, action: dict[str, Any]) -> str:
             if not rate.isascii() or not rate.isdigit() or not 1 <= int(rate) <= 2400:
                 raise FeedError(WHOLE)
             await feed.set_page_rate(page_id, int(rate))
-            return f"At most {int(rate):,} messages a minute"
+            # Facebook counts by its own page, so page_room takes the slowest of its owners' rates.
+            return f"At most {int(rate):,} messages a minute; of several owners the slowest holds"
         case _:
             raise UNKNOWN

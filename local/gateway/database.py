@@ -92,6 +92,7 @@ class Database:
                     log.warning("PostgreSQL is away: %s", reason)
                 said = reason
             except Exception:
+                # A surprise must not end the watching: no request would be served any more.
                 log.exception("The catalog could not be read")
             finally:
                 await self._disconnect()
