@@ -15,6 +15,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken
 
 from pipeline.clients import Tokens
+from pipeline.rows import built
 
 LIFETIME_SECONDS = 7 * 24 * 3600
 # A token that ends within this time is renewed before it is used.
@@ -64,7 +65,7 @@ class Sessions:
         if row is None:
             return None
         try:
-            return Tokens(**json.loads(self._fernet.decrypt(row[0])))
+            return built(Tokens, json.loads(self._fernet.decrypt(row[0])))
         except InvalidToken:  # SESSION_SECRET was changed: everybody signs in again
             return None
 

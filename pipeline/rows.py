@@ -1,9 +1,10 @@
-"""This file is where rows become jobs, and outcomes become rows."""
+"""This file is where rows become objects, and outcomes become rows."""
 
 import logging
 import re
+from dataclasses import fields
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, TypeVar, assert_never
 
 from pipeline.model import Advance, Fail, Held, Job, Outcome, Retry, Said, Skip, Unreadable
 from pipeline.stages import Stage
@@ -18,6 +19,20 @@ SETTLE_AFTER_SHARE_OF_LEASE = 0.5
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 Row = dict[str, Any]
+T = TypeVar("T")
+
+
+def built(kind: type[T], row: Row) -> T:
+    """A row as a dataclass of ours; columns that a newer database has added are passed over.
+
+    Raises TypeError for a row that lacks one.
+    """
+    try:
+        return kind(**row)
+    except TypeError:
+        # Only on a newer database: on ours looking at every name would cost as much as the object.
+        known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+        return kind(**{name: value for name, value in row.items() if name in known})
 
 
 def held_of(rows: list[Row], claimed_at: float, lease_seconds: int) -> list[Held]:
@@ -50,7 +65,8 @@ def job_of(row: Row, claimed_at: float, lease_seconds: int) -> Job:
         Said(said["by"], said["text"], datetime.fromisoformat(said["at"]), said.get("id", ""))
         for said in row["history"]
     )
-    return Job(**values, claimed_at=claimed_at, lease_seconds=lease_seconds)
+    values["claimed_at"], values["lease_seconds"] = claimed_at, lease_seconds
+    return built(Job, values)
 
 
 def ids_of(held: Held) -> Row:

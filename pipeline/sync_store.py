@@ -6,8 +6,8 @@ from typing import Any
 from supabase import AsyncClient
 
 from pipeline.model import SyncLease
+from pipeline.rows import Row, built
 
-Row = dict[str, Any]
 # Renewed with every step, and one takes a few seconds at most.
 LEASE_SECONDS = 60
 
@@ -82,4 +82,4 @@ class SyncStore:
 def _lease(row: Row) -> SyncLease:
     high_water = row["high_water_at"]
     at = datetime.fromisoformat(high_water) if high_water else None
-    return SyncLease(**{**row, "high_water_at": at})
+    return built(SyncLease, {**row, "high_water_at": at})
