@@ -5642,7 +5642,9 @@ begin
         from public.ai_automation_rules as r
         inner join public.ai_automation_contact_states as s on s.rule_id = r.id
         -- Later than the last moment of an undo, so that nothing half removed is taken back.
-        where r.deleted_at < now() - interval '2 minutes'
+        where
+            r.deleted_at < now() - interval '2 minutes'
+            and (s.current_stage = 'sending' and s.lease_token is not null and s.lease_expires_at > now()) is not true
         order by s.id
         limit p_limit
         for update of s skip locked
@@ -8372,8 +8374,8 @@ comment on column public.contact_deletions.resolved_at is 'When it was known who
 comment on column public.contact_deletions.done_at is 'When nothing was left.';
 comment on index public.contact_deletions_open_idx is 'Serves finish_deletions.';
 
--- With the states locked no claim is under way; whoever claims later finds the contacts opted out, or gone. Events, states,
--- contacts: in this order everybody takes them.
+-- With states and confirmations locked no claim is under way; whoever claims later finds the contacts opted out, or gone.
+-- Events, states, contacts, confirmations: in this order everybody takes them.
 create or replace function public.forget_contacts(p_contact_ids uuid[])
 returns uuid[]
 language plpgsql
@@ -8391,6 +8393,7 @@ begin
         and not exists (select 1 from public.facebook_pages as o where o.facebook_page_id = p.facebook_page_id and o.id <> p.id);
     perform 1 from public.ai_automation_contact_states as s where s.contact_id = any(p_contact_ids) order by s.id for update;
     perform 1 from public.contacts as c where c.id = any(p_contact_ids) order by c.id for update;
+    perform 1 from public.opt_confirmations as k where k.contact_id = any(p_contact_ids) order by k.id for update;
 
     insert into public.contact_tombstones as t (user_id, person_hash, said_stop)
     select distinct on (c.user_id, h.person_hash) c.user_id, h.person_hash, c.opted_out_at is not null
@@ -8412,11 +8415,14 @@ begin
                 exists (
                     select 1
                     from public.ai_automation_contact_states as s
-                    where s.contact_id = c.id and s.current_stage = 'sending' and s.lease_token is not null and s.lease_expires_at > now()
+                    where s.contact_id = c.id and s.current_stage = 'sending' and s.lease_token is not null
+                        and s.lease_expires_at > clock_timestamp()
                 )
                 or exists (
                     select 1 from public.opt_confirmations as k
-                    where k.contact_id = c.id and k.status = 'sending' and k.tried_at > now() - interval '30 seconds'
+                    where
+                        k.contact_id = c.id and k.status = 'sending' and k.finished_at is null
+                        and k.tried_at > clock_timestamp() - interval '30 seconds'
                 )
             )
         order by c.id
@@ -8627,6 +8633,77 @@ public.forget_contacts(uuid[]), public.forget_contact(uuid), public.ask_deletion
 public.finish_deletions(), public.deletion_status(text)
 to service_role;
 grant execute on function public.delete_contact(uuid) to authenticated;
+-- Nobody is deleted while a message to them is being handed to Facebook (docs/decisions/0051): whoever holds the contact may
+-- be calling at this moment, and what is not there any more cannot stop them.
+
+create or replace function public.refuse_deletion_under_way()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    raise exception 'A message to this person is being handed to Facebook.' using
+        errcode = 'PT409',
+        hint = 'Nothing was deleted. Try again in a minute; delete_contact waits by itself.';
+end;
+$$;
+
+comment on function public.refuse_deletion_under_way() is
+'Refuses to delete a contact, by whatever way, while a worker may be calling Facebook for it.';
+
+-- The row is locked by then, so whoever claims it later passes it over, and whoever has claimed it is seen.
+create or replace trigger refuse_deletion_under_way
+before delete on public.ai_automation_contact_states
+for each row
+when (old.current_stage = 'sending' and old.lease_token is not null and old.lease_expires_at > clock_timestamp())
+execute function public.refuse_deletion_under_way();
+
+create or replace trigger refuse_deletion_under_way
+before delete on public.opt_confirmations
+for each row
+when (old.status = 'sending' and old.finished_at is null and old.tried_at > clock_timestamp() - interval '30 seconds')
+execute function public.refuse_deletion_under_way();
+
+-- A page that goes, alone or with its owner, takes its contacts along. Whoever hands out messages passes over a page that is
+-- locked, so what is under way ends by itself, mostly within a second, and nothing new begins.
+create or replace function public.wait_for_sends_under_way()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_until timestamptz := v_now + interval '6 seconds';
+begin
+    perform 1 from public.facebook_pages as p where p.user_id = old.user_id order by p.id for update;
+    while v_now < v_until and (
+        exists (
+            select 1 from public.ai_automation_contact_states as s
+            where s.lease_expires_at > v_now and s.current_stage = 'sending' and s.lease_token is not null and s.page_id = old.id
+        )
+        or exists (
+            select 1
+            from public.opt_confirmations as k
+            inner join public.contacts as c on c.id = k.contact_id
+            where k.tried_at > v_now - interval '30 seconds' and k.status = 'sending' and k.finished_at is null and c.page_id = old.id
+        )
+    ) loop
+        perform pg_sleep(0.05);
+        v_now := clock_timestamp();
+    end loop;
+    return old;
+end;
+$$;
+
+comment on function public.wait_for_sends_under_way() is
+'Lets messages of a page end that are being handed to Facebook, for six seconds at most; what is not over then refuses the deletion.';
+
+create or replace trigger wait_for_sends_under_way
+before delete on public.facebook_pages
+for each row execute function public.wait_for_sends_under_way();
+
+revoke execute on function public.refuse_deletion_under_way(), public.wait_for_sends_under_way()
+from public, anon, authenticated, service_role;
 -- A try that was put off is waiting for the next one only until there is a next one, or until it is clear that none comes.
 
 create or replace function public.outcome_since(p_state_id bigint, p_attempt_id uuid, p_outcome text)

@@ -97,7 +97,9 @@ begin
         from public.ai_automation_rules as r
         inner join public.ai_automation_contact_states as s on s.rule_id = r.id
         -- Later than the last moment of an undo, so that nothing half removed is taken back.
-        where r.deleted_at < now() - interval '2 minutes'
+        where
+            r.deleted_at < now() - interval '2 minutes'
+            and (s.current_stage = 'sending' and s.lease_token is not null and s.lease_expires_at > now()) is not true
         order by s.id
         limit p_limit
         for update of s skip locked

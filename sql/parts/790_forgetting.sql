@@ -34,8 +34,8 @@ comment on column public.contact_deletions.resolved_at is 'When it was known who
 comment on column public.contact_deletions.done_at is 'When nothing was left.';
 comment on index public.contact_deletions_open_idx is 'Serves finish_deletions.';
 
--- With the states locked no claim is under way; whoever claims later finds the contacts opted out, or gone. Events, states,
--- contacts: in this order everybody takes them.
+-- With states and confirmations locked no claim is under way; whoever claims later finds the contacts opted out, or gone.
+-- Events, states, contacts, confirmations: in this order everybody takes them.
 create or replace function public.forget_contacts(p_contact_ids uuid[])
 returns uuid[]
 language plpgsql
@@ -53,6 +53,7 @@ begin
         and not exists (select 1 from public.facebook_pages as o where o.facebook_page_id = p.facebook_page_id and o.id <> p.id);
     perform 1 from public.ai_automation_contact_states as s where s.contact_id = any(p_contact_ids) order by s.id for update;
     perform 1 from public.contacts as c where c.id = any(p_contact_ids) order by c.id for update;
+    perform 1 from public.opt_confirmations as k where k.contact_id = any(p_contact_ids) order by k.id for update;
 
     insert into public.contact_tombstones as t (user_id, person_hash, said_stop)
     select distinct on (c.user_id, h.person_hash) c.user_id, h.person_hash, c.opted_out_at is not null
@@ -74,11 +75,14 @@ begin
                 exists (
                     select 1
                     from public.ai_automation_contact_states as s
-                    where s.contact_id = c.id and s.current_stage = 'sending' and s.lease_token is not null and s.lease_expires_at > now()
+                    where s.contact_id = c.id and s.current_stage = 'sending' and s.lease_token is not null
+                        and s.lease_expires_at > clock_timestamp()
                 )
                 or exists (
                     select 1 from public.opt_confirmations as k
-                    where k.contact_id = c.id and k.status = 'sending' and k.tried_at > now() - interval '30 seconds'
+                    where
+                        k.contact_id = c.id and k.status = 'sending' and k.finished_at is null
+                        and k.tried_at > clock_timestamp() - interval '30 seconds'
                 )
             )
         order by c.id

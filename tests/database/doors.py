@@ -273,6 +273,7 @@ FOR_NOBODY = {
     "record_stage_moves": {},
     "remove_old_texts": {"p_text_hours": 24, "p_limit": 9},
     "refuse_deleted": {"p_state_ids": ["{ready}"]},
+    "refuse_deletion_under_way": {},
     "running_sums": {"p_quarters": [], "p_amounts": []},
     "stamp_contact": {},
     "stamp_contact_state": {},
@@ -281,6 +282,7 @@ FOR_NOBODY = {
     "sum_up_minutes": {"p_limit": 9},
     "tally_arrivals": {},
     "tally_departures": {},
+    "wait_for_sends_under_way": {},
 }
 FOR_OWNERS |= page_doors.FOR_OWNERS | run_doors.FOR_OWNERS
 FOR_WORKERS |= page_doors.FOR_WORKERS | metrics_doors.FOR_WORKERS | run_doors.FOR_WORKERS

@@ -50,6 +50,10 @@ class Automation(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Nothing is left for the claims of the next history to find."""
+        self.world.rows(
+            "update public.ai_automation_contact_states set lease_expires_at = now()"
+            " where lease_expires_at > now() returning 1"
+        )
         self.world.rows("delete from auth.users where id = %s returning 1", self.owner["id"])
 
     @invariant()
