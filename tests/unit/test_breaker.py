@@ -7,6 +7,8 @@ from itertools import islice
 
 from pages._components.causes import CAUSES
 from pipeline.breaker import (
+    ALONE_SECONDS,
+    BUDGET_FIRST,
     BUDGET_MOST,
     PUT_OFF,
     SECONDS_BETWEEN_SCOUTS,
@@ -190,16 +192,63 @@ def test_repeated_calls_are_a_tenth_at_most_while_some_fail() -> None:
     assert 0.09 * 2000 <= made[1] <= 0.1 * 2000 + BUDGET_MOST
 
 
-def test_a_minute_gives_ten_repeated_calls_where_there_are_few_calls_only() -> None:
+def test_where_there_are_few_calls_a_quiet_hour_gives_three_repeated_ones_and_a_minute_one() -> (
+    None
+):
     few, clock = guard_and_clock()
-    storm(few, 20, lambda number: number % 20 == 0)
-    clock.now += 70
-    many, later = guard_and_clock()
-    storm(many, 4000, lambda number: number % 20 == 0)
-    later.now += 60
+    storm(few, 40, lambda number: number % 20 == 0)
+    clock.now += 3600
 
-    assert sum(few.refuse(replace(JOB, attempt=1)) is None for _ in range(50)) == 10
-    assert storm(many, 4000, lambda number: number % 20 == 0)[1] <= 0.1 * 2000 + BUDGET_MOST
+    at_once = sum(few.refuse(replace(JOB, attempt=1)) is None for _ in range(50))
+    clock.now += 61
+    a_minute_later = sum(few.refuse(replace(JOB, attempt=1)) is None for _ in range(50))
+
+    assert (at_once, a_minute_later) == (BUDGET_FIRST, 1)
+
+
+def test_in_a_storm_of_few_calls_repeated_ones_are_a_tenth_and_one_a_minute() -> None:
+    guard, clock = guard_and_clock()
+    made: Counter[int] = Counter()
+    for number in range(400):
+        clock.now += 1
+        for attempt in (0, 1):
+            job = replace(JOB, state_id=number, attempt=attempt)
+            if guard.refuse(job) is None:
+                made[attempt] += 1
+                guard.learn(job, away(job) if number % 10 == 0 else SENT)
+
+    assert made[0] > 300
+    assert made[1] <= 0.1 * made[0] + BUDGET_FIRST + clock.now / 60
+
+
+def test_one_contact_alone_that_fails_is_repeated_whenever_its_time_has_come() -> None:
+    guard, clock = guard_and_clock()
+    late = []
+    for attempt in range(1, 6):
+        job = replace(JOB, attempt=attempt - 1)
+        outcome = guard.learn(job, away(job))
+        assert isinstance(outcome, Retry)
+        clock.now += outcome.after_seconds
+        waited = 0.0
+        while put_off := guard.refuse(replace(JOB, attempt=attempt)):
+            clock.now += put_off.after_seconds
+            waited += put_off.after_seconds
+        late.append(waited)
+
+    assert late[:3] == [0.0, 0.0, 0.0]
+    assert max(late) <= 60
+
+
+def test_when_only_repeated_calls_are_left_and_go_well_nobody_waits_for_a_minute() -> None:
+    guard, clock = guard_and_clock()
+    storm(guard, 40, lambda number: number % 20 == 0)
+    clock.now += ALONE_SECONDS + 180
+
+    made = sum(
+        call(guard, replace(JOB, state_id=number, attempt=1), SENT) is SENT for number in range(100)
+    )
+
+    assert made == 100
 
 
 def test_who_waits_for_a_place_is_told_when_its_turn_will_be() -> None:
@@ -219,7 +268,8 @@ def test_who_waits_for_a_place_is_told_when_its_turn_will_be() -> None:
                 guard.learn(job, SENT if made % 5 else away(job))
 
     assert made == 100
-    assert put_off < 500, "ten a minute for ten minutes, each looked at every two"
+    assert clock.now < 1500
+    assert put_off < 1000, "nobody is looked at more often than once a minute"
 
 
 def test_when_all_goes_well_again_everybody_who_waited_is_repeated() -> None:
