@@ -154,9 +154,9 @@ begin
         -- The clock, not this transaction's beginning: whoever claimed before the lock above began before it.
         setback_at = case when w.is_new then clock_timestamp() else p.setback_at end,
         paused_until = case
-            when w.is_back and w.page_status is null and not w.is_full then null
+            when w.is_back and w.page_status is null and not w.is_full and not w.stays_full then null
             else greatest(
-                case when w.is_back then null else p.paused_until end,
+                case when w.is_back and not w.stays_full then null else p.paused_until end,
                 case when w.is_new then now() + w.own_pause end,
                 now() + w.asked_pause,
                 case when w.is_full then now() + greatest(interval '5 minutes', w.regained_in) end
@@ -171,6 +171,8 @@ begin
             f.is_new, f.setbacks,
             g.sent_since is true and not f.is_new as is_back,
             coalesce(g.usage_of_sent, 0) >= 95 as is_full,
+            -- Not every answer tells of the limits: one that does not is no word that there is room again.
+            coalesce(g.usage_percent, case when g.usage_at > now() - interval '1 hour' then g.usage_before end, 0) >= 95 as stays_full,
             case
                 when not f.is_new then null
                 when g.page_status is null then least(interval '15 seconds' * power(2, least(f.setbacks, 10)), interval '15 minutes')
@@ -178,7 +180,7 @@ begin
             end as own_pause
         from (
             select
-                q.id as page_id, q.status, q.setbacks as setbacks_before, q.setback_at,
+                q.id as page_id, q.status, q.setbacks as setbacks_before, q.setback_at, q.usage_percent as usage_before, q.usage_at,
                 max(n.page_status) as page_status, max(n.reason) as reason,
                 max(make_interval(secs => n.pause_seconds)) as asked_pause,
                 max(n.usage_percent) as usage_percent, max(n.usage_percent) filter (where n.sent) as usage_of_sent,
@@ -190,7 +192,7 @@ begin
                 regain_seconds double precision, started_at timestamptz
             )
             inner join public.facebook_pages as q on q.id = n.page_id and q.disconnected_at is null
-            group by q.id, q.status, q.setbacks, q.setback_at
+            group by q.id, q.status, q.setbacks, q.setback_at, q.usage_percent, q.usage_at
         ) as g
         cross join lateral (
             select

@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.builders import ago
 from tests.database.acting import Worker, call, call_as, change, run_now
@@ -51,6 +52,11 @@ class Held:
             self.page["id"],
         )
         return [row["action"] for row in rows]
+
+    def hear(self, **told):
+        """A message went through, and its answer tells this."""
+        news = {"page_id": str(self.page["id"]), "sent": True, **told}
+        call(self.world.connection, "record_page_news", p_news=Jsonb([news]))
 
     def plan(self):
         [row] = call(self.world.connection, "enqueue_due_contacts", p_limit=9)
@@ -163,6 +169,20 @@ def test_facebooks_pause_ends_when_a_person_says_so(held):
     assert after_resume
     assert held.now()["paused_until"] is None
     assert held.now()["usage_percent"] < 75
+
+
+def test_only_an_answer_that_tells_of_room_ends_the_pause_of_a_page_that_is_full(held):
+    held.hear(usage_percent=97, regain_seconds=1800)
+    asked = held.now()["paused_until"]
+    held.hear()
+    held.hear(usage_percent=96)
+    kept = held.now()["paused_until"]
+
+    held.hear(usage_percent=40)
+
+    assert asked > ago(minutes=-29)
+    assert kept == asked
+    assert held.now()["paused_until"] is None
 
 
 def test_a_new_page_is_read_and_its_card_tells_all(held):
