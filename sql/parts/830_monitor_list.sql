@@ -124,39 +124,58 @@ begin
             where p_stage is null or g.stage = p_stage
         ),
 
-        -- Stage by stage and each from its newest, so that a page is read in the order of an index.
-        unsearched as (
-            select k.id, k.stage_rank, k.stage_entered_at
-            from asked as q
-            cross join since as n
-            cross join lateral (
-                select s.id, s.stage_rank, s.stage_entered_at
-                from public.ai_automation_contact_states as s
-                where
-                    s.rule_id = p_rule_id and s.stage_rank = n.stage_rank and s.stage_entered_at >= n.moment
-                    and (q.cause is null or s.end_reason = q.cause)
-                order by s.stage_entered_at desc, s.id
-                limit least(greatest(p_limit, 1), 100) + greatest(p_offset, 0)
-            ) as k
-            where q.pattern is null
-        ),
-
         searched as materialized (
-            select m.state_id as id, m.stage_rank, m.stage_entered_at
+            select m.state_id, m.stage_rank, m.stage_entered_at
             from asked as q
             cross join lateral public.monitor_matches(p_rule_id, p_stage, q.cause, q.pattern) as m
             where q.pattern is not null
         ),
 
-        page as (
-            select l.id, l.stage_rank, l.stage_entered_at
+        -- Of a table that has just grown the planner knows nothing yet, and may look for each card's contact among all of its
+        -- owner's. So nothing is looked up a second time by its id, and names are looked up for all cards together.
+        page as materialized (
+            select l.*
             from (
-                select u.id, u.stage_rank, u.stage_entered_at from unsearched as u
+                -- Stage by stage and each from its newest, so that a page is read in the order of an index.
+                select k.*
+                from asked as q
+                cross join since as n
+                cross join lateral (
+                    select
+                        s.id, s.contact_id, s.current_stage, s.stage_rank, s.stage_entered_at, s.status_message, s.reason_code,
+                        s.error_code, s.error_message, s.error_hint, s.generated_message, s.next_send_at, s.next_check_at,
+                        s.generation_time_ms, s.tokens_in, s.tokens_out, s.follow_up_count, s.max_follow_ups, s.attempt,
+                        s.lease_owner, s.lease_expires_at, s.approved_at
+                    from public.ai_automation_contact_states as s
+                    where
+                        s.rule_id = p_rule_id and s.stage_rank = n.stage_rank and s.stage_entered_at >= n.moment
+                        and (q.cause is null or s.end_reason = q.cause)
+                    order by s.stage_entered_at desc, s.id
+                    limit least(greatest(p_limit, 1), 100) + greatest(p_offset, 0)
+                ) as k
+                where q.pattern is null
                 union all
-                select f.id, f.stage_rank, f.stage_entered_at from searched as f
+                select
+                    s.id, s.contact_id, s.current_stage, s.stage_rank, s.stage_entered_at, s.status_message, s.reason_code,
+                    s.error_code, s.error_message, s.error_hint, s.generated_message, s.next_send_at, s.next_check_at,
+                    s.generation_time_ms, s.tokens_in, s.tokens_out, s.follow_up_count, s.max_follow_ups, s.attempt,
+                    s.lease_owner, s.lease_expires_at, s.approved_at
+                from public.ai_automation_contact_states as s
+                where s.id = any(array(
+                    select f.state_id
+                    from searched as f
+                    order by f.stage_rank, f.stage_entered_at desc, f.state_id
+                    limit least(greatest(p_limit, 1), 100) + greatest(p_offset, 0)
+                ))
             ) as l
             order by l.stage_rank, l.stage_entered_at desc, l.id
             limit least(greatest(p_limit, 1), 100) offset greatest(p_offset, 0)
+        ),
+
+        named as materialized (
+            select c.id, c.sender_name, c.last_inbound_at
+            from public.contacts as c
+            where c.id = any(array(select l.contact_id from page as l))
         ),
 
         -- Who is sent to before whom, over all automations of the page, about as pick_ready_to_send takes them.
@@ -190,29 +209,29 @@ begin
             end,
             'contacts', coalesce((
                 select jsonb_agg(jsonb_build_object(
-                    'state_id', p.state_id, 'contact_id', p.contact_id, 'name', p.sender_name, 'stage', p.current_stage,
-                    'stage_entered_at', p.stage_entered_at, 'status', p.status_message, 'reason_code', p.reason_code,
-                    'error_code', p.error_code, 'error_message', p.error_message, 'error_hint', p.error_hint,
-                    'message', p.generated_message, 'next_send_at', case
-                        when p.current_stage <> 'ready_to_send' then p.next_send_at
+                    'state_id', l.id, 'contact_id', l.contact_id, 'name', c.sender_name, 'stage', l.current_stage,
+                    'stage_entered_at', l.stage_entered_at, 'status', l.status_message, 'reason_code', l.reason_code,
+                    'error_code', l.error_code, 'error_message', l.error_message, 'error_hint', l.error_hint,
+                    'message', l.generated_message, 'next_send_at', case
+                        when l.current_stage <> 'ready_to_send' then l.next_send_at
                         else public.send_estimate(
-                            v_page, p.next_send_at,
+                            v_page, l.next_send_at,
                             -- Behind the first nobody is counted: all that are ready stand for the place, late rather than early.
                             v_seconds_each * coalesce((select w.ahead from first_in_line as w where w.id = l.id), v_ready)
                         )
                     end,
-                    'next_check_at', p.next_check_at,
-                    'generation_time_ms', p.generation_time_ms, 'tokens', p.tokens, 'follow_up_count', p.follow_up_count,
-                    'max_follow_ups', p.max_follow_ups, 'attempt', p.attempt, 'lost', p.lost,
-                    'review', p.current_stage = 'ready_to_send' and r.review_before_send and s.approved_at is null,
+                    'next_check_at', public.next_look(r.run_at, r.time_zone, l.next_check_at),
+                    'generation_time_ms', l.generation_time_ms, 'tokens', l.tokens_in + l.tokens_out,
+                    'follow_up_count', l.follow_up_count, 'max_follow_ups', l.max_follow_ups, 'attempt', l.attempt,
+                    'lost', l.lease_owner is not null and (l.lease_expires_at <= now() or public.is_silent(l.lease_owner)),
+                    'review', l.current_stage = 'ready_to_send' and r.review_before_send and l.approved_at is null,
                     'window_closes_at', case
-                        when p.current_stage = 'ready_to_send' and r.review_before_send and s.approved_at is null
-                            then (select c.last_inbound_at + interval '24 hours' from public.contacts as c where c.id = s.contact_id)
+                        when l.current_stage = 'ready_to_send' and r.review_before_send and l.approved_at is null
+                            then c.last_inbound_at + interval '24 hours'
                     end
                 ) order by l.stage_rank, l.stage_entered_at desc, l.id)
                 from page as l
-                inner join public.active_automation_contacts as p on p.state_id = l.id
-                inner join public.ai_automation_contact_states as s on s.id = l.id
+                inner join named as c on c.id = l.contact_id
                 inner join public.ai_automation_rules as r on r.id = p_rule_id
             ), '[]'::jsonb)
         )

@@ -19,7 +19,7 @@ FILL = """
 with added as (
     insert into public.contacts (user_id, page_id, sender_id, sender_name, last_inbound_at)
     select p.user_id, p.id, 's' || g, 'Contact ' || g, now() - g * interval '1 minute'
-    from public.facebook_pages as p cross join generate_series(1, {contacts}) as g
+    from public.facebook_pages as p cross join generate_series({first}, {contacts}) as g
     returning id, user_id, page_id, sender_id
 )
 
@@ -94,7 +94,7 @@ def busy(shared_world):
     user = world.user()
     world.rules = [world.rule(world.page(user, sends_per_minute=2400)) for _ in range(RULES)]
     world.owner = user
-    fill = FILL.format(contacts=CONTACTS_PER_RULE, waiting=WAITING_PER_RULE)
+    fill = FILL.format(first=1, contacts=CONTACTS_PER_RULE, waiting=WAITING_PER_RULE)
     world.connection.execute(fill.encode())
     world.connection.execute(MINUTES_OF_LAST_WEEK.encode())
     world.connection.execute("analyze")
