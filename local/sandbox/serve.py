@@ -53,6 +53,11 @@ class Sandbox:
         body = {"service": service, "kind": kind, **more}
         call("POST", f"{self.url}/faults", json=body).raise_for_status()
 
+    def faults(self) -> list[dict[str, Any]]:
+        """Those that were asked for and that no call has met, or not as often as was asked."""
+        waiting: list[dict[str, Any]] = call("GET", f"{self.url}/faults").json()["waiting"]
+        return waiting
+
     def reply(self, page_id: str, sender_id: str, text: str) -> None:
         """A contact writes to a page."""
         body = {"page_id": page_id, "sender_id": sender_id, "text": text}

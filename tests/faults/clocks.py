@@ -4,7 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from tests.faults.judge import Verdict
+from tests.faults.judge import Verdict, left_out
 from tests.faults.kills import wait_and_judge
 from tests.faults.town import Town
 
@@ -27,12 +27,11 @@ async def wrong_clocks(town: Town) -> tuple[int, Verdict]:
     """One is ahead, one behind, one is set back and then forward again while it works."""
     found = library()
     if found is None:
-        verdict = Verdict()
-        verdict.ends[NOT_RUN] = 0
-        return 0, verdict
+        return left_out(NOT_RUN)
     moved = town.home / "clock"
     moved.write_text("+0")
     fake = {"LD_PRELOAD": str(found), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    log_began = town.log_length()
     rules = town.rules(3)
     # Threads that cannot be read at first: how long to go on asking is a matter of hours.
     town.facebook.fault("facebook", "accept-then-error", times=EACH)
@@ -48,6 +47,12 @@ async def wrong_clocks(town: Town) -> tuple[int, Verdict]:
         if not await _all_beat(town, 3):
             unheard.append(shift)
     verdict = await wait_and_judge(town, rules)
+    # Forward and back, as the third of them saw it.
+    set_clocks = sum(line["event"] == "clock was set" for line in town.lines(log_began))
+    verdict.want(set_clocks, 2, "jumps of a clock were seen")
+    if left := town.facebook.faults():
+        verdict.wrong.append(f"{len(left)} faults were met by no call")
+    town.facebook.reset()
     if unheard:
         verdict.wrong.append(f"a worker stopped beating when its clock was set: {unheard}")
     if verdict.ends["sent"] != verdict.contacts:

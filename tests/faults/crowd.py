@@ -33,7 +33,8 @@ async def two_schedulers(town: Town, slots: int) -> tuple[int, Verdict]:
     headers = {"apikey": town.secret_key, "Authorization": f"Bearer {town.secret_key}"}
     async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=30) as http:
         address = f"{town.gateway_url}/rest/v1/rpc/enqueue_due_contacts"
-        await asyncio.gather(*(http.post(address, json={}) for _ in range(8)))
+        for answer in await asyncio.gather(*(http.post(address, json={}) for _ in range(8))):
+            answer.raise_for_status()
     verdict = await wait_and_judge(town, rules)
     runs = Counter(
         row["rule_id"]
@@ -44,6 +45,9 @@ async def two_schedulers(town: Town, slots: int) -> tuple[int, Verdict]:
     if runs != Counter(ids):
         verdict.wrong.append(f"{sum(runs.values())} runs of {len(runs)} for {slots} slots")
     return slots, verdict
+
+
+SENT_BY = "select distinct worker from public.ai_automation_attempts where rule_id = %s"
 
 
 async def keep_the_rate(town: Town, seconds: int) -> tuple[int, Verdict]:
@@ -57,6 +61,7 @@ async def keep_the_rate(town: Town, seconds: int) -> tuple[int, Verdict]:
     most = most_in_a_second(times)
     pace = (len(times) - 1) / (times[-1] - times[0])
     verdict.ends[f"at most {most} in a second, {pace:.1f}/s on average"] += 0
+    verdict.want(len(town.rows(SENT_BY, rules[0]["id"])), 4, "workers sent something")
     if most > RATE_PER_SECOND:
         verdict.wrong.append(f"{most} in one second")
     if pace < RATE_PER_SECOND / 2:
@@ -116,6 +121,7 @@ async def outage(town: Town, seconds: float) -> tuple[int, Verdict]:
     most = len(hands) * (12 + 5 + seconds / 60)
     asked_for_nothing = calls["google"] - len(hands) * 100
     verdict.ends[f"{calls['facebook:send']} sends in {seconds:.0f} s, back after {back:.0f} s"] = 0
+    verdict.want(min(calls["facebook:send"], asked_for_nothing), 1, "calls met the outage")
     if calls["facebook:send"] > most or asked_for_nothing > most:
         verdict.wrong.append(f"{calls} calls in {seconds} s")
     if worst["tries"] > 1:
@@ -147,6 +153,7 @@ async def backlog(town: Town, contacts: int) -> tuple[int, Verdict]:
     town.rows("update public.ai_automation_rules set enabled = false where id = %s returning id",
               big["id"])  # fmt: skip
     verdict = await wait_and_judge(town, [small])
+    verdict.want(len(claims), 40, "claims found somebody")
     p50, p99 = statistics.median(claims), sorted(claims)[int(len(claims) * 0.99)]
     verdict.ends[f"small page done in {waited:.1f} s, claim p50 {p50:.0f} p99 {p99:.0f} ms"] = 0
     if waited > 45:
@@ -163,8 +170,8 @@ async def _time_claims(town: Town) -> list[float]:
         for _ in range(50):
             started = time.monotonic()
             answer = await http.post(f"{town.gateway_url}/rest/v1/rpc/claim_contacts", json=body)
-            answer.raise_for_status()
-            times.append((time.monotonic() - started) * 1000)
+            if answer.raise_for_status().json():
+                times.append((time.monotonic() - started) * 1000)
     return times
 
 

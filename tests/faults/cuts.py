@@ -12,7 +12,7 @@ import httpx
 
 from local.files import read_json, write_private_json
 from tests.faults.island import NOT_ROOT, Island, relay
-from tests.faults.judge import Verdict
+from tests.faults.judge import Verdict, left_out
 from tests.faults.kills import feed, wait_and_judge
 from tests.faults.town import Hand, Town, answering, start
 from tests.ports import free_port
@@ -34,13 +34,6 @@ async def made(number: int) -> AsyncIterator[Island]:
         await asyncio.to_thread(island.end)
 
 
-def left_out() -> tuple[int, Verdict]:
-    """What is said where nobody may make one."""
-    verdict = Verdict()
-    verdict.ends[NOT_ROOT] = 0
-    return 0, verdict
-
-
 async def cut_workers(town: Town, times: int) -> tuple[int, Verdict]:
     """Two of three workers lose database, Google and Facebook at once, in the middle of calls.
 
@@ -48,7 +41,7 @@ async def cut_workers(town: Town, times: int) -> tuple[int, Verdict]:
     hangs. What they held is taken up by the third.
     """
     if os.geteuid() != 0:
-        return left_out()
+        return left_out(NOT_ROOT)
     rules = town.rules(10)
     town.queue(rules, 200)
     async with made(os.getpid() % 10_000) as island:
@@ -112,7 +105,7 @@ async def cut_gateway(town: Town, times: int) -> tuple[int, Verdict]:
     TCP alone would wait as long again before it tried once more.
     """
     if os.geteuid() != 0:
-        return left_out()
+        return left_out(NOT_ROOT)
     rules = town.rules(10)
     town.queue(rules, 200)
     answered, back = [], []
@@ -188,5 +181,7 @@ async def _seconds_until(town: Town, *, away: bool) -> float:
     ) as http:
         with suppress(httpx.TimeoutException):
             while (await http.post(address, json={})).is_success is away:
+                if time.monotonic() - started > PATIENCE_SECONDS:
+                    break
                 await asyncio.sleep(0.05)
     return time.monotonic() - started

@@ -53,6 +53,7 @@ async def die(town: Town, workers: int) -> tuple[int, Verdict]:
         await town.hand(LEASE_SECONDS)
     held = await _watch(town, rules, deaths)
     verdict = await wait_and_judge(town, rules, 120)
+    verdict.want(len(held), workers, "contacts were held by dead workers")
     for word, bar in (("flagged", FLAGGED_SECONDS), ("taken_up", TAKEN_UP_SECONDS)):
         times = sorted(getattr(one, word) for one in held)
         span = f"{times[0]:.0f}-{times[-1]:.0f} s, half in {statistics.median(times):.0f} s"

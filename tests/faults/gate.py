@@ -8,6 +8,7 @@ before the worker hears of it.
 import asyncio
 import json
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Gate:
         self.url = f"http://127.0.0.1:{port}"
         self.trap: Trap | None = None
         self.calls: dict[str, int] = {}
+        self.under_way: Counter[str] = Counter()
         self.heard: Callable[[str, bytes], None] | None = None
         """Told of every call, with its body, before it goes on."""
         self.port = port
@@ -90,6 +92,20 @@ class Gate:
         self.calls[point] = self.calls.get(point, 0) + 1
         if self.heard is not None:
             self.heard(point, body)
+        self.under_way[point] += 1
+        try:
+            return await self._carry(call, far, point, outside)
+        finally:
+            self.under_way[point] -= 1
+
+    async def _carry(
+        self,
+        call: tuple[bytes, bytes],
+        far: dict[bool, tuple[asyncio.StreamReader, asyncio.StreamWriter]],
+        point: str,
+        outside: bool,
+    ) -> bytes:
+        head, body = call
         await self._spring(point, "before", body)
         if outside not in far:
             far[outside] = await asyncio.open_connection(*self._ends[outside])

@@ -32,6 +32,20 @@ class Verdict:
     stuck: int = 0
     ends: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    not_run: bool = False
+    """This machine lacks something, and `ends` says what."""
+
+    def want(self, done: int, wanted: int, what: str) -> None:
+        """What did not happen was not survived either."""
+        if done < wanted:
+            self.wrong.append(f"only {done} of {wanted} {what}")
+
+    def want_everything(self, events: int) -> None:
+        """A row of the matrix in which nothing happened, or nobody was there, shows nothing."""
+        if not self.not_run:
+            self.want(events, 1, "events")
+            self.want(self.contacts, 1, "contacts")
+            self.want(self.delivered, 1, "messages")
 
     @property
     def words(self) -> str:
@@ -98,6 +112,13 @@ def judge(town: Town, rules: list[Row], *, waiting: bool = False) -> Verdict:
         if count := getattr(verdict, name):
             verdict.wrong.append(f"{count} {name}")
     return verdict
+
+
+def left_out(why: str) -> tuple[int, Verdict]:
+    """What a cell says that cannot be run here."""
+    verdict = Verdict(not_run=True)
+    verdict.ends[why] = 0
+    return 0, verdict
 
 
 def _end(state: Row) -> str:

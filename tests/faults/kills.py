@@ -67,8 +67,7 @@ async def kill_at(town: Town, point: str, side: str, times: int) -> tuple[int, V
     feeding.cancel()
     town.facebook.reset()
     verdict = await wait_and_judge(town, rules)
-    if count.done < times:
-        verdict.wrong.append(f"only {count.done} workers were killed")
+    verdict.want(count.done, times, "workers were killed")
     return count.done, verdict
 
 
@@ -90,8 +89,9 @@ async def kill_again(hand: Hand, point: str, side: str, count: Count) -> None:
         except TimeoutError:
             hand.gate.trap = None
             return
-        await hand.gone()
-        count.done += 1
+        # One that ended by itself was not killed.
+        was_killed = await hand.gone() == -signal.SIGKILL
+        count.done += was_killed
         hand.hatch()
 
 
@@ -128,13 +128,16 @@ async def kill_at_random(town: Town, times: int) -> tuple[int, Verdict]:
     hands = [await town.hand(), await town.hand()]
     feeding = asyncio.create_task(feed(town, rules, closed=False))
     dice = random.Random(4)  # noqa: S311 - the same moments in every run
+    killed = 0
     for number in range(times):
         hand = hands[number % 2]
         await asyncio.sleep(dice.uniform(0.02, 0.4))
-        await hand.kill()
+        killed += await hand.kill() == -signal.SIGKILL
         hand.hatch()
     feeding.cancel()
-    return times, await wait_and_judge(town, rules)
+    verdict = await wait_and_judge(town, rules)
+    verdict.want(killed, times, "workers were killed")
+    return killed, verdict
 
 
 async def poison(town: Town, others: int = 30) -> tuple[int, Verdict]:

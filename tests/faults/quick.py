@@ -34,6 +34,5 @@ async def everything_once(town: Town) -> tuple[int, Verdict]:
     feeding.cancel()
     await stop_and_start(town)
     verdict = await wait_and_judge(town, rules, 300)
-    if killed.done < len(POINTS):
-        verdict.wrong.append(f"only {killed.done} workers were killed")
+    verdict.want(killed.done, len(POINTS), "workers were killed")
     return killed.done + 1, verdict

@@ -6,11 +6,12 @@ import subprocess
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import disk_usage
 from tempfile import mkdtemp
 
 from local.cluster import ENVIRONMENT
 from tests.faults import clocks
-from tests.faults.judge import Verdict
+from tests.faults.judge import Verdict, left_out
 from tests.faults.kills import feed, wait_and_judge
 from tests.faults.town import Town, build
 
@@ -22,9 +23,7 @@ BLOCK = b"\0" * 65_536
 async def fill_disk(_: Town, times: int) -> tuple[int, Verdict]:
     """Nothing can be written while two workers are busy; then there is room again."""
     if os.geteuid() != 0:
-        verdict = Verdict()
-        verdict.ends[NOT_ROOT] = 0
-        return 0, verdict
+        return left_out(NOT_ROOT)
     disk = Path(mkdtemp(prefix="stagelight-disk-"))
     disk.chmod(0o755)
     await asyncio.to_thread(
@@ -44,11 +43,12 @@ async def _fill(town: Town, ballast: Path, times: int) -> tuple[int, Verdict]:
     for _ in range(2):
         await town.hand()
     feeding = asyncio.create_task(feed(town, rules, closed=False))
-    stopped = 0
+    stopped = full = 0
     for _ in range(times):
         await asyncio.sleep(2)
         feeding.cancel()
         fill(ballast)
+        full += disk_usage(ballast).free < 16 * len(BLOCK)
         await asyncio.sleep(6)
         ballast.unlink()
         # Without room for its log PostgreSQL ends, as `make run` then starts it again.
@@ -60,6 +60,7 @@ async def _fill(town: Town, ballast: Path, times: int) -> tuple[int, Verdict]:
         feeding = asyncio.create_task(feed(town, rules, closed=False))
     feeding.cancel()
     verdict = await wait_and_judge(town, rules, 90)
+    verdict.want(full, times, "times the disk was full")
     verdict.ends[f"PostgreSQL ended {stopped} times for want of room"] = 0
     return times, verdict
 
@@ -78,9 +79,7 @@ async def far_clock(_: Town) -> tuple[int, Verdict]:
     """The database lives a month ahead of everybody else: its clock is the one that counts."""
     library = clocks.library()
     if library is None:
-        verdict = Verdict()
-        verdict.ends[clocks.NOT_RUN] = 0
-        return 0, verdict
+        return left_out(clocks.NOT_RUN)
     fake = {"LD_PRELOAD": str(library), "FAKETIME": "+30d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     async with AsyncExitStack() as stack:
         # What a server of ours finds around it; undone before the next cell.

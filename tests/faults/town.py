@@ -1,6 +1,7 @@
 """This file is where a throw-away town is built: cluster, gateway, sandbox, workers."""
 
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -60,10 +61,10 @@ class Hand:
             await asyncio.sleep(0.01)
         return code
 
-    async def kill(self) -> None:
-        """SIGKILL, and nothing left of it when this returns."""
+    async def kill(self) -> int:
+        """SIGKILL, and nothing left of it when this returns; its return code."""
         self.signal(signal.SIGKILL)
-        await self.gone()
+        return await self.gone()
 
 
 @dataclass
@@ -143,6 +144,26 @@ class Town:
     def rows(self, query: str, *values: Any) -> list[Row]:
         """What `query` returns; waits while the database is away."""
         return self.world.rows(query, *values)
+
+    def log_length(self) -> int:
+        """So many bytes are in the log of all workers."""
+        log = self.home / "workers.log"
+        return log.stat().st_size if log.exists() else 0
+
+    def lines(self, since: int = 0) -> list[dict[str, Any]]:
+        """What workers have said in their log, from that byte on."""
+        said = []
+        with (self.home / "workers.log").open("rb") as log:
+            log.seek(since)
+            for line in log:
+                # Who is killed, or has no room on the disk, does not end its line.
+                with suppress(ValueError):
+                    said.append(json.loads(line))
+        return said
+
+    def troubles(self, since: int = 0) -> int:
+        """How often workers have said that the database did not do what they asked."""
+        return sum(line["event"] in ("waiting", "database away") for line in self.lines(since))
 
     def reconnect(self) -> None:
         """A new connection, after the database was away."""

@@ -13,7 +13,9 @@ FUNCTIONS = """
 select
     p.proname as name, pg_get_function_identity_arguments(p.oid) as arguments,
     regexp_replace(pg_get_function_result(p.oid), '^TABLE\\((.*)\\)$', '\\1') as columns,
-    coalesce((select string_agg('$' || n, ', ') from generate_series(1, p.pronargs) as n), '') as given
+    coalesce(
+        (select string_agg('$' || n, ', ') from generate_series(1, p.pronargs) as n), ''
+    ) as given
 from pg_proc as p
 where
     p.pronamespace = 'public'::regnamespace and pg_get_function_result(p.oid) like 'TABLE(%%'
