@@ -74,9 +74,10 @@ class Viewer:
         return await reader.readexactly(length)
 
     def leave(self) -> None:
-        """Closes the tab."""
+        """Closes the tab, or hides it: what it shows is kept, and the connection is not."""
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
 
 
 def request(asked: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def cells(quick: bool) -> dict[str, Cell]:
         "four workers, 10 messages a second": partial(crowd.keep_the_rate, seconds=20),
         "a page at 80 % of Facebook's limits": partial(crowd.slow_down, seconds=20),
         "100,000 contacts waiting": partial(crowd.backlog, contacts=100_000),
-        "fifty dashboards, worker busy": partial(watchers.watch, pairs=8, seconds=8),
+        "fifty dashboards, worker busy": partial(watchers.watch, pages=30, rate=60, seen=10),
         "old and new workers on one database": versions.old_and_new,
     }
 

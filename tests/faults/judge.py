@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.builders import Row
 from tests.database.books import check_attempts, check_histories
+from tests.faults.screen import differences
 from tests.faults.town import LEASE_SECONDS, Town
 
 MOVING = ("checking", "generating", "sending")
@@ -108,6 +109,7 @@ def judge(town: Town, rules: list[Row], *, waiting: bool = False) -> Verdict:
         verdict.stuck += state["stage"] in MOVING
         verdict.stuck += not waiting and state["stage"] in ("queued", "eligible", "ready_to_send")
     _check_books(town, rules, verdict)
+    verdict.wrong += differences(town, rules)
     for name in ("twice", "lost", "stuck"):
         if count := getattr(verdict, name):
             verdict.wrong.append(f"{count} {name}")
