@@ -52,6 +52,8 @@ FACEBOOK: dict[str, Act] = {
     ),
     "accept-then-garbage": Act("received, answered with an HTML page", "gateway-page", True),
     "accept-then-nested": Act("received, answered with JSON too deep to read", "nested", True),
+    "accept-then-flood": Act("received, answered with 64 MB", "flood", True),
+    "accept-then-packed": Act("received, answered with 64 MB packed into few", "packed", True),
     "odd-rows": Act("read: beside the messages stand rows not as documented", "ok", True),
     "reset-before": Act("connection reset; the message is not received", "reset"),
     "reset-after-accept": Act(

@@ -4,12 +4,13 @@ import asyncio
 import random
 import socket
 import struct
-from collections.abc import Callable
+import zlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 GATEWAY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
@@ -62,8 +63,31 @@ def nested() -> Response:
     return Response("[" * 200_000, media_type="application/json")
 
 
+def flood() -> Response:
+    """A good answer of Facebook's, and so much white space that nobody should read it all."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b'{"message_id": "m_flood"'
+        for _ in range(64):
+            yield b" " * 2**20
+        yield b"}"
+
+    return StreamingResponse(parts(), media_type="application/json")
+
+
+def packed() -> Response:
+    """The same in few bytes, for whoever unpacks them."""
+    body = zlib.compress(b'{"message_id": "m_flood"' + b" " * 2**26 + b"}", wbits=31)
+    return Response(body, media_type="application/json", headers={"Content-Encoding": "gzip"})
+
+
 # What is answered in place of what was asked for, by the name of the answer.
-PAGES: dict[str, Callable[[], Response]] = {"gateway-page": gateway_page, "nested": nested}
+PAGES: dict[str, Callable[[], Response]] = {
+    "gateway-page": gateway_page,
+    "nested": nested,
+    "flood": flood,
+    "packed": packed,
+}
 
 
 async def reset(request: Request) -> Response:

@@ -4,16 +4,16 @@ import logging
 import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
 from pipeline.adapters.graph import TIMEOUT_SECONDS, Graph, read_answer
 from pipeline.adapters.usage import regain_seconds, usage_percent
+from pipeline.adapters.wire import provider_http
 from pipeline.model import Job, Notice, Receipt
 from pipeline.ports import OutcomeUnknownError
-from pipeline.settings import LOOPBACK, Settings
-from pipeline.tls import trust_for
+from pipeline.settings import Settings
 
 # httpx logs whole addresses at INFO, and ours carry the appsecret_proof.
 for _logger in ("httpx", "httpcore", "httpx2", "httpcore2"):
@@ -26,12 +26,9 @@ THREAD_FIELDS = "messages.limit(20){id,created_time,from,message}"
 
 
 def create_http(settings: Settings) -> httpx.AsyncClient:
-    """The client for Facebook; no proxy stands between this machine and itself."""
-    on_this_machine = urlsplit(settings.graph_url).hostname in LOOPBACK
+    """The client for Facebook; it keeps connections, as many as there are calls at once."""
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=50, keepalive_expiry=4)
-    return httpx.AsyncClient(
-        limits=limits, trust_env=not on_this_machine, verify=trust_for(settings.graph_url)
-    )
+    return provider_http(settings.graph_url, limits)
 
 
 class Facebook:

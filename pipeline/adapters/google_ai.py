@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import httpx
 from google import genai
@@ -15,11 +14,12 @@ from pydantic import BaseModel
 
 from pipeline.adapters.google_errors import AWAY_HINT, explain
 from pipeline.adapters.prompt import instruct, tell
+from pipeline.adapters.wire import provider_http
 from pipeline.clock import DatabaseClock
 from pipeline.model import Draft, Job
 from pipeline.ports import WriterBusyError, WriterEmptyError, WriterError, WriterRefusedError
 from pipeline.prices import cost_of, parse_prices
-from pipeline.settings import LOOPBACK, Settings
+from pipeline.settings import Settings
 from pipeline.tls import trust_for
 
 TIMEOUT_SECONDS = 30.0
@@ -46,9 +46,7 @@ class GoogleAi:
         now: Callable[[], datetime] | None = None,
     ) -> None:
         settings.require("google_api_key")
-        on_this_machine = urlsplit(settings.google_base_url).hostname in LOOPBACK
-        trust = trust_for(settings.google_base_url)
-        self._http = httpx.AsyncClient(trust_env=not on_this_machine, verify=trust)
+        self._http = provider_http(settings.google_base_url)
         self._client = genai.Client(
             vertexai=False,
             api_key=settings.google_api_key,
@@ -58,7 +56,7 @@ class GoogleAi:
                 timeout=int(timeout_seconds * 1000),
                 retry_options=types.HttpRetryOptions(attempts=1),
                 httpx_async_client=self._http,
-                client_args={"verify": trust},
+                client_args={"verify": trust_for(settings.google_base_url)},
             ),
         )
         self._model = settings.google_model

@@ -35,6 +35,8 @@ def test_a_message_arrives_with_the_attempts_id(desk: Desk) -> None:
         ("refuse-before", 0),
         ("accept-then-error", 1),
         ("accept-then-garbage", 1),
+        ("accept-then-flood", 1),
+        ("accept-then-packed", 1),
         ("reset-before", 0),
         ("reset-after-accept", 1),
         ("bad-gateway", 0),
