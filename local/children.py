@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ class Part(Protocol):
     """What the supervisor keeps running: PostgreSQL, or a Python child."""
 
     name: str
+    log: Path
 
     def launch(self) -> None:
         """Starts the process and returns at once."""
@@ -139,9 +141,11 @@ def killed_by(code: int) -> str:
 
 
 def shorten(log: Path) -> None:
-    """Puts a log aside that has grown large; one old one is kept."""
+    """Puts aside what a log has grown large with, also while it is written; one old one is kept."""
     if log.exists() and log.stat().st_size > LARGEST_LOG:
-        log.replace(log.with_name(f"{log.name}.old"))
+        shutil.copy(log, log.with_name(f"{log.name}.old"))
+        # Who writes it only ever adds to its end, wherever that is.
+        os.truncate(log, 0)
 
 
 def last_line(log: Path) -> str:

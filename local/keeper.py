@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from local.children import Part
+from local.children import Part, shorten
 from local.errors import StartError
 
 FIRST_DELAY = 0.2
@@ -23,8 +23,12 @@ class Keeper:
         self._recovering = False
 
     def tend(self) -> None:
-        """Notices a death, launches when its time has come, and says when all is well again."""
+        """Notices a death, launches when its time has come, and says when all is well again.
+
+        Nor does a part that lives for months fill the disk with its log.
+        """
         now = time.monotonic()
+        shorten(self.part.log)
         if self._launch_at is not None:
             if now >= self._launch_at:
                 self._launch(now)

@@ -53,10 +53,10 @@ def main(arguments: Sequence[str] = ()) -> int:
         settings.require("supabase_url", "supabase_secret_key")
         settings.check_send_mode()
         vault = Vault(settings.token_encryption_key)
+        return run(rotate_keys(settings, vault) if arguments else work(settings, vault, name))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return run(rotate_keys(settings, vault) if arguments else work(settings, vault, name))
 
 
 async def work(settings: Settings, vault: Vault, name: str) -> int:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 # These log full addresses at INFO, tokens in the query included.
-TOO_TALKATIVE = ("httpx", "httpcore", "httpx2", "google_genai", "apscheduler")
+# Warnings are for programmers, and Google's library quotes answers in its own.
+TOO_TALKATIVE = ("httpx", "httpcore", "httpx2", "google_genai", "apscheduler", "py.warnings")
 
 
 class JsonLines(logging.Formatter):
@@ -44,5 +45,6 @@ def log_to_stderr(worker: str = "") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(worker))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
     for name in TOO_TALKATIVE:
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -91,5 +91,20 @@ def is_refusal(error: Exception) -> bool:
 
 def name_of(error: Exception) -> str:
     """What may be logged of an error: its kind and code, never its text, which may hold data."""
-    code = error.code if isinstance(error, APIError) else ""
+    code = error.code or "" if isinstance(error, APIError) else ""
     return f"{type(error).__name__} {code}".strip()
+
+
+def advice_on(error: Exception) -> str:
+    """Which setting, or which step of an upgrade, to look at; empty where neither is to blame."""
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return "SUPABASE_URL cannot be reached."
+    if not isinstance(error, APIError):
+        return ""
+    # A key that is none has no code; one of the wrong kind is let in, but not to the functions.
+    code = error.code or ""
+    if code == "PGRST202":
+        return "The database lacks a function: run sql/add-automation-monitoring.sql on it first."
+    if code in ("", "401", "403", "42501") or code.startswith("PGRST3"):
+        return "SUPABASE_SECRET_KEY was refused: it must be the secret key of this project."
+    return ""

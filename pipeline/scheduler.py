@@ -11,7 +11,7 @@ from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from pipeline.lease import read_clock
-from pipeline.recorder import is_passing, name_of
+from pipeline.recorder import advice_on, is_passing, name_of
 from pipeline.turns import Turns
 
 log = logging.getLogger("stagelight.scheduler")
@@ -128,7 +128,7 @@ async def guarded(
         wait = pause.lengthen()
         about = {"turn": name, "seconds": wait, "error": name_of(error)}
         if is_passing(error):
-            log.warning("waiting", extra=about)
+            log.warning("waiting", extra={**about, "advice": advice_on(error)})
         else:
             log.exception("surprise", extra=about)
         await sleep(wait)

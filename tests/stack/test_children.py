@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from local.children import LARGEST_LOG, Child, last_line, shorten
+from local.keeper import Keeper
 from tests.running import until
 
 
@@ -17,8 +18,25 @@ def test_a_large_log_is_put_aside_and_one_old_one_is_kept(tmp_path: Path) -> Non
         log.write_text(letter * (LARGEST_LOG + 1))
         shorten(log)
 
-    assert [path.name for path in tmp_path.iterdir()] == ["worker.log.old"]
     assert (tmp_path / "worker.log.old").read_text()[0] == "b"
+    assert log.read_text() == ""
+
+
+def test_a_log_is_shortened_while_it_is_written(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    waits = f"import os, time\nwhile not os.path.exists({str(told)!r}): time.sleep(0.01)\n"
+    writer = child(
+        tmp_path / "worker.log",
+        f"print('a' * {LARGEST_LOG}, flush=True)\n{waits}print('after')",
+    )
+
+    writer.launch()
+    until(lambda: writer.log.stat().st_size > LARGEST_LOG)
+    Keeper(writer, lambda _: None).tend()
+    told.touch()
+    until(lambda: not writer.alive())
+
+    assert writer.log.read_text() == "after\n"
 
 
 def test_a_child_that_gives_up_is_quoted(tmp_path: Path) -> None:

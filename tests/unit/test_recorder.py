@@ -14,7 +14,7 @@ from pipeline.__main__ import watch
 from pipeline.clients import service_client
 from pipeline.endings import surprise, unfit
 from pipeline.model import Fail
-from pipeline.recorder import is_passing
+from pipeline.recorder import advice_on, is_passing
 from pipeline.rows import held_of, may_be_out, row_of
 from pipeline.settings import Settings
 from pipeline.stages import Stage
@@ -46,6 +46,20 @@ def refusal(code: str) -> APIError:
 )
 def test_what_cannot_pass_is_not_repeated(error: Exception, passes: bool) -> None:
     assert is_passing(error) is passes
+
+
+@pytest.mark.parametrize(
+    ("error", "setting"),
+    [
+        (httpx.ConnectError("away"), "SUPABASE_URL"),
+        (APIError({"message": "Invalid API key"}), "SUPABASE_SECRET_KEY"),
+        (refusal("42501"), "SUPABASE_SECRET_KEY"),
+        (refusal("PGRST202"), "sql/add-automation-monitoring.sql"),
+    ],
+)
+def test_a_worker_that_waits_says_which_setting_to_look_at(error: Exception, setting: str) -> None:
+    assert setting in advice_on(error)
+    assert not advice_on(refusal("57P01"))
 
 
 @pytest.mark.parametrize(
