@@ -57,13 +57,13 @@ class Worker:
         self.name = name
         self.waited: list[float] = []
         self.syncs = self.syncs_that(self._wait)
+        self.forget()
+
+    def forget(self) -> None:
+        """As if hours had passed: what the worker knows of its providers is forgotten."""
+        writer, messenger = self._google, self._messenger
         self.turns = Turns(
-            self.store,
-            self.recorder,
-            self._google,
-            self._messenger,
-            Vault(KEY),
-            syncs=self.syncs,
+            self.store, self.recorder, writer, messenger, Vault(KEY), syncs=self.syncs
         )
 
     def syncs_that(self, wait: Callable[[float], Awaitable[None]]) -> Syncs:

@@ -40,6 +40,7 @@ def skip_ahead(story):
         " returning id"
     )
     age(story, "2 minutes")
+    story.worker.forget()
 
 
 @pytest.mark.parametrize(
