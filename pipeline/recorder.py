@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -22,8 +23,11 @@ class Recorder:
     forgotten because the database was away for a minute.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._store = store
+        self._sleep = sleep
         self._waiting: list[tuple[dict[str, Any], asyncio.Future[str | None]]] = []
         self._arrived = asyncio.Event()
 
@@ -60,7 +64,7 @@ class Recorder:
                 if not is_passing(error):
                     return await self._one_by_one(rows, error)
                 log.warning("database away", extra={"kept": len(rows), "error": name_of(error)})
-                await asyncio.sleep(wait)
+                await self._sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 
     async def _one_by_one(

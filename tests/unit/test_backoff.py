@@ -46,6 +46,15 @@ def test_a_provider_who_names_a_time_is_not_asked_earlier() -> None:
     assert not outcome.counts
 
 
+def test_who_was_told_the_same_time_comes_back_apart() -> None:
+    waits = {
+        wait(replace(JOB, state_id=state_id), "code", "Words.", "Hint.", 100).after_seconds
+        for state_id in range(100)
+    }
+
+    assert len(waits) == 100
+
+
 @pytest.mark.parametrize("asked", [1e308, float("inf")])
 def test_no_provider_makes_a_contact_wait_for_ever(asked: float) -> None:
     outcome = try_again(JOB, "code", "Words.", "Hint.", asked)

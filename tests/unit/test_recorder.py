@@ -1,6 +1,7 @@
 """This file is where outcomes are shown to be kept, and the end of their writer to be noticed."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,14 +15,14 @@ from pipeline.__main__ import watch
 from pipeline.clients import service_client
 from pipeline.endings import surprise, unfit
 from pipeline.model import Fail
-from pipeline.recorder import advice_on, is_passing
+from pipeline.recorder import Recorder, advice_on, is_passing
 from pipeline.rows import held_of, may_be_out, row_of
 from pipeline.settings import Settings
 from pipeline.stages import Stage
 from pipeline.steps.settle import NOT_FOUND
 from pipeline.store import Store, UnreadableAnswerError
 from tests.ports import free_port
-from tests.providers.jobs import JOB
+from tests.providers.jobs import JOB, NOWHERE
 from tests.running import serving
 
 
@@ -114,6 +115,30 @@ def test_a_maintenance_page_is_not_taken_for_the_databases_answer() -> None:
 
     with serving(HTMLResponse("<html>Back soon</html>"), port):
         asyncio.run(ask())
+
+
+def test_a_database_that_is_away_is_asked_less_and_less_often_and_nothing_is_forgotten() -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 8:
+            raise asyncio.CancelledError
+
+    async def write() -> bool:
+        settings = Settings(supabase_url=NOWHERE, supabase_secret_key="sb_secret_x")
+        async with httpx.AsyncClient() as http:
+            recorder = Recorder(Store(service_client(settings, http), "worker"), sleep)
+            waiting = asyncio.ensure_future(recorder.record({"state_id": 1}))
+            await asyncio.sleep(0)
+            with suppress(asyncio.CancelledError):
+                await recorder.run()
+            still = not waiting.done()
+            waiting.cancel()
+            return still
+
+    assert asyncio.run(write())
+    assert waits == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
 
 
 async def ended() -> None:

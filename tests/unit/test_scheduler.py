@@ -104,6 +104,16 @@ def test_a_surprise_in_a_turn_does_not_end_its_schedule() -> None:
     assert waits[:2] == [0.5, 1]
 
 
+def test_no_turn_runs_beside_itself_and_one_that_is_late_runs_all_the_same() -> None:
+    turns = SimpleNamespace(**dict.fromkeys(SECONDS_BETWEEN, good))
+
+    jobs = schedule(turns).get_jobs()  # type: ignore[arg-type]
+
+    assert {job.id for job in jobs} == set(SECONDS_BETWEEN)
+    kept = {(job.max_instances, job.coalesce, job.misfire_grace_time) for job in jobs}
+    assert kept == {(1, True, None)}
+
+
 def test_a_worker_can_say_when_each_turn_was_and_will_be():
     async def run() -> tuple[dict, dict]:
         scheduler = schedule(SimpleNamespace(**dict.fromkeys(SECONDS_BETWEEN, good)))  # type: ignore[arg-type]
