@@ -1805,27 +1805,20 @@ $$;
 comment on function public.monitor_since() is
 'From when contacts that are sent, failed, skipped or completed are on the monitor: 24 hours ago, to the hour, so that counts and list share one border.';
 
--- A shard that no other transaction writes to now; kept for the rest of the transaction. With all taken, rows are shared.
+-- A shard that no other transaction writes to now, until the end of this one: who holds it may take it again. With all taken,
+-- rows are shared.
 create or replace function public.own_shard()
 returns smallint
 language plpgsql
 set search_path = ''
 as $$
-declare
-    v_shard smallint := nullif(current_setting('stagelight.shard', true), '');
 begin
-    if v_shard is not null then
-        return v_shard;
-    end if;
     for v_try in 0..7 loop
         if pg_try_advisory_xact_lock(20261122, v_try) then
-            v_shard := v_try;
-            exit;
+            return v_try;
         end if;
     end loop;
-    v_shard := coalesce(v_shard, pg_backend_pid() % 8);
-    perform set_config('stagelight.shard', v_shard::text, true);
-    return v_shard;
+    return pg_backend_pid() % 8;
 end;
 $$;
 
@@ -1972,7 +1965,6 @@ set search_path = ''
 set enable_nestloop = off
 as $$
 declare
-    v_since timestamptz;
     v_places_taken boolean;
     v_places_given_back boolean;
     v_landed boolean;
@@ -1982,7 +1974,6 @@ begin
     if not exists (select from new_states) then
         return null;
     end if;
-    v_since := public.monitor_since();
     -- Moves that are alike are put together first: a batch is one or two kinds of move.
     with alike as materialized (
         select
@@ -2026,14 +2017,19 @@ begin
         where k.moved
     ),
 
+    -- In a query of its own, so that it is asked for once, and only when something moved. The first is mostly free.
+    own as materialized (
+        select case when pg_try_advisory_xact_lock(20261122, 0) then 0::smallint else public.own_shard() end as shard
+    ),
+
     counted as (
         insert into public.ai_automation_stage_counts as k (
             user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
         )
-        -- In a query of its own, so that it is asked for only when something moved.
-        select c.user_id, c.rule_id, c.slot, c.stage, c.reason, (select public.own_shard()), sum(c.contacts), sum(c.entered_ms)
+        select c.user_id, c.rule_id, c.slot, c.stage, c.reason, (select o.shard from own as o), sum(c.contacts), sum(c.entered_ms)
         from change as c
-        where c.slot >= v_since
+        -- Who is in flight has the year 9999: then the border is not asked for.
+        where c.slot >= timestamptz '9999-01-01 00:00:00+00' or c.slot >= (select public.monitor_since())
         group by c.user_id, c.rule_id, c.slot, c.stage, c.reason
         order by c.rule_id, c.slot, c.stage, c.reason
         on conflict (rule_id, slot, stage, reason, shard) do update
@@ -2045,7 +2041,7 @@ begin
             user_id, rule_id, minute, stage, bucket, shard, entered, passed, passed_seconds
         )
         select
-            c.user_id, c.rule_id, date_trunc('minute', now()), c.stage, c.bucket, (select public.own_shard()),
+            c.user_id, c.rule_id, date_trunc('minute', now()), c.stage, c.bucket, (select o.shard from own as o),
             sum(c.entered), sum(c.passed), sum(c.seconds)
         from change as c
         where c.entered + c.passed > 0

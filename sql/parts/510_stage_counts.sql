@@ -13,27 +13,20 @@ $$;
 comment on function public.monitor_since() is
 'From when contacts that are sent, failed, skipped or completed are on the monitor: 24 hours ago, to the hour, so that counts and list share one border.';
 
--- A shard that no other transaction writes to now; kept for the rest of the transaction. With all taken, rows are shared.
+-- A shard that no other transaction writes to now, until the end of this one: who holds it may take it again. With all taken,
+-- rows are shared.
 create or replace function public.own_shard()
 returns smallint
 language plpgsql
 set search_path = ''
 as $$
-declare
-    v_shard smallint := nullif(current_setting('stagelight.shard', true), '');
 begin
-    if v_shard is not null then
-        return v_shard;
-    end if;
     for v_try in 0..7 loop
         if pg_try_advisory_xact_lock(20261122, v_try) then
-            v_shard := v_try;
-            exit;
+            return v_try;
         end if;
     end loop;
-    v_shard := coalesce(v_shard, pg_backend_pid() % 8);
-    perform set_config('stagelight.shard', v_shard::text, true);
-    return v_shard;
+    return pg_backend_pid() % 8;
 end;
 $$;
 

@@ -12,7 +12,6 @@ set search_path = ''
 set enable_nestloop = off
 as $$
 declare
-    v_since timestamptz;
     v_places_taken boolean;
     v_places_given_back boolean;
     v_landed boolean;
@@ -22,7 +21,6 @@ begin
     if not exists (select from new_states) then
         return null;
     end if;
-    v_since := public.monitor_since();
     -- Moves that are alike are put together first: a batch is one or two kinds of move.
     with alike as materialized (
         select
@@ -66,14 +64,19 @@ begin
         where k.moved
     ),
 
+    -- In a query of its own, so that it is asked for once, and only when something moved. The first is mostly free.
+    own as materialized (
+        select case when pg_try_advisory_xact_lock(20261122, 0) then 0::smallint else public.own_shard() end as shard
+    ),
+
     counted as (
         insert into public.ai_automation_stage_counts as k (
             user_id, rule_id, slot, stage, reason, shard, contacts, entered_ms
         )
-        -- In a query of its own, so that it is asked for only when something moved.
-        select c.user_id, c.rule_id, c.slot, c.stage, c.reason, (select public.own_shard()), sum(c.contacts), sum(c.entered_ms)
+        select c.user_id, c.rule_id, c.slot, c.stage, c.reason, (select o.shard from own as o), sum(c.contacts), sum(c.entered_ms)
         from change as c
-        where c.slot >= v_since
+        -- Who is in flight has the year 9999: then the border is not asked for.
+        where c.slot >= timestamptz '9999-01-01 00:00:00+00' or c.slot >= (select public.monitor_since())
         group by c.user_id, c.rule_id, c.slot, c.stage, c.reason
         order by c.rule_id, c.slot, c.stage, c.reason
         on conflict (rule_id, slot, stage, reason, shard) do update
@@ -85,7 +88,7 @@ begin
             user_id, rule_id, minute, stage, bucket, shard, entered, passed, passed_seconds
         )
         select
-            c.user_id, c.rule_id, date_trunc('minute', now()), c.stage, c.bucket, (select public.own_shard()),
+            c.user_id, c.rule_id, date_trunc('minute', now()), c.stage, c.bucket, (select o.shard from own as o),
             sum(c.entered), sum(c.passed), sum(c.seconds)
         from change as c
         where c.entered + c.passed > 0
