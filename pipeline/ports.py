@@ -33,7 +33,13 @@ class WriterRefusedError(WriterError):
 
 
 class WriterEmptyError(WriterError):
-    """It answered without a whole text; another try may help, once."""
+    """It answered without a whole text; another try may help, once, with `correction`."""
+
+    def __init__(
+        self, code: str, message: str, hint: str, correction: str = "It was empty."
+    ) -> None:
+        super().__init__(code, message, hint)
+        self.correction = correction
 
 
 class Writer(Protocol):

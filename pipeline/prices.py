@@ -17,6 +17,8 @@ PRICES: dict[str, tuple[Decimal, Decimal]] = {
     "gemini-3.5-flash": (Decimal("1.50"), Decimal("9.00")),
 }
 A_MILLION = Decimal(1_000_000)
+# Sixteen such answers, for one message, still fit into the column.
+MOST_FOR_ONE = Decimal(60_000)
 
 
 def parse_prices(text: str) -> dict[str, tuple[Decimal, Decimal]]:
@@ -29,6 +31,8 @@ def parse_prices(text: str) -> dict[str, tuple[Decimal, Decimal]]:
             found[model.strip()] = (Decimal(into.strip()), Decimal(out.strip()))
         except InvalidOperation:
             raise ValueError(part) from None
+        if not all(price.is_finite() and price >= 0 for price in found[model.strip()]):
+            raise ValueError(part)
     return found
 
 
@@ -42,4 +46,5 @@ def cost_of(
     price = (own or {}).get(model) or PRICES.get(model)
     if price is None:
         return None
-    return ((tokens_in * price[0] + tokens_out * price[1]) / A_MILLION).quantize(Decimal("1e-6"))
+    cost = (tokens_in * price[0] + tokens_out * price[1]) / A_MILLION
+    return min(cost, MOST_FOR_ONE).quantize(Decimal("1e-6"))

@@ -9,7 +9,15 @@ from starlette.responses import Response
 
 from local.sandbox import network
 from local.sandbox.faults import Fault, Faults
-from local.sandbox.google_answers import BAD_TEXTS, blocked_prompt, count_tokens, error, reply
+from local.sandbox.google_answers import (
+    BAD_TEXTS,
+    IMPOSSIBLE,
+    blocked_prompt,
+    count_tokens,
+    error,
+    no_message,
+    reply,
+)
 from local.sandbox.writing import compose, obey
 
 GONE = ("gemini-1.", "gemini-2.0")
@@ -35,8 +43,10 @@ class Google:
         await self.delay.wait()
         if fault is not None and fault.kind == "slow":
             await network.Delay(fault.seconds, fault.seconds).wait()
-        if fault is None or fault.kind == "slow":
-            return reply(asked.shape(compose(asked.system, asked.text)), model, asked.tokens)
+        if fault is None or fault.answer == "ok":
+            odd = fault is not None and fault.kind == "impossible-counts"
+            text = asked.shape(compose(asked.system, asked.text))
+            return reply(text, model, IMPOSSIBLE if odd else asked.tokens)
         return await _go_wrong(request, asked, model, fault)
 
 
@@ -103,14 +113,16 @@ async def _go_wrong(request: Request, asked: Asked, model: str, fault: Fault) ->
         return await network.reset(request)
     if fault.answer == "hang":
         return await network.hang(request)
-    if fault.answer == "gateway-page":
-        return network.gateway_page()
+    if fault.answer in network.PAGES:
+        return network.PAGES[fault.answer]()
     return _bad_answer(asked, model, fault.answer)
 
 
 def _bad_answer(asked: Asked, model: str, kind: str) -> Response:
     if kind == "prompt-blocked":
         return blocked_prompt(model, asked.tokens)
+    if kind == "no-message":
+        return no_message()
     if kind in ("blocked", "max-tokens"):
         finish = "SAFETY" if kind == "blocked" else "MAX_TOKENS"
         return reply("", model, asked.tokens, finish)
@@ -120,5 +132,5 @@ def _bad_answer(asked: Asked, model: str, kind: str) -> Response:
     if kind not in BAD_TEXTS:
         return error(kind)
     text = BAD_TEXTS[kind]
-    as_is = kind in ("empty", "malformed")
+    as_is = kind in ("empty", "malformed", "unshaped")
     return reply(text if as_is else asked.shape(text), model, asked.tokens)

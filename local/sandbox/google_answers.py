@@ -6,6 +6,7 @@ from uuid import uuid4
 from starlette.responses import JSONResponse
 
 QUOTA = "GenerateRequestsPer{}PerProjectPerModel-FreeTier"
+IMPOSSIBLE = 9_999_999_999_999
 RETRY_AFTER = {"rate-limit": "2.5s", "daily-quota": "38.2s"}
 
 
@@ -38,6 +39,9 @@ BAD_TEXTS: dict[str, str] = {
     "huge": "Still thinking about it? " * 42_000,
     "repeat": "Hi again! Just wanted to check in with you.",
     "wrong-language": "Ελπίζουμε να είστε καλά! Σας ενδιαφέρει ακόμη η προσφορά μας;",
+    "unshaped": "null",
+    "unseen": "\u200b\u200d\u2060\ufeff",
+    "garbled": "Hi \u202eolleh" + "\u0301" * 100 + ", are you still interested?",
     "link": "Hi! Here is your special offer: https://example.net/win?id=1",
 }
 
@@ -54,6 +58,11 @@ def error(kind: str) -> JSONResponse:
     if details:
         body["details"] = details
     return JSONResponse({"error": body}, answer.status)
+
+
+def no_message() -> JSONResponse:
+    """What is an error by its words, and none by its status."""
+    return JSONResponse({"error": {"code": 500, "message": "An internal error has occurred."}})
 
 
 def reply(text: str, model: str, prompt_tokens: int, finish: str = "STOP") -> JSONResponse:

@@ -46,6 +46,7 @@ CAUSES = {
     "text_link": "The text had a link or a number of its own",
     "text_language": "The text was in another language",
     "text_json": "The AI answered in code, not in words",
+    "text_garbled": "The text had signs nobody can read",
     "text_repeated": "The text was the same as last time",
     "text_too_long": "The text was too long",
     "text_empty": "The text was empty",

@@ -11,7 +11,7 @@ from pipeline.ports import WriterBusyError, WriterError, WriterRefusedError
 from pipeline.waits import within_a_day
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
-LATER = frozenset({408, 499, 500, 502, 503, 504})
+LATER = frozenset({408, 499})
 KEY_HINT = "Check GOOGLE_API_KEY in .env: it must be a valid Google AI key with this model enabled."
 MODEL_HINT = "Choose a current model in the automation, or set GOOGLE_MODEL."
 REFUSED: dict[int, tuple[str, str, str]] = {
@@ -46,7 +46,8 @@ def explain(error: APIError, now: datetime) -> WriterError:
     status = int(error.code or 0)
     if status == 429:
         return _limited(error, now)
-    if status in LATER:
+    # Neither Google nor a proxy before it finds a fault with a request otherwise than by 4xx.
+    if status in LATER or not 400 <= status < 500:
         words = f"Google AI is not available (HTTP {status})."
         return WriterBusyError("ai_unavailable", words, AWAY_HINT)
     if status == 400 and "API_KEY" in str(_detail(error, "ErrorInfo").get("reason", "")):

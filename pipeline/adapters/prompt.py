@@ -2,6 +2,7 @@
 
 import json
 
+from pipeline.legible import is_blank, without_garble
 from pipeline.model import Job
 
 LONGEST_NAME = 80
@@ -30,14 +31,15 @@ def instruct(job: Job) -> str:
     """The system instruction: our rules, then the automation's prompt."""
     asked = job.language.strip()
     language = SAME_LANGUAGE if asked.lower() in ("", "auto") else asked
-    name = NAMED if job.contact_name.strip() else NAMELESS
+    name = NAMELESS if is_blank(job.contact_name) else NAMED
     return GUIDE.format(language=language, prompt=job.prompt.strip(), name=name)
 
 
 def tell(job: Job, correction: str = "") -> str:
     """The user turn: JSON only; `correction` is our own sentence about the draft before."""
+    name = without_garble(job.contact_name).strip()[:LONGEST_NAME]
     data: dict[str, object] = {
-        "contact": {"name": job.contact_name.strip()[:LONGEST_NAME] or None},
+        "contact": {"name": None if is_blank(name) else name},
         "page": job.page_name,
         "language": job.language,
         "follow_up": job.follow_up_count + 1,

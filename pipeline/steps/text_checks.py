@@ -1,11 +1,13 @@
 """This file is where a text that must not reach a customer is recognised."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from pipeline.legible import is_blank, is_garbled
 from pipeline.steps.blanks import has_blank
 from pipeline.steps.links import brings_own_links, without_links
 from pipeline.steps.refusals import REFUSAL
@@ -15,7 +17,12 @@ LONGEST_UNITS = 1990
 ALIKE = 0.9
 # Of fewer letters nobody can tell which script a contact writes in: "ok", a link, a name.
 FEWEST_LETTERS = 8
-JSON_LIKE = re.compile(r"^\s*(?:\{\s*[\"}]|\[\s*[\"{\[])|```|\"\s*:\s*[\"\[{\d]")
+JSON_LIKE = re.compile(r"^\s*(?:\{\s*[\"'}]|\[\s*[\"'{\[])|```|\"\s*:\s*[\"\[{\d]")
+# "message: Hello": the shape that was asked for, in another notation.
+LABELLED = re.compile(
+    r"^[\W_]{0,5}(?:message|text|output|response)[\s*_\"'`]{0,3}[:=]", re.IGNORECASE
+)
+PROGRAM_WORDS = frozenset({"true", "false", "null", "none", "nil", "undefined", "n/a"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,12 @@ PLACE = Fault(
 )
 RAW_JSON = Fault(
     "text_json", "The text is program output, not a message.", "It was not plain text."
+)
+GARBLED = Fault(
+    "text_garbled",
+    "The text has signs that turn the writing around, or heaps of marks on one letter.",
+    "It contained signs that change the direction of writing, or many marks on one letter; write "
+    "plain letters only.",
 )
 REFUSED = Fault(
     "text_refusal",
@@ -86,11 +99,22 @@ def find_fault(
 
 
 def _find_no_message(text: str, name: str) -> Fault | None:
-    if JSON_LIKE.search(text):
+    if _is_data(text):
         return RAW_JSON
     if has_blank(text, name):
         return PLACE
     return REFUSED if REFUSAL.is_in(text) else None
+
+
+def _is_data(text: str) -> bool:
+    """Whether a program, not a person, would read it."""
+    if JSON_LIKE.search(text) or LABELLED.search(text) or text.strip().lower() in PROGRAM_WORDS:
+        return True
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def find_foreign(text: str, heard: Iterable[str]) -> Fault | None:
@@ -129,10 +153,12 @@ def _scripts(text: str) -> dict[str, int]:
 
 
 def find_misfit(text: str) -> Fault | None:
-    """Why Messenger itself would not take `text`, whoever wrote it."""
-    if not text.strip():
+    """Why `text` cannot be a message to anybody, whoever wrote it."""
+    if is_blank(text):
         return EMPTY
-    return TOO_LONG if length(text) > LONGEST_UNITS else None
+    if length(text) > LONGEST_UNITS:
+        return TOO_LONG
+    return GARBLED if is_garbled(text) else None
 
 
 def length(text: str) -> int:

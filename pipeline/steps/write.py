@@ -25,7 +25,7 @@ async def write(job: Job, writer: Writer) -> Advance | Retry | Fail:
             draft = await writer.write(job, correction)
         except WriterEmptyError as empty:
             drafts += _spent(empty)
-            fault = Fault(empty.code, empty.message, EMPTY.correction)
+            fault = Fault(empty.code, empty.message, empty.correction)
             correction = fault.correction
             continue
         except WriterError as error:

@@ -54,15 +54,3 @@ def test_a_text_that_broke_off_is_not_sent_and_says_why(desk: Desk, text: str, f
     assert isinstance(outcome, Fail)
     assert outcome.code == "ai_empty"
     assert f"(finish reason {finish})" in outcome.message
-
-
-def test_an_answer_with_nothing_in_it_is_asked_for_once_more_and_then_a_failure(
-    desk: Desk,
-) -> None:
-    port = free_port()
-    settings = replace(desk.settings, google_base_url=f"http://127.0.0.1:{port}")
-    with serving(JSONResponse({}), port):
-        outcome = replace(desk, settings=settings).write(desk.job())
-
-    assert isinstance(outcome, Fail)
-    assert outcome.code == "ai_empty"

@@ -25,7 +25,8 @@ def test_every_code_that_a_step_or_a_provider_can_give_has_words() -> None:
     codes = {verdict.code for verdict in [*BY_SUBCODE.values(), *BY_CODE.values()]}
     codes |= {code for code, _, _ in [*REFUSED.values(), NOT_ACCEPTED]}
     codes |= {code for kind in ERROR_CLASSES.values() for code in kind}
-    for name in ("steps/text_checks.py", "adapters/google_ai.py", "adapters/google_errors.py"):
+    google = ("adapters/google_ai.py", "adapters/google_answer.py", "adapters/google_errors.py")
+    for name in ("steps/text_checks.py", *google):
         tree = ast.parse((ROOT / "pipeline" / name).read_text())
         words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
         codes |= {

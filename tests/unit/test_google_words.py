@@ -60,7 +60,7 @@ def test_the_delay_google_asks_for_is_a_day_at_most(delay: str, seconds: float) 
     assert error.after_seconds == seconds
 
 
-@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [204, 302, 307, 408, 499, 500, 502, 503, 504, 529, 600])
 def test_an_outage_is_waited_for(status: int) -> None:
     assert isinstance(explain(APIError(status, {}), NOW), WriterBusyError)
 
@@ -128,6 +128,19 @@ def test_the_ai_is_told_that_there_is_no_name() -> None:
     assert '"name": null' in tell(nameless)
     assert "name is not known" in instruct(nameless)
     assert "name is not known" not in instruct(JOB)
+
+
+def test_a_name_of_nothing_to_see_is_none() -> None:
+    unseen = replace(JOB, contact_name="\u200b\u2060\u3164")
+
+    assert '"name": null' in tell(unseen)
+    assert "name is not known" in instruct(unseen)
+
+
+def test_the_ai_is_told_no_name_that_would_spoil_the_message_it_stands_in() -> None:
+    turned = replace(JOB, contact_name="\u202eAmina\u202c Die" + "\u0301" * 99 + "p")
+
+    assert '"name": "Amina Die' + "\u0301" * 6 + 'p"' in tell(turned)
 
 
 def test_a_prompt_with_braces_is_taken_as_it_is() -> None:

@@ -34,7 +34,16 @@ def test_own_prices_come_first() -> None:
     assert cost_of("gemini-9-ultra", 0, 1_000_000, own) == Decimal("4.5")
 
 
-@pytest.mark.parametrize("text", ["gemini", "gemini=1", "gemini=a/b", "=/"])
+def test_no_cost_is_more_than_can_be_recorded() -> None:
+    own = parse_prices("gemini-9-ultra=1e30/1e30")
+
+    assert cost_of("gemini-9-ultra", 10_000_000, 1, own) == Decimal(60_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["gemini", "gemini=1", "gemini=a/b", "=/", "gemini=NaN/1", "gemini=1/Infinity", "gemini=-1/2"],
+)
 def test_prices_that_cannot_be_read_are_refused_by_name(text: str) -> None:
     with pytest.raises(SettingsError, match="GOOGLE_PRICES"):
         read_settings({"GOOGLE_PRICES": text})
