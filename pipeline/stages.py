@@ -43,17 +43,19 @@ LOOKS: dict[Stage, Look] = {
 
 # The same pairs as public.ai_automation_stage_moves; tests/database compares them.
 MOVES: dict[Stage, frozenset[Stage]] = {
-    Stage.QUEUED: frozenset({Stage.CHECKING, Stage.SKIPPED}),
+    # Sent, from where nobody is at it: an echo shows that Facebook took a message that it had
+    # refused (decision 0055).
+    Stage.QUEUED: frozenset({Stage.CHECKING, Stage.SKIPPED, Stage.SENT}),
     Stage.CHECKING: frozenset({Stage.ELIGIBLE, Stage.SKIPPED, Stage.QUEUED}),
-    Stage.ELIGIBLE: frozenset({Stage.GENERATING, Stage.SKIPPED}),
+    Stage.ELIGIBLE: frozenset({Stage.GENERATING, Stage.SKIPPED, Stage.SENT}),
     Stage.GENERATING: frozenset({Stage.READY_TO_SEND, Stage.ELIGIBLE, Stage.FAILED}),
-    Stage.READY_TO_SEND: frozenset({Stage.SENDING, Stage.SKIPPED, Stage.ELIGIBLE}),
+    Stage.READY_TO_SEND: frozenset({Stage.SENDING, Stage.SKIPPED, Stage.ELIGIBLE, Stage.SENT}),
     # Skipped: Facebook says that the window is closed, whatever we believed.
     Stage.SENDING: frozenset({Stage.SENT, Stage.READY_TO_SEND, Stage.FAILED, Stage.SKIPPED}),
     Stage.SENT: frozenset({Stage.QUEUED, Stage.COMPLETED}),
     # Sent: it turned out that Facebook had taken a message of which nobody knew.
     Stage.FAILED: frozenset({Stage.QUEUED, Stage.SENT}),
-    Stage.SKIPPED: frozenset({Stage.QUEUED, Stage.COMPLETED}),
+    Stage.SKIPPED: frozenset({Stage.QUEUED, Stage.COMPLETED, Stage.SENT}),
     Stage.COMPLETED: frozenset({Stage.QUEUED}),
 }
 

@@ -72,17 +72,20 @@ insert into public.ai_automation_stage_moves (from_stage, to_stage)
 values
 ('queued', 'checking'),
 ('queued', 'skipped'),
+('queued', 'sent'),
 ('checking', 'eligible'),
 ('checking', 'skipped'),
 ('checking', 'queued'),
 ('eligible', 'generating'),
 ('eligible', 'skipped'),
+('eligible', 'sent'),
 ('generating', 'ready_to_send'),
 ('generating', 'eligible'),
 ('generating', 'failed'),
 ('ready_to_send', 'sending'),
 ('ready_to_send', 'skipped'),
 ('ready_to_send', 'eligible'),
+('ready_to_send', 'sent'),
 ('sending', 'sent'),
 ('sending', 'ready_to_send'),
 ('sending', 'failed'),
@@ -93,6 +96,7 @@ values
 ('failed', 'sent'),
 ('skipped', 'queued'),
 ('skipped', 'completed'),
+('skipped', 'sent'),
 ('completed', 'queued')
 on conflict do nothing;
 
@@ -2056,8 +2060,8 @@ begin
 
     select
         bool_or(k.takes_places), bool_or(k.gives_back_places),
-        bool_or((k.stage <= 'sending') <> (k.old_stage <= 'sending') or (k.stage = 'sent' and k.old_stage = 'failed')),
-        bool_or(k.stage = 'sent' and k.old_stage in ('sending', 'failed'))
+        bool_or((k.stage <= 'sending') <> (k.old_stage <= 'sending') or (k.stage = 'sent' and k.old_stage in ('failed', 'skipped'))),
+        bool_or(k.stage = 'sent' and k.old_stage <> 'sent')
     into v_places_taken, v_places_given_back, v_landed, v_sent
     from kind as k;
 
@@ -2104,7 +2108,7 @@ begin
         insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, sent)
         select n.user_id, n.rule_id, timezone(r.time_zone, now())::date as day, count(*)
         from new_states as n
-        inner join old_states as o on o.id = n.id and o.current_stage in ('sending', 'failed')
+        inner join old_states as o on o.id = n.id and o.current_stage <> 'sent'
         inner join public.ai_automation_rules as r on r.id = n.rule_id
         where n.current_stage = 'sent'
         group by n.user_id, n.rule_id, timezone(r.time_zone, now())::date
@@ -2121,7 +2125,7 @@ begin
                 sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
             from new_states as n
             inner join old_states as o on o.id = n.id and o.run_id = n.run_id
-            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending') or (n.current_stage = 'sent' and o.current_stage = 'failed')
+            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending') or (n.current_stage = 'sent' and o.current_stage in ('failed', 'skipped'))
             group by n.run_id
         ),
 
@@ -4200,6 +4204,9 @@ begin
         when 'ready_to_send' then
             v_ids := array(select r.state_id from public.pick_ready_to_send(p_limit) as r (state_id));
             perform public.lock_daily_usage(v_ids);
+            if exists (select from public.facebook_events as e where e.done_at is null) then
+                v_ids := public.without_arrived(v_ids);
+            end if;
             return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
             perform public.recheck_reviews(p_limit);
         when 'sending' then
@@ -4588,6 +4595,7 @@ declare
     v_oldest timestamptz;
     v_late bigint[];
     v_news jsonb;
+    v_refused boolean;
 begin
     -- The tries are named, with the oldest day they can be of, so that no plan looks through the days.
     select
@@ -4597,8 +4605,9 @@ begin
             where
                 h.to_stage = 'sent' and h.attempt_id = h.named_attempt_id and h.current_stage in ('sending', 'failed')
                 and h.told_token is distinct from h.lease_token
-        )
-    into v_attempts, v_oldest, v_late
+        ),
+        bool_or(h.current_stage = 'sending' and h.to_stage in ('ready_to_send', 'failed', 'skipped'))
+    into v_attempts, v_oldest, v_late, v_refused
     from (
         select
             s.id, s.attempt_id, s.attempt_started_at, s.current_stage, s.lease_token,
@@ -4647,6 +4656,10 @@ begin
         );
     if v_news is not null then
         perform public.record_page_news(v_news);
+    end if;
+
+    if v_refused and exists (select from public.facebook_events as e where e.done_at is null) then
+        p_outcomes := public.believe_echoes(p_outcomes);
     end if;
 
     return query
@@ -6072,35 +6085,199 @@ grant execute on function public.request_preview(uuid, jsonb), public.page_tags(
 grant execute on function
 public.claim_previews(text, integer), public.finish_preview(uuid, text, jsonb), public.forget_previews()
 to service_role;
+-- An echo is Facebook's own word that a message arrived, whatever it answered: what was refused for sure, and is to be sent
+-- again or has been given up, is out (docs/decisions/0055).
+
+-- The caller holds the states, which no worker does, and names one try of each whose follow-up is not counted yet.
+create or replace function public.sent_after_all(p_state_ids bigint[], p_attempt_ids uuid[])
+returns setof bigint
+language sql
+set search_path = ''
+as $$
+    with proven as (
+        update public.ai_automation_attempts as a
+        set outcome = 'sent', error_code = null, error_message = null, finished_at = now()
+        from unnest(p_state_ids, p_attempt_ids) as t (state_id, attempt_id)
+        where
+            a.id = t.attempt_id and a.state_id = t.state_id and a.started_at > now() - interval '2 days'
+            and a.outcome in ('retry', 'failed', 'abandoned')
+        returning a.state_id, a.started_at
+    ),
+
+    stopped as (
+        update public.ai_automation_contact_states as s
+        set
+            current_stage = 'sent', status_message = 'Facebook reports that it arrived', reason_code = null,
+            error_code = null, error_message = null, error_hint = null,
+            follow_up_count = s.follow_up_count + 1, last_sent_at = a.started_at, next_send_at = null,
+            next_check_at = case
+                when s.follow_up_count + 1 < s.max_follow_ups
+                    then a.started_at + make_interval(mins => coalesce(nullif(r.wait_minutes, 0), r.run_every_minutes))
+            end,
+            -- A place that was given back is taken after all.
+            quota_day = coalesce(s.quota_day, timezone(r.time_zone, a.started_at)::date)
+        from proven as a, public.ai_automation_rules as r
+        where s.id = a.state_id and r.id = s.rule_id and s.current_stage in ('queued', 'eligible', 'ready_to_send', 'failed', 'skipped')
+        returning s.id
+    ),
+
+    -- A sequence that has ended meanwhile stays ended.
+    counted as (
+        update public.ai_automation_contact_states as s
+        set follow_up_count = s.follow_up_count + 1, last_sent_at = a.started_at
+        from proven as a
+        where s.id = a.state_id and s.current_stage in ('sent', 'completed')
+        returning s.id
+    )
+
+    select s.id from stopped as s
+    union all
+    select c.id from counted as c;
+$$;
+
+comment on function public.sent_after_all(bigint[], uuid[]) is
+'Makes tries sent that were refused, and counts their follow-ups; whoever waits to be sent to again, or was given up, goes to sent.';
+
+-- For record_outcomes: the echo was here before the answer.
+create or replace function public.believe_echoes(p_outcomes jsonb)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select jsonb_agg(
+        case
+            when k.mid is null then o.told
+            else o.told || jsonb_build_object(
+                'to_stage', 'sent', 'attempt_outcome', 'sent', 'facebook_message_id', k.mid, 'after_seconds', null,
+                'error_code', null, 'error_message', null, 'error_hint', null, 'reason_code', null,
+                'status_message', 'Facebook reports that it arrived'
+            )
+        end
+        order by o.number
+    )
+    from jsonb_array_elements(p_outcomes) with ordinality as o (told, number)
+    left join lateral (
+        select e.told ->> 'mid' as mid
+        from public.ai_automation_contact_states as s
+        inner join public.contacts as c on c.id = s.contact_id
+        inner join public.facebook_pages as p on p.id = s.page_id
+        inner join public.facebook_events as e on e.facebook_page_id = p.facebook_page_id and e.sender_id = c.sender_id
+        where
+            o.told ->> 'from_stage' = 'sending' and o.told ->> 'to_stage' in ('ready_to_send', 'failed', 'skipped')
+            -- Who wants no more is told so first; the receiver settles the rest.
+            and o.told ->> 'error_code' is distinct from 'opted_out'
+            and s.id = (o.told ->> 'state_id')::bigint and s.lease_token::text = o.told ->> 'lease_token'
+            and e.done_at is null and e.kind = 'echo' and e.told ->> 'metadata' = 'stagelight:' || s.attempt_id
+        limit 1
+    ) as k on true;
+$$;
+
+comment on function public.believe_echoes(jsonb) is
+'Outcomes that say that a try came to nothing, though its echo is here and waits to be worked on, say that it was sent.';
+
+-- For pick_contacts: the receiver has not come to the echo yet.
+create or replace function public.without_arrived(p_state_ids bigint[])
+returns bigint[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_state_ids bigint[];
+    v_attempt_ids uuid[];
+begin
+    select array_agg(t.state_id), array_agg(t.attempt_id) into v_state_ids, v_attempt_ids
+    from (
+        select distinct on (s.id) s.id as state_id, a.id as attempt_id
+        from public.ai_automation_contact_states as s
+        inner join public.contacts as c on c.id = s.contact_id
+        inner join public.facebook_pages as p on p.id = s.page_id
+        inner join public.facebook_events as e on e.facebook_page_id = p.facebook_page_id and e.sender_id = c.sender_id
+        inner join public.ai_automation_attempts as a on a.state_id = s.id
+        where
+            s.id = any(p_state_ids) and e.done_at is null and e.kind = 'echo' and e.told ->> 'metadata' = 'stagelight:' || a.id
+            and a.outcome in ('retry', 'failed', 'abandoned') and a.follow_up = s.follow_up_count + 1
+            and a.started_at > now() - interval '2 days'
+        order by s.id, a.started_at
+    ) as t;
+    if v_state_ids is null then
+        return p_state_ids;
+    end if;
+    return array(
+        select i.id from unnest(p_state_ids) as i (id)
+        except
+        select t.id from public.sent_after_all(v_state_ids, v_attempt_ids) as t (id)
+    );
+end;
+$$;
+
+comment on function public.without_arrived(bigint[]) is
+'Of contacts that are to be sent to, those of whose follow-up no echo waits to be worked on; the others are sent. The caller holds them.';
+
+revoke execute on function public.sent_after_all(bigint[], uuid[]), public.believe_echoes(jsonb), public.without_arrived(bigint[])
+from public, anon, authenticated, service_role;
+grant execute on function public.sent_after_all(bigint[], uuid[]), public.believe_echoes(jsonb), public.without_arrived(bigint[])
+to service_role;
 -- What an echo says of a try, and what a reply or a STOP ends.
 
 -- Facebook's echo of a message is a late answer to the try that its metadata names. While a worker waits for the answer
--- itself it is left to it, because it knows more; those come back as in_hand, to be told again.
+-- itself it is left to it, because it knows more; those come back as in_hand, to be told again. So does what was refused
+-- and arrived while a worker is at the contact again: its step ends first, and the follow-up counts once.
 create or replace function public.settle_by_echoes(p_page_id uuid, p_told jsonb)
 returns table (mid text, in_hand boolean, settled boolean)
 language plpgsql
 set search_path = ''
 as $$
+declare
+    v_echoes jsonb;
+    v_state_ids bigint[];
+    v_attempt_ids uuid[];
+    v_settled bigint[];
 begin
-    return query
-    with echo as materialized (
+    select coalesce(jsonb_agg(to_jsonb(k)), '[]') into v_echoes
+    from (
         select
-            e.mid, s.id as state_id, e.attempt_id,
+            e.mid, s.id as state_id, e.attempt_id, a.started_at, f.was_refused,
             coalesce(
-                s.current_stage = 'sending' and s.attempt_id = e.attempt_id and s.lease_token is not null and s.lease_expires_at > now(), false
+                (f.was_refused and s.current_stage in ('checking', 'generating', 'sending'))
+                or (s.current_stage = 'sending' and s.attempt_id = e.attempt_id and s.lease_token is not null and s.lease_expires_at > now()),
+                false
             ) as in_hand
         from jsonb_to_recordset(p_told) as e (sender_id text, direction text, mid text, attempt_id uuid)
         inner join public.contacts as c on c.page_id = p_page_id and c.sender_id = e.sender_id
         inner join public.ai_automation_contact_states as s on s.contact_id = c.id
+        left join public.ai_automation_attempts as a
+            on a.state_id = s.id and a.id = e.attempt_id and a.started_at > now() - interval '2 days'
+        cross join lateral (
+            select coalesce(a.outcome in ('retry', 'failed', 'abandoned') and a.follow_up = s.follow_up_count + 1, false) as was_refused
+        ) as f
+        where e.direction = 'out' and (s.attempt_id = e.attempt_id or a.id is not null)
+    ) as k;
+
+    if jsonb_path_exists(v_echoes, '$[*] ? (@.was_refused == true)') then
+        -- It is known at once, so that whoever looks a later try up does not take it for that one's message.
+        update public.ai_automation_attempts as a
+        set facebook_message_id = e.mid
+        from jsonb_to_recordset(v_echoes) as e (mid text, state_id bigint, attempt_id uuid, was_refused boolean)
         where
-            e.direction = 'out'
-            and (
-                s.attempt_id = e.attempt_id
-                or exists (
-                    select 1 from public.ai_automation_attempts as a
-                    where a.state_id = s.id and a.id = e.attempt_id and a.started_at > now() - interval '2 days'
-                )
+            e.was_refused and a.id = e.attempt_id and a.state_id = e.state_id and a.started_at > now() - interval '2 days'
+            and a.facebook_message_id is null;
+        select array_agg(t.state_id), array_agg(t.attempt_id) into v_state_ids, v_attempt_ids
+        from (
+            select distinct on (e.state_id) e.state_id, e.attempt_id
+            from jsonb_to_recordset(v_echoes) as e (
+                state_id bigint, attempt_id uuid, started_at timestamptz, was_refused boolean, in_hand boolean
             )
+            where e.was_refused and not e.in_hand
+            order by e.state_id, e.started_at
+        ) as t;
+        v_settled := array(select t.id from public.sent_after_all(v_state_ids, v_attempt_ids) as t (id));
+    end if;
+
+    return query
+    with echo as materialized (
+        select e.mid, e.state_id, e.attempt_id, e.was_refused, e.in_hand
+        from jsonb_to_recordset(v_echoes) as e (mid text, state_id bigint, attempt_id uuid, was_refused boolean, in_hand boolean)
     ),
 
     told as (
@@ -6113,19 +6290,19 @@ begin
                 'status_message', 'Facebook reports that it arrived'
             )), '[]'::jsonb)
             from echo as e
-            where not e.in_hand
+            where not e.in_hand and not e.was_refused
         )) as r
     )
 
-    select e.mid, e.in_hand, coalesce(bool_or(t.recorded), false)
+    select e.mid, e.in_hand, coalesce(bool_or(t.recorded or (e.was_refused and e.state_id = any(v_settled))), false)
     from echo as e
-    left join told as t on t.state_id = e.state_id and not e.in_hand
+    left join told as t on t.state_id = e.state_id and not e.in_hand and not e.was_refused
     group by e.mid, e.in_hand;
 end;
 $$;
 
 comment on function public.settle_by_echoes(uuid, jsonb) is
-'What Facebook''s echoes of our own messages say of their tries: sent, unless a worker is still waiting for the answer itself.';
+'What Facebook''s echoes of our own messages say of their tries: sent, whatever was answered, unless a worker is still waiting for the answer itself, or is at the contact again.';
 
 -- Those whose sequences a reply or a STOP has just ended, in whatever stage they wait; who is in a worker's hands is ended
 -- at its next step, and those that are sent already by the trigger of contacts.

@@ -60,6 +60,8 @@ FACEBOOK: dict[str, Act] = {
     "accept-then-nested": Act("received, answered with JSON too deep to read", "nested", True),
     "accept-then-flood": Act("received, answered with 64 MB", "flood", True),
     "accept-then-packed": Act("received, answered with 64 MB packed into few", "packed", True),
+    "accept-then-limit": Act("received, answered with 613, too many calls", "rate-limit", True),
+    "wrong-recipient": Act("received, answered as if it went to another", "wrong-recipient", True),
     "odd-rows": Act("read: beside the messages stand rows not as documented", "ok", True),
     "reset-before": Act("connection reset; the message is not received", "reset"),
     "reset-after-accept": Act(

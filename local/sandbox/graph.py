@@ -24,9 +24,9 @@ TEST_RECIPIENTS = {"551": "unavailable", "99999190": "token-expired", "002": "ac
 ODD_ROWS: list[Any] = ["m_1", None, {"id": "m_2", "message": "Hello", "from": None}, {"from": "me"}]
 LIMITED_ONCE = "613"
 # The share of the limits that the headers tell of, by answer.
-USAGE = {"ok": 3, "usage-80": 80, "usage-high": 96}
+USAGE = {"ok": 3, "usage-80": 80, "usage-high": 96, "wrong-recipient": 3}
 # Minutes until access is regained, as the header says it.
-WAIT = {"ok": 0, "usage-80": 0, "usage-high": 10}
+WAIT = {"ok": 0, "usage-80": 0, "usage-high": 10, "wrong-recipient": 0}
 
 
 @dataclass
@@ -142,7 +142,8 @@ class Graph:
             return network.PAGES[answer]()
         if message is None or answer not in USAGE:
             return error(answer, page_id)
-        body = {"recipient_id": message.sender_id, "message_id": message.message_id}
+        recipient = message.sender_id if answer != "wrong-recipient" else "7700000000000000"
+        body = {"recipient_id": recipient, "message_id": message.message_id}
         return JSONResponse(body, headers=usage_headers(page_id, USAGE[answer], WAIT[answer]))
 
 

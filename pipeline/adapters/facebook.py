@@ -58,9 +58,12 @@ class Facebook:
         }
         page = quote(notice.facebook_page_id, safe="")
         response = await self._graph.call("POST", f"{page}/messages", token, {}, body)
-        message_id = read_answer(response, token).get("message_id")
+        answer = read_answer(response, token)
+        message_id = answer.get("message_id")
         if not isinstance(message_id, str) or not message_id:
             raise OutcomeUnknownError("Facebook answered without saying what it did.")
+        if str(answer.get("recipient_id", notice.sender_id)) != notice.sender_id:
+            raise OutcomeUnknownError("Facebook's answer is about somebody else's message.")
         headers = response.headers
         return Receipt(message_id, usage_percent(headers), regain_seconds(headers))
 

@@ -72,17 +72,20 @@ insert into public.ai_automation_stage_moves (from_stage, to_stage)
 values
 ('queued', 'checking'),
 ('queued', 'skipped'),
+('queued', 'sent'),
 ('checking', 'eligible'),
 ('checking', 'skipped'),
 ('checking', 'queued'),
 ('eligible', 'generating'),
 ('eligible', 'skipped'),
+('eligible', 'sent'),
 ('generating', 'ready_to_send'),
 ('generating', 'eligible'),
 ('generating', 'failed'),
 ('ready_to_send', 'sending'),
 ('ready_to_send', 'skipped'),
 ('ready_to_send', 'eligible'),
+('ready_to_send', 'sent'),
 ('sending', 'sent'),
 ('sending', 'ready_to_send'),
 ('sending', 'failed'),
@@ -93,6 +96,7 @@ values
 ('failed', 'sent'),
 ('skipped', 'queued'),
 ('skipped', 'completed'),
+('skipped', 'sent'),
 ('completed', 'queued')
 on conflict do nothing;
 

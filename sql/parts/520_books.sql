@@ -103,8 +103,8 @@ begin
 
     select
         bool_or(k.takes_places), bool_or(k.gives_back_places),
-        bool_or((k.stage <= 'sending') <> (k.old_stage <= 'sending') or (k.stage = 'sent' and k.old_stage = 'failed')),
-        bool_or(k.stage = 'sent' and k.old_stage in ('sending', 'failed'))
+        bool_or((k.stage <= 'sending') <> (k.old_stage <= 'sending') or (k.stage = 'sent' and k.old_stage in ('failed', 'skipped'))),
+        bool_or(k.stage = 'sent' and k.old_stage <> 'sent')
     into v_places_taken, v_places_given_back, v_landed, v_sent
     from kind as k;
 
@@ -151,7 +151,7 @@ begin
         insert into public.ai_automation_daily_usage as u (user_id, rule_id, day, sent)
         select n.user_id, n.rule_id, timezone(r.time_zone, now())::date as day, count(*)
         from new_states as n
-        inner join old_states as o on o.id = n.id and o.current_stage in ('sending', 'failed')
+        inner join old_states as o on o.id = n.id and o.current_stage <> 'sent'
         inner join public.ai_automation_rules as r on r.id = n.rule_id
         where n.current_stage = 'sent'
         group by n.user_id, n.rule_id, timezone(r.time_zone, now())::date
@@ -168,7 +168,7 @@ begin
                 sum((n.current_stage = 'failed')::int - (o.current_stage = 'failed')::int) as failed
             from new_states as n
             inner join old_states as o on o.id = n.id and o.run_id = n.run_id
-            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending') or (n.current_stage = 'sent' and o.current_stage = 'failed')
+            where (n.current_stage <= 'sending') <> (o.current_stage <= 'sending') or (n.current_stage = 'sent' and o.current_stage in ('failed', 'skipped'))
             group by n.run_id
         ),
 

@@ -11,6 +11,7 @@ declare
     v_oldest timestamptz;
     v_late bigint[];
     v_news jsonb;
+    v_refused boolean;
 begin
     -- The tries are named, with the oldest day they can be of, so that no plan looks through the days.
     select
@@ -20,8 +21,9 @@ begin
             where
                 h.to_stage = 'sent' and h.attempt_id = h.named_attempt_id and h.current_stage in ('sending', 'failed')
                 and h.told_token is distinct from h.lease_token
-        )
-    into v_attempts, v_oldest, v_late
+        ),
+        bool_or(h.current_stage = 'sending' and h.to_stage in ('ready_to_send', 'failed', 'skipped'))
+    into v_attempts, v_oldest, v_late, v_refused
     from (
         select
             s.id, s.attempt_id, s.attempt_started_at, s.current_stage, s.lease_token,
@@ -70,6 +72,10 @@ begin
         );
     if v_news is not null then
         perform public.record_page_news(v_news);
+    end if;
+
+    if v_refused and exists (select from public.facebook_events as e where e.done_at is null) then
+        p_outcomes := public.believe_echoes(p_outcomes);
     end if;
 
     return query

@@ -1,32 +1,63 @@
 -- What an echo says of a try, and what a reply or a STOP ends.
 
 -- Facebook's echo of a message is a late answer to the try that its metadata names. While a worker waits for the answer
--- itself it is left to it, because it knows more; those come back as in_hand, to be told again.
+-- itself it is left to it, because it knows more; those come back as in_hand, to be told again. So does what was refused
+-- and arrived while a worker is at the contact again: its step ends first, and the follow-up counts once.
 create or replace function public.settle_by_echoes(p_page_id uuid, p_told jsonb)
 returns table (mid text, in_hand boolean, settled boolean)
 language plpgsql
 set search_path = ''
 as $$
+declare
+    v_echoes jsonb;
+    v_state_ids bigint[];
+    v_attempt_ids uuid[];
+    v_settled bigint[];
 begin
-    return query
-    with echo as materialized (
+    select coalesce(jsonb_agg(to_jsonb(k)), '[]') into v_echoes
+    from (
         select
-            e.mid, s.id as state_id, e.attempt_id,
+            e.mid, s.id as state_id, e.attempt_id, a.started_at, f.was_refused,
             coalesce(
-                s.current_stage = 'sending' and s.attempt_id = e.attempt_id and s.lease_token is not null and s.lease_expires_at > now(), false
+                (f.was_refused and s.current_stage in ('checking', 'generating', 'sending'))
+                or (s.current_stage = 'sending' and s.attempt_id = e.attempt_id and s.lease_token is not null and s.lease_expires_at > now()),
+                false
             ) as in_hand
         from jsonb_to_recordset(p_told) as e (sender_id text, direction text, mid text, attempt_id uuid)
         inner join public.contacts as c on c.page_id = p_page_id and c.sender_id = e.sender_id
         inner join public.ai_automation_contact_states as s on s.contact_id = c.id
+        left join public.ai_automation_attempts as a
+            on a.state_id = s.id and a.id = e.attempt_id and a.started_at > now() - interval '2 days'
+        cross join lateral (
+            select coalesce(a.outcome in ('retry', 'failed', 'abandoned') and a.follow_up = s.follow_up_count + 1, false) as was_refused
+        ) as f
+        where e.direction = 'out' and (s.attempt_id = e.attempt_id or a.id is not null)
+    ) as k;
+
+    if jsonb_path_exists(v_echoes, '$[*] ? (@.was_refused == true)') then
+        -- It is known at once, so that whoever looks a later try up does not take it for that one's message.
+        update public.ai_automation_attempts as a
+        set facebook_message_id = e.mid
+        from jsonb_to_recordset(v_echoes) as e (mid text, state_id bigint, attempt_id uuid, was_refused boolean)
         where
-            e.direction = 'out'
-            and (
-                s.attempt_id = e.attempt_id
-                or exists (
-                    select 1 from public.ai_automation_attempts as a
-                    where a.state_id = s.id and a.id = e.attempt_id and a.started_at > now() - interval '2 days'
-                )
+            e.was_refused and a.id = e.attempt_id and a.state_id = e.state_id and a.started_at > now() - interval '2 days'
+            and a.facebook_message_id is null;
+        select array_agg(t.state_id), array_agg(t.attempt_id) into v_state_ids, v_attempt_ids
+        from (
+            select distinct on (e.state_id) e.state_id, e.attempt_id
+            from jsonb_to_recordset(v_echoes) as e (
+                state_id bigint, attempt_id uuid, started_at timestamptz, was_refused boolean, in_hand boolean
             )
+            where e.was_refused and not e.in_hand
+            order by e.state_id, e.started_at
+        ) as t;
+        v_settled := array(select t.id from public.sent_after_all(v_state_ids, v_attempt_ids) as t (id));
+    end if;
+
+    return query
+    with echo as materialized (
+        select e.mid, e.state_id, e.attempt_id, e.was_refused, e.in_hand
+        from jsonb_to_recordset(v_echoes) as e (mid text, state_id bigint, attempt_id uuid, was_refused boolean, in_hand boolean)
     ),
 
     told as (
@@ -39,19 +70,19 @@ begin
                 'status_message', 'Facebook reports that it arrived'
             )), '[]'::jsonb)
             from echo as e
-            where not e.in_hand
+            where not e.in_hand and not e.was_refused
         )) as r
     )
 
-    select e.mid, e.in_hand, coalesce(bool_or(t.recorded), false)
+    select e.mid, e.in_hand, coalesce(bool_or(t.recorded or (e.was_refused and e.state_id = any(v_settled))), false)
     from echo as e
-    left join told as t on t.state_id = e.state_id and not e.in_hand
+    left join told as t on t.state_id = e.state_id and not e.in_hand and not e.was_refused
     group by e.mid, e.in_hand;
 end;
 $$;
 
 comment on function public.settle_by_echoes(uuid, jsonb) is
-'What Facebook''s echoes of our own messages say of their tries: sent, unless a worker is still waiting for the answer itself.';
+'What Facebook''s echoes of our own messages say of their tries: sent, whatever was answered, unless a worker is still waiting for the answer itself, or is at the contact again.';
 
 -- Those whose sequences a reply or a STOP has just ended, in whatever stage they wait; who is in a worker's hands is ended
 -- at its next step, and those that are sent already by the trigger of contacts.

@@ -173,8 +173,8 @@ class Model:
         leaves, returns = contact.stage in IN_FLIGHT, to in IN_FLIGHT
         if run and contact.stage and leaves != returns:
             run.count(to if leaves else contact.stage, 1 if leaves else -1)
-        if run and (contact.stage, to) == ("failed", "sent"):
-            run.count("failed", -1)
+        if run and to == "sent" and contact.stage in ("failed", "skipped"):
+            run.count(contact.stage, -1)
             run.count("sent", 1)
         contact.stage, contact.entered = to, self.now
         contact.history.append(to)

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.stages import MOVES, Stage
 from tests.builders import Row
-from tests.database.model import HOUR, Contact, Model, Try
+from tests.database.model import HELD, HOUR, Contact, Model, Try
 
 # What may become of a contact in hand, by stage; the first is usual.
 ENDS: dict[str, list[tuple[str, Row]]] = {
@@ -104,6 +104,22 @@ def answer_late(attempt: Try | None) -> str:
         attempt.is_told = True
         attempt.outcome = "sent" if attempt.outcome in ("sending", "unknown") else attempt.outcome
     return "not_held"
+
+
+def prove(model: Model, contact: Contact, attempt: Try) -> None:
+    """An echo of a refused try comes: it is the follow-up, unless another one is already."""
+    attempt.is_told = True
+    if attempt.follow_up != contact.follow_ups + 1 or contact.stage in HELD:
+        return
+    attempt.outcome = "sent"
+    contact.follow_ups += 1
+    contact.sent_at = attempt.started
+    if contact.stage in ("sent", "completed"):
+        return
+    contact.place, contact.reason, contact.next_check = True, None, None
+    if contact.follow_ups < contact.max_follow_ups:
+        contact.next_check = attempt.started + (model.rule.wait_minutes * 60 or HOUR)
+    model.move(contact, "sent")
 
 
 def as_outcome(hand: Hand, to: str, said: Row, message_id: str) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections import Counter
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from pipeline.stages import IN_FLIGHT, Stage
 from tests.builders import Row, World
 from tests.database import books
@@ -34,6 +36,13 @@ TRIES = """
 select a.state_id, a.follow_up, a.outcome
 from public.ai_automation_attempts as a
 where a.rule_id = %s
+"""
+ECHO = """
+select c.sender_id, 'out' as direction, 'm_' || a.id as mid, a.id::text as attempt_id
+from public.ai_automation_attempts as a
+inner join public.contacts as c on c.id = a.contact_id
+where a.state_id = %s
+order by a.started_at offset %s limit 1
 """
 PLACES = """
 select coalesce(sum(u.reserved), 0)::int as places
@@ -111,6 +120,11 @@ class Truth:
         [places] = self.rows(PLACES)
         assert places["places"] == model.reserved
         self.check_counts(model)
+
+    def echo_of(self, contact: Contact, number: int) -> Jsonb:
+        """What Facebook says of the contact's try, as settle_by_echoes is told it."""
+        [echo] = self.world.rows(ECHO, contact.state_id, number)
+        return Jsonb([echo])
 
     def check_contacts(self, model: Model) -> None:
         """Every contact is where the model says, with what it holds."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 
 from tests.builders import Row
+from tests.database.acting import call
 from tests.database.machine import Automation, acts, picks
 from tests.database.model import Contact, Try
-from tests.database.results import ENDS, Hand, as_outcome, take_down
+from tests.database.results import ENDS, Hand, as_outcome, prove, take_down
 
 EVERYBODY = 50
 
@@ -40,6 +41,7 @@ WORKER_ACTS = acts(
     ("workers_take_turns", st.lists(turns, min_size=3, max_size=7)),
     ("results_come_late", picks, turns),
     ("a_worker_is_told_that_it_was_too_slow", turns, turns),
+    ("an_echo_takes_a_refusal_back", st.integers(0, 30)),
     ("a_result_is_told_twice", st.integers(0, 30), st.integers(0, 5)),
 )
 
@@ -131,6 +133,22 @@ class WorkerSteps(Automation):
         self.contacts_are_taken_back()
         self.workers_take_turns([replace(quick, stage=slow.stage, ends=[None], dies=False)])
         self.finish(late, replace(slow, dies=False))
+
+    def an_echo_takes_a_refusal_back(self, index: int) -> None:
+        """What was refused has arrived, whatever has become of the contact since."""
+        refused = ("retry", "failed", "abandoned")
+        found = [(c, t) for c in self.known() for t in c.tries if t.outcome in refused]
+        if not found:
+            return
+        contact, attempt = found[index % len(found)]
+        self.model.now += 1
+        call(
+            self.world.connection,
+            "settle_by_echoes",
+            p_page_id=self.page["id"],
+            p_told=self.truth.echo_of(contact, contact.tries.index(attempt)),
+        )
+        prove(self.model, contact, attempt)
 
     def a_result_is_told_twice(self, index: int, end: int) -> None:
         if self.held:

@@ -62,6 +62,7 @@ FACEBOOK = (
     Fault("accept-then-error", SENT),
     Fault("accept-then-garbage", SENT),
     Fault("accept-then-nested", SENT),
+    Fault("wrong-recipient", SENT),
     Fault("reset-after-accept", SENT),
     Fault("hang-after-accept", SENT),
     Fault("slow", SENT),

@@ -37,6 +37,7 @@ def test_a_message_arrives_with_the_attempts_id(desk: Desk) -> None:
         ("accept-then-garbage", 1),
         ("accept-then-flood", 1),
         ("accept-then-packed", 1),
+        ("wrong-recipient", 1),
         ("reset-before", 0),
         ("reset-after-accept", 1),
         ("bad-gateway", 0),

@@ -11,7 +11,11 @@ from tests.providers.jobs import PAGE, PERSON, Desk
 
 
 @pytest.mark.parametrize(
-    "kind", ["accept-then-error", "accept-then-garbage", "accept-then-nested", "reset-after-accept"]
+    "kind",
+    [
+        *("accept-then-error", "accept-then-garbage", "accept-then-nested"),
+        *("reset-after-accept", "wrong-recipient"),
+    ],
 )
 def test_a_message_that_arrived_is_found_in_the_thread(desk: Desk, kind: str) -> None:
     desk.sandbox.fault("facebook", kind)

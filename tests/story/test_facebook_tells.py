@@ -163,6 +163,28 @@ def test_an_echo_settles_the_send_of_a_worker_that_was_killed(story: Telling) ->
     assert len(story.messages_to(contact)) == 1
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_message_that_arrived_is_not_sent_again_although_facebook_asked_to_wait(
+    story: Telling, is_late: bool
+) -> None:
+    contact = story.contact(last_inbound_at=ago(hours=2))
+    story.run_now()
+    story.turn("check", "write")
+    story.facebook.fault("facebook", "accept-then-limit", recipient=contact["sender_id"])
+    if is_late:
+        story.facebook.fault("facebook", "webhook-delay", containing="echo", seconds=1)
+
+    story.turn("send")
+    story.until_stage(contact, "sent", None)
+    story.update("ai_automation_contact_states", story.state(contact), due_at=ago())
+    story.update("facebook_pages", story.page, paused_until=None)
+    story.turn("send")
+
+    assert len(story.messages_to(contact)) == 1
+    assert [row["outcome"] for row in story.history()] == ["sent"]
+    assert story.state(contact)["follow_up_count"] == 1
+
+
 @pytest.mark.parametrize("kind", ["duplicate", "out-of-order", "delay", "dropped"])
 def test_events_that_come_twice_or_late_or_never_harm_nothing(story: Telling, kind: str) -> None:
     contact = story.contact(last_inbound_at=ago(hours=2))
