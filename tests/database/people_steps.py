@@ -188,8 +188,13 @@ class PeopleSteps(Automation):
                 contact.tags, contact.changed = frozenset(tags), self.model.now
 
     def the_owner_deletes(self, index: int) -> None:
+        delete = "delete from public.contacts where id = %s"
         for contact in self.picked([index], self.model.contacts):
-            self.set("delete from public.contacts where id = %s", contact.id)
+            if contact.stage == "sending" and contact.token and not contact.lease_is_over:
+                with pytest.raises(psycopg.Error, match="being handed to Facebook"):
+                    self.set(delete, contact.id)
+                continue
+            self.set(delete, contact.id)
             self.truth.forget(contact)
             self.model.forget(contact)
 

@@ -137,7 +137,7 @@ class Truth:
             expected = {name: getattr(contact, name) for name in SAME}
             if contact.stage in ("sent", "skipped", "completed", "failed"):
                 said["is_due"] = expected["is_due"] = True
-            assert said == expected, (state_id, contact.history)
+            assert said == expected, (state_id, contact.history, said, expected)
             assert state["token"] == contact.token
             assert state["has_next_check"] == (contact.next_check is not None)
             assert state["is_to_be_checked"] == (

@@ -41,7 +41,6 @@ WORKER_ACTS = acts(
     ("workers_take_turns", st.lists(turns, min_size=3, max_size=7)),
     ("results_come_late", picks, turns),
     ("a_worker_is_told_that_it_was_too_slow", turns, turns),
-    ("an_echo_takes_a_refusal_back", st.integers(0, 30)),
     ("a_result_is_told_twice", st.integers(0, 30), st.integers(0, 5)),
 )
 
@@ -122,6 +121,8 @@ class WorkerSteps(Automation):
         self.finish([self.take(self.contact_of(job), job, turn) for job in jobs], turn)
 
     def results_come_late(self, indexes: list[int], turn: Turn) -> None:
+        if not self.held:
+            self.an_echo_takes_a_refusal_back(indexes[0])
         hands = [self.held.pop(index % len(self.held)) for index in indexes if self.held]
         self.finish(hands, turn)
 
