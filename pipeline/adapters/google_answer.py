@@ -96,10 +96,7 @@ def text_of(answer: Answer, *, is_rewrite: bool) -> str:
             # Words without the shape, for the second time: the checks tell whether a person wrote
             # them. Of what broke off only a part could be sent.
             return candidate.text
-        words = "Google AI's answer is not in the form that was asked for."
-        raise WriterEmptyError(
-            "text_json", words, "Retry.", "It was not the JSON object asked for."
-        )
+        raise WriterEmptyError(*UNSHAPED)
     if message is None or not message.strip():
         words = f"Google AI answered without a whole text (finish reason {finish})."
         raise WriterEmptyError("ai_empty", words, "Retry; if it stays so, change the prompt.")
