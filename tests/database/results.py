@@ -29,6 +29,9 @@ ENDS: dict[str, list[tuple[str, Row]]] = {
     ],
 }
 
+# No call was made: the contact is as suspect as before.
+UNTOUCHED = ("provider_away", "many_retries", "worker_stopped", "lease_nearly_over")
+
 
 @dataclass(eq=False)
 class Hand:
@@ -53,13 +56,14 @@ def take_down(model: Model, hand: Hand, to: str, said: Row) -> str | None:
         if to != "sent" or not turns_out_sent(hand):
             return "not_held" if to != "sent" else answer_late(hand.attempt)
         finish_try(model, contact, to, said)
+        contact.lost = 0
         model.move(contact, to)
         return None
     if (hand.stage, to) != ("sending", "sending") and Stage(to) not in MOVES[Stage(hand.stage)]:
         return "not_allowed"
     if hand.stage == "sending":
         finish_try(model, contact, to, said)
-    contact.lost *= not is_outlived(hand, said)
+    contact.lost *= not is_outlived(said)
     if to in ("failed", "skipped") and said.get("attempt_outcome") != "unknown":
         contact.place = False
     contact.reason = said["error_code"] if to == "skipped" else contact.reason
@@ -71,9 +75,9 @@ def take_down(model: Model, hand: Hand, to: str, said: Row) -> str | None:
     return None
 
 
-def is_outlived(hand: Hand, said: Row) -> bool:
-    """Whether a worker has written to the contact and lives."""
-    return hand.stage == "generating" and said.get("error_code") != "worker_stopped"
+def is_outlived(said: Row) -> bool:
+    """Whether a worker has done something with the contact, and lives."""
+    return said.get("error_code") not in UNTOUCHED
 
 
 def finish_try(model: Model, contact: Contact, to: str, said: Row) -> None:

@@ -113,12 +113,28 @@ class WorkerSteps(Automation):
         self.finish(hands, turn)
 
     def a_worker_settles(self, turn: Turn) -> None:
-        lost = [contact for contact in self.model.at("sending") if contact.lease_is_over]
-        if self.does_nothing_else(turn):
-            lost = []
+        lost = self.who_may_be_looked_for(turn)
         jobs = self.claim(turn, "sending", EVERYBODY)
         assert {job["state_id"] for job in jobs} == {contact.state_id for contact in lost}
         self.finish([self.take(self.contact_of(job), job, turn) for job in jobs], turn)
+
+    def who_may_be_looked_for(self, turn: Turn) -> list[Contact]:
+        """Who ended two workers is looked for alone, after the others; who ended three never."""
+        sending = self.model.at("sending")
+        held = [c for c in sending if c.holder == turn.which and not c.lease_is_over]
+        if self.does_nothing_else(turn) or any(contact.lost >= 2 for contact in held):
+            return []
+        left = []
+        for contact in (c for c in sending if c.lease_is_over):
+            contact.lost, contact.token = contact.lost + bool(contact.token), None
+            if contact.lost < 3:
+                left.append(contact)
+                continue
+            if contact.open_try:
+                contact.open_try.outcome = "unknown"
+            self.model.move(contact, "failed")
+        left.sort(key=lambda contact: (contact.lost, contact.state_id))
+        return [c for place, c in enumerate(left) if c.lost < 2 or place == 0]
 
     def results_come_late(self, indexes: list[int], turn: Turn) -> None:
         if not self.held:
