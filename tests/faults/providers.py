@@ -71,8 +71,8 @@ FACEBOOK = (
     Fault("no-matching-user", ends("failed/no_such_contact"), delivered=0),
 )
 # What stops a page: every one of these happens on a page of its own, and nobody is lost or failed.
-# For a page that waits no more messages are written.
-WAITING = ("eligible", "ready_to_send")
+# For a page that waits no more messages are written; Facebook's limit of the app holds all pages.
+WAITING = ("eligible", "ready_to_send", "ready_to_send/provider_away")
 PAGES = (
     # At 96 % the page pauses; what is under way then still arrives.
     Fault("usage-high", ends("sent", *WAITING), delivered=1, most=EACH),
