@@ -5,7 +5,7 @@ import threading
 import psycopg
 import pytest
 
-from tests.builders import World, ago
+from tests.builders import ago
 from tests.database.acting import Worker, call, call_as, change, run_now
 from tests.database.test_side_by_side import Waiting
 from tests.running import until
@@ -21,14 +21,6 @@ WITH_THE_PAGE = {
     "account": "delete from auth.users where id = %(user)s",
 }
 SLEEPING = "select 1 from pg_stat_activity where wait_event = 'PgSleep' and pid = %s"
-
-
-@pytest.fixture
-def second(database):
-    """Another connection to the same database."""
-    other = World(database.dsn())
-    yield other
-    other.close()
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """This file is where owners who connected one Facebook page send at one rate, not at one each."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.builders import World, ago
+from tests.builders import ago
 from tests.database.acting import Worker, change, run_now
 
 RATES = (600, 300)
@@ -25,14 +23,6 @@ def pages(world):
     worker.check()
     worker.write()
     return first, twin
-
-
-@pytest.fixture
-def second(database) -> Iterator[World]:
-    """Another connection to the same database."""
-    other = World(database.dsn())
-    yield other
-    other.close()
 
 
 def later(world, seconds):

@@ -1,24 +1,14 @@
 """This file is where a person and a worker act on one contact at the same moment."""
 
 import threading
-from collections.abc import Iterator
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from tests.builders import World
 from tests.database.acting import Worker, call, call_as, change, run_now
 from tests.running import until
-
-
-@pytest.fixture
-def second(database) -> Iterator[World]:
-    """Another connection to the same database."""
-    other = World(database.dsn())
-    yield other
-    other.close()
 
 
 @pytest.fixture
