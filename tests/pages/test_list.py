@@ -217,9 +217,9 @@ def test_on_a_phone_cards_come_by_the_step_and_a_search_looks_at_all(keeper: Kee
         page_of["id"],
     )
     keeper.visit.page.set_viewport_size({"width": 320, "height": 640})
-    for path, more, cards in (
-        ("/", "Show 2 more of 12", "#rules > .rule"),
-        ("/pages", "Show 3 more of 13, 1 in trouble", "#pages > .page-card"),
+    for path, more, cards, name in (
+        ("/", "Show 2 more of 12", "#rules > .rule", "rule 11"),
+        ("/pages", "Show 3 more of 13, 1 in trouble", "#pages > .page-card", "bakery 11"),
     ):
         page = keeper.visit.open(path)
         found = page.locator(cards)
@@ -229,7 +229,7 @@ def test_on_a_phone_cards_come_by_the_step_and_a_search_looks_at_all(keeper: Kee
 
         expect(page.locator(".more")).to_be_hidden()
         expect(found.nth(10).locator("a, button, input").first).to_be_focused()
-        page.get_by_role("searchbox").fill("11")
+        page.get_by_role("searchbox").fill(name)
         expect(found).to_have_count(1)
         page.get_by_role("searchbox").fill("")
         expect(found).to_have_count(10)
