@@ -795,6 +795,9 @@ create table if not exists public.ai_automation_contact_states (
 )
 with (fillfactor = 70);
 
+alter table public.ai_automation_contact_states add column if not exists sequence_began_at timestamptz;
+alter table public.ai_automation_contact_states alter column sequence_began_at set default now();
+
 create index if not exists idx_automation_states_rule
 on public.ai_automation_contact_states (rule_id, stage_rank, stage_entered_at desc, id);
 create index if not exists idx_automation_states_updated on public.ai_automation_contact_states (user_id, updated_at desc);
@@ -820,6 +823,8 @@ comment on column public.ai_automation_contact_states.due_at is 'From when a wor
 comment on column public.ai_automation_contact_states.next_send_at is 'When the written message goes out.';
 comment on column public.ai_automation_contact_states.next_check_at is 'When a sent or skipped contact is looked at again by itself.';
 comment on column public.ai_automation_contact_states.reason_code is 'Why the contact was skipped or completed.';
+comment on column public.ai_automation_contact_states.sequence_began_at is
+'When the first follow-up of the sequence was queued. What the contact says later is a reply, however late it is heard of.';
 comment on column public.ai_automation_contact_states.follow_up_count is 'Messages of this sequence that Facebook accepted; a failed try does not count.';
 comment on column public.ai_automation_contact_states.attempt is 'Tries of the present follow-up that had to be repeated.';
 comment on column public.ai_automation_contact_states.times_lost is 'How many workers in a row stopped while the contact was in their hands, in the step that it is in.';
@@ -2720,10 +2725,11 @@ comment on function public.active_hours(smallint[], time, time, text, timestampt
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
 
 -- Two questions with two plans: pairs are looked up one by one, a page is read as a whole.
+drop function if exists public.contacts_to_judge(uuid[], uuid[], uuid[]);
 create or replace function public.contacts_to_judge(p_rule_ids uuid[], p_contact_ids uuid[], p_page_ids uuid[])
 returns table (
     rule_id uuid, contact_id uuid, page_id uuid, tags text[], opted_out_at timestamptz, last_inbound_at timestamptz,
-    last_outbound_at timestamptz, time_zone text, current_stage public.automation_stage, queued_at timestamptz,
+    last_outbound_at timestamptz, time_zone text, current_stage public.automation_stage, queued_at timestamptz, sequence_began_at timestamptz,
     last_sent_at timestamptz, stopped_at timestamptz, quota_day date, follow_up_count integer
 )
 language plpgsql
@@ -2735,7 +2741,7 @@ begin
         return query
         select
             q.rule_id, c.id, c.page_id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at, c.time_zone,
-            s.current_stage, s.queued_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
+            s.current_stage, s.queued_at, s.sequence_began_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
         from unnest(p_rule_ids, p_contact_ids) as q (rule_id, contact_id)
         inner join public.contacts as c on c.id = q.contact_id
         left join public.ai_automation_contact_states as s on s.contact_id = q.contact_id and s.rule_id = q.rule_id;
@@ -2743,7 +2749,7 @@ begin
         return query
         select
             q.rule_id, c.id, c.page_id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at, c.time_zone,
-            s.current_stage, s.queued_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
+            s.current_stage, s.queued_at, s.sequence_began_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
         from unnest(p_rule_ids, p_page_ids) as q (rule_id, page_id)
         inner join public.contacts as c on c.page_id = q.page_id
         left join public.ai_automation_contact_states as s on s.contact_id = c.id and s.rule_id = q.rule_id;
@@ -2801,8 +2807,9 @@ begin
             coalesce(k.time_zone, r.time_zone) as zone,
             k.stopped_at, k.quota_day,
             coalesce(k.follow_up_count, 0) as follow_up_count,
+            -- Of a reply to an earlier follow-up one may hear only after a later one went out.
             case
-                when k.last_sent_at is not null then k.last_sent_at
+                when k.last_sent_at is not null then least(k.sequence_began_at, k.last_sent_at)
                 when k.current_stage <= 'sending' then k.queued_at
             end as replies_count_from
         from public.contacts_to_judge(v_rule_ids, p_contact_ids, v_page_ids) as k
@@ -2899,9 +2906,7 @@ comment on function public.judge_contacts(uuid[], uuid[], timestamptz, public.ai
 'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_disconnected, page_paused, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer. p_as_typed stands in for the rule of its id, saved or not.';
 
 create or replace function public.contact_eligibility(
-    p_rule_id uuid,
-    p_contact_ids uuid[] default null,
-    p_now timestamptz default now()
+    p_rule_id uuid, p_contact_ids uuid[] default null, p_now timestamptz default now()
 )
 returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
 language sql
@@ -3321,6 +3326,7 @@ begin
             run_id = excluded.run_id,
             current_stage = 'queued',
             queued_at = now(),
+            sequence_began_at = case when s.last_sent_at is null then now() else s.sequence_began_at end,
             due_at = now(),
             next_send_at = null,
             next_check_at = null,
@@ -5014,7 +5020,10 @@ begin
         n.id = any(v_changed) and s.contact_id = n.id and r.id = s.rule_id and s.current_stage = 'sent'
         and (
             (n.opted_out_at is not null and o.opted_out_at is null)
-            or (r.stop_on_reply and n.last_inbound_at > s.last_sent_at and n.last_inbound_at is distinct from o.last_inbound_at)
+            or (
+                r.stop_on_reply and n.last_inbound_at is distinct from o.last_inbound_at
+                and n.last_inbound_at > least(s.sequence_began_at, s.last_sent_at)
+            )
         );
     return null;
 end;
@@ -5461,6 +5470,7 @@ begin
     set
         current_stage = 'queued',
         queued_at = now(),
+        sequence_began_at = case when s.last_sent_at is null then now() else s.sequence_began_at end,
         due_at = now(),
         status_message = 'In queue again',
         reason_code = null,
@@ -5623,6 +5633,7 @@ begin
         update public.ai_automation_contact_states as s
         set
             current_stage = 'queued', queued_at = now(), due_at = now(), status_message = 'In queue again',
+            sequence_began_at = case when s.last_sent_at is null then now() else s.sequence_began_at end,
             reason_code = null, next_check_at = null, generated_message = null, approved_at = null, attempt = 0
         where
             s.rule_id = p_rule_id and s.current_stage = 'skipped' and s.reason_code = 'rule_disabled'
@@ -6324,7 +6335,10 @@ begin
                 when c.opted_out_at is not null then 'opted_out'
                 when
                     r.stop_on_reply
-                    and c.last_inbound_at > case when s.last_sent_at is null and s.current_stage <= 'sending' then s.queued_at else s.last_sent_at end
+                    and c.last_inbound_at > case
+                        when s.last_sent_at is not null then least(s.sequence_began_at, s.last_sent_at)
+                        when s.current_stage <= 'sending' then s.queued_at
+                    end
                     then 'replied'
             end as reason
         from public.ai_automation_contact_states as s
@@ -6819,7 +6833,7 @@ begin
             from public.ai_automation_contact_states as s
             where
                 s.contact_id = c.id and s.current_stage in ('checking', 'generating', 'sending')
-                and m.said_at > coalesce(case when s.current_stage = 'sending' then s.attempt_started_at end, s.queued_at)
+                and m.said_at > case when s.last_sent_at is null then s.queued_at else least(s.sequence_began_at, s.last_sent_at) end
         );
 
     return jsonb_build_object(

@@ -74,6 +74,9 @@ create table if not exists public.ai_automation_contact_states (
 )
 with (fillfactor = 70);
 
+alter table public.ai_automation_contact_states add column if not exists sequence_began_at timestamptz;
+alter table public.ai_automation_contact_states alter column sequence_began_at set default now();
+
 create index if not exists idx_automation_states_rule
 on public.ai_automation_contact_states (rule_id, stage_rank, stage_entered_at desc, id);
 create index if not exists idx_automation_states_updated on public.ai_automation_contact_states (user_id, updated_at desc);
@@ -99,6 +102,8 @@ comment on column public.ai_automation_contact_states.due_at is 'From when a wor
 comment on column public.ai_automation_contact_states.next_send_at is 'When the written message goes out.';
 comment on column public.ai_automation_contact_states.next_check_at is 'When a sent or skipped contact is looked at again by itself.';
 comment on column public.ai_automation_contact_states.reason_code is 'Why the contact was skipped or completed.';
+comment on column public.ai_automation_contact_states.sequence_began_at is
+'When the first follow-up of the sequence was queued. What the contact says later is a reply, however late it is heard of.';
 comment on column public.ai_automation_contact_states.follow_up_count is 'Messages of this sequence that Facebook accepted; a failed try does not count.';
 comment on column public.ai_automation_contact_states.attempt is 'Tries of the present follow-up that had to be repeated.';
 comment on column public.ai_automation_contact_states.times_lost is 'How many workers in a row stopped while the contact was in their hands, in the step that it is in.';

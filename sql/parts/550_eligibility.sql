@@ -52,10 +52,11 @@ comment on function public.active_hours(smallint[], time, time, text, timestampt
 'Whether a zone''s clock shows a time inside the active days and hours, and when they begin next; both DST changes are right.';
 
 -- Two questions with two plans: pairs are looked up one by one, a page is read as a whole.
+drop function if exists public.contacts_to_judge(uuid[], uuid[], uuid[]);
 create or replace function public.contacts_to_judge(p_rule_ids uuid[], p_contact_ids uuid[], p_page_ids uuid[])
 returns table (
     rule_id uuid, contact_id uuid, page_id uuid, tags text[], opted_out_at timestamptz, last_inbound_at timestamptz,
-    last_outbound_at timestamptz, time_zone text, current_stage public.automation_stage, queued_at timestamptz,
+    last_outbound_at timestamptz, time_zone text, current_stage public.automation_stage, queued_at timestamptz, sequence_began_at timestamptz,
     last_sent_at timestamptz, stopped_at timestamptz, quota_day date, follow_up_count integer
 )
 language plpgsql
@@ -67,7 +68,7 @@ begin
         return query
         select
             q.rule_id, c.id, c.page_id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at, c.time_zone,
-            s.current_stage, s.queued_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
+            s.current_stage, s.queued_at, s.sequence_began_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
         from unnest(p_rule_ids, p_contact_ids) as q (rule_id, contact_id)
         inner join public.contacts as c on c.id = q.contact_id
         left join public.ai_automation_contact_states as s on s.contact_id = q.contact_id and s.rule_id = q.rule_id;
@@ -75,7 +76,7 @@ begin
         return query
         select
             q.rule_id, c.id, c.page_id, c.tags, c.opted_out_at, c.last_inbound_at, c.last_outbound_at, c.time_zone,
-            s.current_stage, s.queued_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
+            s.current_stage, s.queued_at, s.sequence_began_at, s.last_sent_at, s.stopped_at, s.quota_day, s.follow_up_count
         from unnest(p_rule_ids, p_page_ids) as q (rule_id, page_id)
         inner join public.contacts as c on c.page_id = q.page_id
         left join public.ai_automation_contact_states as s on s.contact_id = c.id and s.rule_id = q.rule_id;
@@ -133,8 +134,9 @@ begin
             coalesce(k.time_zone, r.time_zone) as zone,
             k.stopped_at, k.quota_day,
             coalesce(k.follow_up_count, 0) as follow_up_count,
+            -- Of a reply to an earlier follow-up one may hear only after a later one went out.
             case
-                when k.last_sent_at is not null then k.last_sent_at
+                when k.last_sent_at is not null then least(k.sequence_began_at, k.last_sent_at)
                 when k.current_stage <= 'sending' then k.queued_at
             end as replies_count_from
         from public.contacts_to_judge(v_rule_ids, p_contact_ids, v_page_ids) as k
@@ -231,9 +233,7 @@ comment on function public.judge_contacts(uuid[], uuid[], timestamptz, public.ai
 'A reason per rule and contact: of the pairs in the two arrays, or, with p_contact_ids null, of every contact of the rules'' pages. The first that applies of rule_disabled, page_disconnected, page_paused, page_unavailable, opted_out, stopped, excluded_tag, missing_tag, replied, max_follow_ups_reached, waiting, window_closed, outside_active_hours, daily_limit_reached, ok. next_check_at is set where time alone can change the answer. p_as_typed stands in for the rule of its id, saved or not.';
 
 create or replace function public.contact_eligibility(
-    p_rule_id uuid,
-    p_contact_ids uuid[] default null,
-    p_now timestamptz default now()
+    p_rule_id uuid, p_contact_ids uuid[] default null, p_now timestamptz default now()
 )
 returns table (contact_id uuid, reason_code text, next_check_at timestamptz)
 language sql

@@ -64,6 +64,7 @@ begin
             run_id = excluded.run_id,
             current_stage = 'queued',
             queued_at = now(),
+            sequence_began_at = case when s.last_sent_at is null then now() else s.sequence_began_at end,
             due_at = now(),
             next_send_at = null,
             next_check_at = null,

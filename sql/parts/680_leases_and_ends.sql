@@ -168,7 +168,10 @@ begin
         n.id = any(v_changed) and s.contact_id = n.id and r.id = s.rule_id and s.current_stage = 'sent'
         and (
             (n.opted_out_at is not null and o.opted_out_at is null)
-            or (r.stop_on_reply and n.last_inbound_at > s.last_sent_at and n.last_inbound_at is distinct from o.last_inbound_at)
+            or (
+                r.stop_on_reply and n.last_inbound_at is distinct from o.last_inbound_at
+                and n.last_inbound_at > least(s.sequence_began_at, s.last_sent_at)
+            )
         );
     return null;
 end;

@@ -119,6 +119,7 @@ begin
     set
         current_stage = 'queued',
         queued_at = now(),
+        sequence_began_at = case when s.last_sent_at is null then now() else s.sequence_began_at end,
         due_at = now(),
         status_message = 'In queue again',
         reason_code = null,

@@ -67,6 +67,7 @@ begin
         update public.ai_automation_contact_states as s
         set
             current_stage = 'queued', queued_at = now(), due_at = now(), status_message = 'In queue again',
+            sequence_began_at = case when s.last_sent_at is null then now() else s.sequence_began_at end,
             reason_code = null, next_check_at = null, generated_message = null, approved_at = null, attempt = 0
         where
             s.rule_id = p_rule_id and s.current_stage = 'skipped' and s.reason_code = 'rule_disabled'

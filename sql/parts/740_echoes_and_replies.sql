@@ -104,7 +104,10 @@ begin
                 when c.opted_out_at is not null then 'opted_out'
                 when
                     r.stop_on_reply
-                    and c.last_inbound_at > case when s.last_sent_at is null and s.current_stage <= 'sending' then s.queued_at else s.last_sent_at end
+                    and c.last_inbound_at > case
+                        when s.last_sent_at is not null then least(s.sequence_began_at, s.last_sent_at)
+                        when s.current_stage <= 'sending' then s.queued_at
+                    end
                     then 'replied'
             end as reason
         from public.ai_automation_contact_states as s

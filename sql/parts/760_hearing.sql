@@ -214,7 +214,7 @@ begin
             from public.ai_automation_contact_states as s
             where
                 s.contact_id = c.id and s.current_stage in ('checking', 'generating', 'sending')
-                and m.said_at > coalesce(case when s.current_stage = 'sending' then s.attempt_started_at end, s.queued_at)
+                and m.said_at > case when s.last_sent_at is null then s.queued_at else least(s.sequence_began_at, s.last_sent_at) end
         );
 
     return jsonb_build_object(

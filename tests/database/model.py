@@ -70,6 +70,7 @@ class Contact:
     reason: str | None = None
     entered: float = 0
     queued: float = 0
+    began: float = 0
     is_due: bool = True
     next_check: float | None = None
     stopped: bool = False
@@ -88,9 +89,9 @@ class Contact:
 
     @property
     def replies_count_from(self) -> float | None:
-        """A message after this moment is an answer to us."""
+        """A message after this moment is an answer to us: to any message of the sequence."""
         if self.sent_at is not None:
-            return self.sent_at
+            return min(self.began, self.sent_at)
         return self.queued if self.stage in IN_FLIGHT else None
 
     @property
@@ -192,6 +193,8 @@ class Model:
         self.kept += contact.place
         contact.place, contact.approved, contact.lost = False, False, 0
         contact.queued, contact.is_due, contact.next_check = self.now, True, None
+        if contact.sent_at is None:
+            contact.began = self.now
         contact.reason = None
         if run_id:
             contact.max_follow_ups = self.rule.max_follow_ups
