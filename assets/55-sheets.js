@@ -68,7 +68,27 @@
   }
 
   function act(name, id, message) {
-    window.dash_clientside.set_props("live-action", { data: { act: name, ids: [id], text: message || "", at: Date.now() } });
+    const at = Date.now();
+    window.dash_clientside.set_props("live-action", { data: { act: name, ids: [id], text: message || "", at } });
+    return at;
+  }
+
+  // A press that was refused is told where it was pressed; there nothing that was typed is lost.
+  function answered(answer) {
+    if (!answer) return none();
+    const waits = open && open.askedAt && open.askedAt === answer.at;
+    if (waits && answer.problem) complain(...answer.problem);
+    else if (waits) open.dialog.close();
+    else if (answer.problem) window.dash_clientside.set_props("toast", { data: { message: answer.problem[0], hint: answer.problem[1], bad: true } });
+    return none();
+  }
+
+  // Whether a sheet waits for an answer; then it is told in there.
+  function complain(message, hint) {
+    if (!open || !open.askedAt) return false;
+    open.askedAt = 0;
+    open.refused(message, hint);
+    return true;
   }
 
   function sendAgain(id) {
@@ -115,12 +135,23 @@
     const count = () => {
       const long = area.value.trim().length;
       put(length, words.number(long) + " of " + words.number(LONGEST) + " characters" + (row.closes ? " · the window closes " + words.moment(row.closes, Date.now() / 1000) : ""));
-      go.disabled = area.disabled || !long || long > LONGEST;
+      go.disabled = area.disabled || Boolean(here.askedAt) || !long || long > LONGEST;
       length.classList.toggle("bad", long > LONGEST);
     };
+    const wrong = make("p", "notice warn", here.body);
+    wrong.setAttribute("role", "alert");
+    wrong.hidden = true;
     const reason = askWhy(here, "Reason, if you reject it (kept with the contact)");
     // The text goes along even if nobody changed it: what was read is approved, not what is stored by then.
-    const go = foot(here, "Approve and send", "btn-primary", () => act("approve", id, area.value));
+    const send = () => { here.askedAt = act("approve", id, area.value); wrong.hidden = true; waiting(true); };
+    const waiting = (yes) => {
+      area.readOnly = yes; // not disabled: if no answer comes, its text can still be copied
+      for (const part of [reason, no]) part.disabled = yes;
+      if (yes) go.setAttribute("aria-busy", "true"); else go.removeAttribute("aria-busy");
+      count();
+    };
+    here.refused = (message, hint) => { wrong.hidden = false; put(wrong, [message, hint].filter(Boolean).join(" ")); waiting(false); area.focus(); };
+    const go = foot(here, "Approve and send", "btn-primary", () => {}, null, () => { send(); return false; });
     const no = button("Reject", "", null);
     no.className = "btn btn-soft danger";
     no.addEventListener("click", () => { here.dialog.close(); act("reject", id, reason.value); });
@@ -208,6 +239,6 @@
     }
   }
 
-  Object.assign(window.stagelight, { sheets: { sheet, foot, text, messages, act, sendAgain, review, reject, showTimeline, isOpen } });
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { sheets: Object.assign({}, (window.dash_clientside || {}).sheets, { told }) });
+  Object.assign(window.stagelight, { sheets: { sheet, foot, text, messages, act, complain, sendAgain, review, reject, showTimeline, isOpen } });
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { sheets: Object.assign({}, (window.dash_clientside || {}).sheets, { told, answered }) });
 })();

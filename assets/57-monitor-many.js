@@ -24,7 +24,7 @@
       text: (n) => `${n === 1 ? "It goes" : "They go"} out as ${n === 1 ? "it stands" : "they stand"} here; whose window closes first goes first. What is written anew meanwhile waits for you again.`,
       warn: (n, { waiting }) => n < waiting && "More than can be read at once wait: the others are listed when these are done.",
       yes: (n) => (n === 1 ? "Approve it" : `Approve ${words.number(n)}`),
-      doing: "Approving", done: "approved", moved: "had changed or moved on", batch: 10, pause: PAUSE_MS,
+      doing: "Approving", done: "approved", moved: "had changed, moved on or may not be written to now", batch: 10, pause: PAUSE_MS,
       none: { title: "Nothing to approve", text: "No message waits for your approval any more." },
     },
   });

@@ -1,6 +1,6 @@
 // Dash tells nobody that a press did not arrive. Here it is told, and a button waits for its answer, but not for ever.
 (function () {
-  const { asking } = window.stagelight;
+  const { asking, sheets } = window.stagelight;
   const GIVE_UP_MS = 20000, SLOWEST_MS = 120000;
   // What counts everybody has two minutes in the database, and the dashboard waits a little longer than that.
   const COUNTS_EVERYBODY_MS = 130000;
@@ -23,7 +23,8 @@
     }
   }
 
-  function failed(hint) {
+  function failed(hint, name) {
+    if (name === "live-now.data" && sheets.complain("The dashboard does not answer.", hint)) return;
     const said = [...document.querySelectorAll("#toasts .toast-box.bad")].some((box) => box.textContent.includes(hint));
     if (!said) window.dash_clientside.set_props("toast", { data: { message: "The dashboard does not answer.", hint, bad: true, at: Date.now() } });
   }
@@ -37,7 +38,7 @@
         // A question that was asked after this one is, or will be, on the screen; what is late must not replace it.
         if (name === "ask-asked.data" && mine !== last) return false;
         busy(buttons, false);
-        if (!ok) failed(hint);
+        if (!ok) failed(hint, name);
         return true;
       };
     });

@@ -9,8 +9,9 @@ from pipeline.feed import Feed, FeedError
 
 Row = dict[str, Any]
 PER_PAGE = 100
-LONGEST_MESSAGE = 1990
 TOO_LATE = "It had already moved on; nothing was changed"
+SWITCH_ON = "Switch it on, then approve the message."
+NOT_TO_BE_SENT = "It would not be sent. The contact's card shows within a minute what comes next."
 UNKNOWN = FeedError("This button is not known here.", "Reload the page.")
 
 
@@ -43,13 +44,14 @@ async def _cancel(feed: Feed, action: Row, _: str) -> tuple[str, str]:
 
 
 async def _approve(feed: Feed, action: Row, _: str) -> tuple[str, str]:
+    # More than is ever taken: what is too long is refused, not cut.
     message = text(action.get("text"), 4000).strip()
-    if len(message) > LONGEST_MESSAGE:
-        raise FeedError(
-            f"The message has {len(message):,} characters; Messenger takes {LONGEST_MESSAGE:,}.",
-            "Shorten it.",
-        )
-    await feed.approve_message(_one(action), message)
+    told = await feed.approve_message(_one(action), message)
+    if not told["approved"]:
+        hint = SWITCH_ON if told["reason_code"] == "rule_disabled" else NOT_TO_BE_SENT
+        raise FeedError(f"Not approved: {told['reason']}.", hint)
+    if "reason" in told:
+        return f"Approved; it waits. {told['reason']}", "It goes out when the page can send again."
     return "Approved; it goes out now", ""
 
 

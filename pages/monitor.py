@@ -6,7 +6,16 @@ from collections import OrderedDict
 from typing import Any
 
 import dash
-from dash import ClientsideFunction, Input, Output, State, callback, clientside_callback, no_update
+from dash import (
+    ClientsideFunction,
+    Input,
+    Output,
+    State,
+    callback,
+    clientside_callback,
+    no_update,
+    set_props,
+)
 from dash.development.base_component import Component
 
 from pages import _asking, _many
@@ -14,7 +23,7 @@ from pages._actions import press
 from pages._components.ask import Ask, whole
 from pages._components.board import board
 from pages._components.delta import Drawn, Sent
-from pages._components.errors import or_problem, pressed, problems_as_toasts, toast
+from pages._components.errors import or_problem, pressed, toast
 from pages._components.missing import missing_automation
 from pages._components.monitor_frame import TICK_MS, frame, unreachable
 from pages._components.timeline import GONE, timeline
@@ -108,6 +117,7 @@ clientside_callback(
     Input("live-answer", "data"),
 )
 clientside_callback(ClientsideFunction("sheets", "told"), Input("timeline-answer", "data"))
+clientside_callback(ClientsideFunction("sheets", "answered"), Input("press-answer", "data"))
 
 
 @callback(Output("live-answer", "data"), Input("live-request", "data"), prevent_initial_call=True)
@@ -129,10 +139,17 @@ async def act(action: Any, rule_id: Any) -> Any:
     """A button was pressed; what changed is fetched at once."""
     if not isinstance(action, dict) or not isinstance(rule_id, str):
         return no_update
-    with problems_as_toasts(), pressed("This page shows it once the database answers"):
-        toast(*await press(signed_in.get(), action, rule_id))
+    answer = await or_problem(do(action, rule_id))
     forget(signed_in.get().person, rule_id)
+    set_props("press-answer", {"data": {**answer, "at": whole(action.get("at"))}})
     return time.time()
+
+
+async def do(action: dict[str, Any], rule_id: str) -> dict[str, Any]:
+    """What went wrong is shown where the button was: in an open sheet, else as a toast."""
+    with pressed("This page shows it once the database answers"):
+        toast(*await press(signed_in.get(), action, rule_id))
+    return {}
 
 
 @callback(

@@ -149,9 +149,10 @@ class Feed(
         answer = await self._call("contact_timeline", p_state_id=state_id)
         return dict(answer) if answer else None
 
-    async def approve_message(self, state_id: int, text: str = "") -> None:
-        """Lets a message go out, with `text` in its place if given."""
-        await self._call("approve_message", p_state_id=state_id, p_text=text or None)
+    async def approve_message(self, state_id: int, text: str = "") -> Row:
+        """Lets a message go out, with `text` in its place if given; says whether, and why not."""
+        answer = await self._call("approve_message", p_state_id=state_id, p_text=text or None)
+        return dict(answer)
 
     async def reject_message(self, state_id: int, reason: str = "") -> None:
         """Takes a message out that waits for review."""

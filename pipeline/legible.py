@@ -1,12 +1,19 @@
-"""This file is where a text is found to have nothing to see, or signs that nobody can read."""
+"""This file is where a text is found to have nothing to see, or signs that nobody can read.
+
+sql/parts/695_misfits.sql says the same of what a person writes; a test compares the two.
+"""
 
 import re
 import unicodedata
 from collections.abc import Iterator
 
-# Letters and signs that are drawn as nothing.
-BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# Letters and signs that are drawn as nothing, and what Unicode keeps free for more of them.
+BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\u2065") | frozenset(
+    map(chr, (*range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000)))
+)
+# Cn is a sign that is newer than this Python: most of them are emoji.
 SEEN = frozenset("LNPS")
+NEWER = "Cn"
 # What turns the direction of writing, and what ends it; both end with the line.
 ENDED_BY = dict.fromkeys("\u202a\u202b\u202d", "\u202c") | dict.fromkeys(
     "\u2066\u2067\u2068", "\u2069"
@@ -19,7 +26,7 @@ MOST_MARKS = 6
 
 def is_blank(text: str) -> bool:
     """Whether nothing of it is seen: spaces, joiners, marks without a letter under them."""
-    return not any(unicodedata.category(c)[0] in SEEN and c not in BLANK for c in text)
+    return not any(map(_is_seen, text))
 
 
 def is_garbled(text: str) -> bool:
@@ -36,6 +43,11 @@ def without_garble(text: str) -> str:
         return text
     pairs = zip(text, _heights(text), strict=True)
     return TURNING.sub("", "".join(sign for sign, height in pairs if height <= MOST_MARKS))
+
+
+def _is_seen(sign: str) -> bool:
+    kind = unicodedata.category(sign)
+    return (kind[0] in SEEN or kind == NEWER) and sign not in BLANK
 
 
 def _is_turned(line: str) -> bool:

@@ -13,7 +13,9 @@ from pipeline.feed import FeedError
 
 TICK_MS = 2000
 
-STORES = ("live-request", "live-now", "live-action", "timeline-ask", "timeline-answer")
+STORES = (
+    *("live-request", "live-now", "live-action", "press-answer", "timeline-ask", "timeline-answer"),
+)
 
 
 def frame(ask: Ask, answer: dict[str, Any], many: Sequence[Component] = ()) -> Component:

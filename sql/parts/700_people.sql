@@ -154,6 +154,32 @@ $$;
 comment on function public.retry_contacts(bigint[]) is
 'Queues failed or skipped contacts of the caller again. A follow-up whose outcome was unknown may be sent a second time: that is the person''s decision, and it is recorded.';
 
+create or replace function public.verdicts_on_approval(p_state_ids bigint[])
+returns table (state_id bigint, verdict jsonb)
+language sql
+stable
+set search_path = ''
+as $$
+    select
+        e.state_id,
+        jsonb_build_object(
+            -- A message is not thrown away because its page waits; when it no longer does, all is asked again.
+            'approved',
+            e.reason_code = 'ok'
+            or (e.reason_code in ('page_paused', 'page_unavailable') and (p.paused_at is not null or coalesce(p.paused_until > now(), false)))
+        )
+        || case
+            when e.reason_code = 'ok' then '{}'
+            else jsonb_build_object('reason_code', e.reason_code, 'reason', public.reason_text(e.reason_code))
+        end
+    from public.recheck_before_send(p_state_ids) as e
+    inner join public.ai_automation_contact_states as s on s.id = e.state_id
+    inner join public.facebook_pages as p on p.id = s.page_id;
+$$;
+
+comment on function public.verdicts_on_approval(bigint[]) is
+'What approve_message answers for each: whether its approval lets it go out, now or when its page can send, and what is in the way.';
+
 create or replace function public.approve_message(p_state_id bigint, p_text text default null)
 returns jsonb
 language plpgsql
@@ -161,32 +187,39 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_edited boolean;
+    v_text text := nullif(btrim(p_text, E' \t\r\n'), '');
+    v_written text;
+    v_verdict jsonb;
 begin
     perform public.refuse_deleted(array[p_state_id]);
-    if length(p_text) > 1990 then
-        raise exception 'The message is too long for Messenger (% of 1990 characters).', length(p_text) using errcode = '22001';
-    end if;
-    select nullif(btrim(p_text), '') is distinct from s.generated_message and btrim(p_text) <> '' into v_edited
+    select s.generated_message into v_written
     from public.ai_automation_contact_states as s
-    where s.id = p_state_id and s.user_id = (select auth.uid())
+    where s.id = p_state_id and s.user_id = (select auth.uid()) and s.current_stage = 'ready_to_send'
     for no key update;
-    update public.ai_automation_contact_states as s
-    set
-        generated_message = coalesce(nullif(btrim(p_text), ''), s.generated_message),
-        approved_at = now(), due_at = now(), next_send_at = now(), status_message = 'Approved, waiting for its turn'
-    where s.id = p_state_id and s.user_id = (select auth.uid()) and s.current_stage = 'ready_to_send';
     if not found then
         raise exception 'This message is no longer waiting for review.' using errcode = 'PT404';
     end if;
+    perform public.refuse_misfit(coalesce(v_text, v_written));
+    select a.verdict into v_verdict from public.verdicts_on_approval(array[p_state_id]) as a;
+    if not (v_verdict ->> 'approved')::boolean then
+        return v_verdict;
+    end if;
+    update public.ai_automation_contact_states as s
+    set
+        generated_message = coalesce(v_text, s.generated_message),
+        approved_at = now(), due_at = now(), next_send_at = now(), status_message = 'Approved, waiting for its turn'
+    where s.id = p_state_id;
     insert into public.ai_automation_audit (user_id, rule_id, action, affected, detail)
-    select (select auth.uid()), w.rule_id, 'approve_message', 1, w.detail || case when v_edited then '{"edited": true}' else '{}' end::jsonb
+    select
+        (select auth.uid()), w.rule_id, 'approve_message', 1,
+        w.detail || case when v_text is distinct from v_written and v_text is not null then '{"edited": true}' else '{}' end::jsonb
     from public.who_was_meant(array[p_state_id]) as w;
-    return jsonb_build_object('approved', true);
+    return v_verdict;
 end;
 $$;
 
-comment on function public.approve_message(bigint, text) is 'Lets a message that waits for review go out, with p_text in its place if given.';
+comment on function public.approve_message(bigint, text) is
+'Lets a message that waits for review go out, with p_text in its place if given; refuses a text that cannot be a message. Where the contact may not be written to now it changes nothing and answers approved: false, with reason_code and reason; where only the page cannot send yet, approved: true with that reason.';
 
 create or replace function public.reject_message(p_state_id bigint, p_reason text default null)
 returns jsonb
@@ -213,3 +246,4 @@ $$;
 comment on function public.reject_message(bigint, text) is 'Takes a message that waits for review out; the contact is skipped.';
 
 revoke execute on function public.refuse_deleted(bigint[]) from public, anon, authenticated, service_role;
+revoke execute on function public.verdicts_on_approval(bigint[]) from public, anon, authenticated, service_role;

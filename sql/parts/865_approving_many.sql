@@ -36,14 +36,18 @@ begin
         s.id = any(p_state_ids) and s.user_id = (select auth.uid())
         and s.current_stage = 'ready_to_send' and s.approved_at is null
         -- What was written anew since has not been read.
-        and s.stage_entered_at <= p_read_at;
+        and s.stage_entered_at <= p_read_at
+        and public.misfit_of(s.generated_message) is null
+        and s.id = any(
+            array(select a.state_id from public.verdicts_on_approval(p_state_ids) as a where (a.verdict ->> 'approved')::boolean)
+        );
     get diagnostics v_changed = row_count;
     return jsonb_build_object('changed', v_changed, 'unchanged', cardinality(p_state_ids) - v_changed);
 end;
 $$;
 
 comment on function public.approve_messages(bigint[], timestamptz) is
-'Lets the caller''s messages that wait for review go out, those of them that were written by the moment they were read; called by change_states.';
+'Lets the caller''s messages that wait for review go out, those of them that were written by the moment they were read and that approve_message would not refuse; called by change_states.';
 
 revoke execute on function public.messages_to_approve(uuid, uuid, text, text, integer), public.approve_messages(bigint[], timestamptz)
 from public, anon, authenticated, service_role;

@@ -33,6 +33,12 @@ FOR_NOBODY = {
         "p_counted_at": "2026-01-01",
     },
     "approve_messages": {"p_state_ids": ["{ready}"], "p_read_at": "2999-01-01"},
+    "verdicts_on_approval": {"p_state_ids": ["{ready}"]},
+    "signs_of": {"p_kind": "mark"},
+    "is_turned": {"p_text": "a"},
+    "length_of_message": {"p_text": "a"},
+    "misfit_of": {"p_text": "a"},
+    "refuse_misfit": {"p_text": "a"},
     "messages_to_approve": {
         "p_user_id": NOBODY,
         "p_rule_id": NOBODY,

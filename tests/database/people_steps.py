@@ -132,8 +132,13 @@ class PeopleSteps(Automation):
                 with pytest.raises(psycopg.Error, match="no longer waiting"):
                     self.owner_calls(function, p_state_id=contact.state_id)
             elif is_good:
-                self.owner_calls(function, p_state_id=contact.state_id)
-                contact.approved, contact.is_due = True, True
+                told = self.owner_calls(function, p_state_id=contact.state_id)
+                reason = self.model.verdicts([contact])[contact]
+                # Who only waits for the page is approved, and asked again when it no longer rests.
+                assert told["approved"] == (reason in ("ok", "page_unavailable"))
+                assert told.get("reason_code", "ok") == reason
+                if told["approved"]:
+                    contact.approved, contact.is_due = True, True
             else:
                 self.owner_calls(function, p_state_id=contact.state_id)
                 self.model.skip(contact, "rejected")

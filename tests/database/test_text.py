@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from tests.database.acting import change
 from tests.database.project import two_owners
 
 MARKS = "e" + "\u0301" * 10_000
@@ -28,6 +29,7 @@ class Place:
     limit: int = 0
 
 
+REVIEW = "a message in review"
 RULE = {"name": "n", "page_id": "{page}"}
 PLACES = {
     "a contact's name in a file": Place(
@@ -97,7 +99,7 @@ PLACES = {
         "PATCH",
         limit=200,
     ),
-    "a message in review": Place(
+    REVIEW: Place(
         "rpc/approve_message",
         {"p_state_id": "{ready}", "p_text": "TEXT"},
         "select generated_message from public.ai_automation_contact_states where id = {ready}",
@@ -175,17 +177,37 @@ def test_what_is_too_long_is_refused_with_the_reason(project, say, place, text):
     assert stored(project, PLACES[place]) == before
 
 
-@pytest.mark.parametrize(
-    "text",
-    [RIGHT_TO_LEFT, MARKS[:60], '{"a": [1]}', "a\u200b\u2066b 👩‍👩‍👧", "'; drop table x; --"],
-    ids=["right to left", "marks", "JSON", "invisible", "SQL"],
-)
-@pytest.mark.parametrize("place", PLACES)
+SCRIPTS = {
+    "right to left": RIGHT_TO_LEFT,
+    "marks": MARKS[:60],
+    "JSON": '{"a": [1]}',
+    "invisible": "a\u200b\u2066b 👩‍👩‍👧",
+    "SQL": "'; drop table x; --",
+}
+# What nobody could read may be stored, and may not be sent.
+UNREADABLE = {"marks", "invisible"}
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+@pytest.mark.parametrize("place", [place for place in PLACES if place != REVIEW])
 def test_every_script_is_stored_as_it_was_written(project, say, place, text):
-    answer = say(PLACES[place], json.dumps(text)[1:-1])
+    answer = say(PLACES[place], json.dumps(SCRIPTS[text])[1:-1])
 
     assert answer.is_success, answer.text
-    assert text in stored(project, PLACES[place])
+    assert SCRIPTS[text] in stored(project, PLACES[place])
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_every_script_is_approved_if_it_can_be_read(project, say, text):
+    # Other tests have given the automation tags that nobody has.
+    change(project.world, "ai_automation_rules", {"id": project.things["rule"]}, include_tags=[])
+    before = stored(project, PLACES[REVIEW])
+
+    answer = say(PLACES[REVIEW], json.dumps(SCRIPTS[text])[1:-1])
+
+    assert (answer.json().get("code") == "22023") == (text in UNREADABLE), answer.text
+    expected = before if text in UNREADABLE else [SCRIPTS[text]]
+    assert stored(project, PLACES[REVIEW]) == expected
 
 
 @pytest.mark.parametrize(

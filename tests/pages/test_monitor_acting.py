@@ -9,6 +9,7 @@ from tests.pages.conftest import Visit
 from tests.pages.watching import Automation, Watch, watch
 
 __all__ = ["watch"]
+POLL = "**/_dash-update-component*"
 
 
 def test_a_message_is_read_changed_and_approved(demo: Visit, watch: Watch) -> None:
@@ -39,9 +40,8 @@ def test_a_message_is_read_changed_and_approved(demo: Visit, watch: Watch) -> No
 
 def stand_still(page: Page) -> None:
     """From now on the page hears nothing new."""
-    polls = re.compile("/_dash-update-component$")
     page.route(
-        polls,
+        POLL,
         lambda route: (
             route.fulfill(status=204)
             if '"live-answer.data"' in (route.request.post_data or "")
@@ -88,7 +88,7 @@ def test_a_sheet_approves_what_it_shows_whatever_is_stored_by_then(
 def test_all_messages_are_read_and_approved_with_one_press_and_it_can_be_stopped(
     demo: Visit, watch: Watch
 ) -> None:
-    here = watch(review_before_send=True, enabled=False)
+    here = watch(review_before_send=True)
     states = [here.waiting(f"Jane {number}") for number in range(12)]
     page = demo.open_monitor(here.path)
     page.get_by_role("button", name="Approve all").click()
