@@ -83,7 +83,7 @@
     const fact = (name) => make("span", name || "", facts);
     return {
       card, name, icon, word, acts, told, message, error, cause, hint, row: null,
-      status: fact(), time: fact("ticks"), due: fact("ticks sends"), follow: fact(), written: fact(), attempt: fact(), check: fact(), gone: fact("gone-word"),
+      status: fact(), time: fact("ticks"), due: fact("ticks sends"), follow: fact(), written: fact(), attempt: fact(), check: fact("ticks"), gone: fact("gone-word"),
     };
   }
 
@@ -150,7 +150,7 @@
     const row = node.row, past = SINCE[row.stage];
     put(node.time, past ? past + " " + words.duration(now - row.since) + " ago" : "In stage " + words.duration(now - row.since));
     show(node.due, row.closes ? "Window closes " + words.until(row.closes - now) : row.send_at ? "Sends " + words.until(row.send_at - now) : "");
-    show(node.check, row.check_at ? (row.check_at > now ? "Next check " + words.moment(row.check_at, now) : "Next check is due") : "");
+    show(node.check, row.check_at ? (row.check_at > now ? `Next check ${words.moment(row.check_at, now)} (${words.until(row.check_at - now)})` : "Next check is due") : "");
   }
 
   function leave(id) {
