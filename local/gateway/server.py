@@ -184,6 +184,8 @@ def create_server(config: Config) -> uvicorn.Server:
         log_level="warning",
         access_log=False,
         server_header=False,
+        # Longer than its clients keep one (5 s), or they would ask on a connection that is closing.
+        timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
     )
     return uvicorn.Server(settings)
