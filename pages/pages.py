@@ -108,6 +108,6 @@ async def do(feed: Feed, action: dict[str, Any]) -> str:
                 raise FeedError(WHOLE)
             await feed.set_page_rate(page_id, int(rate))
             # Facebook counts by its own page, so page_room takes the slowest of its owners' rates.
-            return f"At most {int(rate):,} messages a minute; of several owners the slowest holds"
+            return f"At most {int(rate):,} messages a minute, fewer if another owner set fewer"
         case _:
             raise UNKNOWN

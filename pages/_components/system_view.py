@@ -40,12 +40,11 @@ def problems(health: Row, queues: list[Row]) -> list[tuple[str, str, str]]:
     states = [worker["state"] for worker in health["workers"]]
     found = []
     if "works" not in states:
-        found.append(
-            ("bad", "No worker is running", "Contacts wait; start one: python -m pipeline.")
-        )
+        found.append(("bad", "No worker is running", "Contacts wait; start one: make worker."))
     elif lost := states.count("lost"):
-        text = "What it held is taken up again within a minute; look at its log."
-        found.append(("warn", f"{count(lost, 'worker')} no longer answers", text))
+        answers = "no longer answers" if lost == 1 else "no longer answer"
+        text = "What was in hand is taken up again within a minute; the log may say why."
+        found.append(("warn", f"{count(lost, 'worker')} {answers}", text))
     if health["schema_version"] != SCHEMA_VERSION:
         text = (
             f"The database has version {health['schema_version']}, this dashboard was written for "

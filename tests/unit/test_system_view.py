@@ -32,6 +32,8 @@ def test_what_is_wrong_is_named():
     assert titles(problems(health(worker("stopped")), [])) == ["No worker is running"]
     assert titles(problems(health(), [])) == ["No worker is running"]
     assert titles(problems(health(worker(), worker("lost")), [])) == ["1 worker no longer answers"]
+    two = health(worker(), worker("lost"), worker("lost"))
+    assert titles(problems(two, [])) == ["2 workers no longer answer"]
     [other] = problems(health(worker(), version="1"), [])
     assert "sql/add-automation-monitoring.sql" in other[2]
     [late] = problems(health(worker(send={"last": 400.0, "next": 0.1})), [])
