@@ -24,8 +24,6 @@ SHORTEST_WAIT_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 60.0
 # So many calls in a row that went well are no storm: then whoever waits is repeated.
 WELL_IN_A_ROW = 20
-# How often a contact is taken up to see whether it wants a model that has never been called.
-SECONDS_BETWEEN_SCOUTS = 30.0
 # A sentence, and what to do.
 PUT_OFF = {
     "provider_away": (
@@ -113,25 +111,26 @@ class Guard:
         self._clock = clock
         self._opens_after = opens_after
         self._key_of = key_of or (lambda job: "")
-        self._scouts = key_of is not None
-        self._scouted_at = -SECONDS_BETWEEN_SCOUTS
+        self._is_one = key_of is None
         self._breakers: dict[str, Breaker] = {}
         self._budget = Budget(clock)
 
     def room(self, most: int) -> int:
-        """How many calls may be under way, of `most`; none while all that is known is away.
+        """How many calls may be under way, of `most`.
 
-        With keys, a job may be for one that has never been called: now and then one finds out.
+        With keys as many as ever: a job may be for one that has never been called, and of whom
+        nobody may be taken up stands in `rooms`.
         """
-        known = max((breaker.room(most) for breaker in self._breakers.values()), default=most)
-        rested = self._clock() - self._scouted_at >= SECONDS_BETWEEN_SCOUTS
-        return 1 if known == 0 and self._scouts and rested else known
+        return self.rooms(most).get("", most) if self._is_one else most
+
+    def rooms(self, most: int) -> dict[str, int]:
+        """The same for each key that has been called."""
+        return {key: breaker.room(most) for key, breaker in self._breakers.items()}
 
     def refuse(self, job: Job) -> Retry | None:
         """Why this job should wait although it was claimed, or None."""
         seconds = self._of(job).wait_seconds()
         if seconds > 0:
-            self._scouted_at = self._clock()
             # Who was called in vain before is known by it when the wait is over.
             return self._put_off("many_retries" if job.attempt else "provider_away", job, seconds)
         if job.attempt == 0:

@@ -31,11 +31,14 @@ class Store:
         # SHA-256 of METRICS_TOKEN in hex; empty: nobody reads metrics.
         self.metrics_hash = ""
 
-    async def claim(self, stage: Stage, limit: int) -> list[Held]:
-        """Up to `limit` due contacts of `stage`, each with a lease of its own."""
+    async def claim(self, stage: Stage, limit: int, in_hand: Row | None = None) -> list[Held]:
+        """Up to `limit` due contacts of `stage`, each with a lease of its own.
+
+        `in_hand` is what `pipeline.places` says of those that are being worked on.
+        """
         # Before the call: the answer may take long, and the lease has begun by then.
         claimed_at = read_clock()
-        return held_of(await self._claim(stage, limit), claimed_at, self.lease_seconds)
+        return held_of(await self._claim(stage, limit, in_hand), claimed_at, self.lease_seconds)
 
     async def claim_to_check(self, limit: int) -> list[Fence]:
         """Up to `limit` queued contacts; the rules are SQL, so nothing else is told of them."""
@@ -181,13 +184,14 @@ class Store:
             self.clock.hear(datetime.fromisoformat(answer["now"]))
         return int(answer["held"])
 
-    async def _claim(self, stage: Stage, limit: int) -> list[Row]:
+    async def _claim(self, stage: Stage, limit: int, in_hand: Row | None = None) -> list[Row]:
         return await self._call_for_rows(
             "claim_contacts",
             p_stage=stage,
             p_worker=self.worker,
             p_limit=limit,
             p_lease_seconds=self.lease_seconds,
+            p_in_hand=in_hand,
         )
 
     async def _call(self, function: str, **arguments: Any) -> Any:

@@ -12,6 +12,7 @@ from pipeline.endings import UNFIT, given_up, surprise, unfit
 from pipeline.forgetting import Forgetting
 from pipeline.lane import Lane
 from pipeline.model import Fail, Held, Retry, Skip, Unreadable
+from pipeline.places import Places
 from pipeline.ports import Messenger, Writer
 from pipeline.previews import Previews
 from pipeline.recorder import Recorder
@@ -29,6 +30,9 @@ log = logging.getLogger("stagelight.worker")
 
 CHECK_BATCH = 500
 ROWS_ROLLED_UP = 5000
+# A model may think for a while; Facebook has nothing to think about.
+QUICK_WRITING_SECONDS = 5.0
+QUICK_SENDING_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +85,17 @@ class Turns:
         # An unclear send that did arrive costs a look at the thread, not a try.
         facebook = Guard(opens_after=5)
         now = store.clock.now
-        writes = guarded(lambda job: write(job, writer), google)
-        sends = guarded(lambda job: send(job, messenger, vault, now()), facebook)
+        models = Places(lambda job: job.model, QUICK_WRITING_SECONDS, google.rooms)
+        pages = Places(lambda job: job.facebook_page_id, QUICK_SENDING_SECONDS)
+        writes = guarded(models.timed(lambda job: write(job, writer)), google)
+        sends = guarded(pages.timed(lambda job: send(job, messenger, vault, now())), facebook)
         settles = listening(lambda job: settle(job, messenger, vault, now()), facebook)
-        self.writing = Lane(Stage.ELIGIBLE, room.writing, partial(self._run, writes), google)
-        self.sending = Lane(Stage.READY_TO_SEND, room.sending, partial(self._run, sends), facebook)
+        self.writing = Lane(
+            Stage.ELIGIBLE, room.writing, partial(self._run, writes), google, models
+        )
+        self.sending = Lane(
+            Stage.READY_TO_SEND, room.sending, partial(self._run, sends), facebook, pages
+        )
         self.settling = Lane(Stage.SENDING, room.settling, partial(self._run, settles))
         self.lanes = (self.writing, self.sending, self.settling)
 

@@ -3537,6 +3537,162 @@ $$;
 
 comment on function public.enqueue_due_contacts(integer) is
 'The plan turn: queues what is due of every enabled automation whose time has come, and, unless it runs at times of day only, whose contacts'' next check has; those of a page that a person paused or disconnected wait for it. Two schedulers never start one slot twice.';
+-- What a worker has in hand when it claims, and how many more it wants of a page or of a model (decision 0056).
+
+create index if not exists ai_automation_rules_model_idx on public.ai_automation_rules (model) where enabled;
+comment on index public.ai_automation_rules_model_idx is 'Serves rooms_apart: whether automations that are on want more than one model.';
+
+-- Where there is one page or one model, nobody can come whom it would hold up, and keeping places free would help nobody:
+-- then only what a provider in trouble may be given counts.
+create or replace function public.rooms_apart(p_stage public.automation_stage, p_in_hand jsonb)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_least text;
+    v_most text;
+begin
+    if p_in_hand -> 'rooms' is null then
+        return null;
+    end if;
+    if p_stage = 'eligible' then
+        select min(r.model), max(r.model) into v_least, v_most from public.ai_automation_rules as r where r.enabled;
+    else
+        select min(p.facebook_page_id), max(p.facebook_page_id) into v_least, v_most
+        from public.facebook_pages as p
+        where p.disconnected_at is null;
+    end if;
+    return case
+        when v_least <> v_most then p_in_hand
+        when p_in_hand -> 'alone' <> '{}' then jsonb_build_object('rooms', p_in_hand -> 'alone')
+    end;
+end;
+$$;
+
+comment on function public.rooms_apart(public.automation_stage, jsonb) is
+'What a worker said of its rooms ({rooms, room}), where there is more than one model (eligible) or page (ready_to_send); else what it said of a provider in trouble, or null.';
+
+create or replace function public.hands_by_page(p_in_hand jsonb)
+returns table (page_id uuid, user_id uuid, contacts bigint)
+language sql
+stable
+set search_path = ''
+as $$
+    select r.page_id, r.user_id, sum(h.value::integer)
+    from jsonb_each_text(p_in_hand -> 'rules') as h
+    inner join public.ai_automation_rules as r on r.id = h.key::uuid
+    group by r.page_id, r.user_id;
+$$;
+
+comment on function public.hands_by_page(jsonb) is 'How many contacts of each page a worker has in hand, by what it said of its automations.';
+
+-- What an owner holds with pages where nobody waits counts with those where somebody does.
+create or replace function public.hands_of_pages(p_in_hand jsonb, p_pages uuid[], p_weights double precision[])
+returns double precision[]
+language sql
+stable
+set search_path = ''
+as $$
+    with hand as materialized (select h.page_id, h.user_id, h.contacts from public.hands_by_page(p_in_hand) as h)
+
+    select array_agg(coalesce(h.contacts, 0) + u.weight * coalesce(e.contacts, 0) order by u.place)
+    from unnest(p_pages, p_weights) with ordinality as u (page_id, weight, place)
+    inner join public.facebook_pages as p on p.id = u.page_id
+    left join hand as h on h.page_id = u.page_id
+    left join (
+        select o.user_id, sum(o.contacts) as contacts from hand as o where o.page_id <> all(p_pages) group by o.user_id
+    ) as e on e.user_id = p.user_id;
+$$;
+
+comment on function public.hands_of_pages(jsonb, uuid[], double precision[]) is
+'What a worker has in hand of each of the pages, in their order; p_weights is one divided by how many of the pages are of the same owner.';
+
+create or replace function public.rules_without_room(p_rooms jsonb, p_pages uuid[])
+returns uuid[]
+language sql
+stable
+set search_path = ''
+as $$
+    select array_agg(r.id)
+    from public.ai_automation_rules as r
+    where
+        r.page_id = any(p_pages)
+        and r.model = any(array(select k.key from jsonb_each_text(p_rooms -> 'rooms') as k where k.value::integer <= 0));
+$$;
+
+comment on function public.rules_without_room(jsonb, uuid[]) is 'Automations of these pages whose model gets no more contacts now; null when there are none.';
+
+-- By rule, or a page would be read through whose many contacts all want a model that gets none.
+create or replace function public.due_with_other_rules(p_page_id uuid, p_rules uuid[], p_but bigint[], p_limit bigint)
+returns setof bigint
+language sql
+set search_path = ''
+as $$
+    select d.id
+    from public.ai_automation_rules as r
+    cross join lateral (
+        select s.id, s.due_at
+        from public.ai_automation_contact_states as s
+        where
+            s.rule_id = r.id and s.stage_rank = 4 and s.current_stage = 'eligible' and s.due_at <= now() and s.times_lost = 0
+            and s.id <> all(p_but)
+        order by s.stage_entered_at
+        limit p_limit
+        for no key update skip locked
+    ) as d
+    where r.page_id = p_page_id and r.id <> all(p_rules)
+    order by d.due_at, d.id
+    limit p_limit;
+$$;
+
+comment on function public.due_with_other_rules(uuid, uuid[], bigint[], bigint) is
+'Locks contacts of a page to be written to, of other automations than p_rules and not among p_but, about the oldest first.';
+
+create or replace function public.keep_to_rooms(p_ids bigint[], p_rooms jsonb)
+returns table (ids bigint[], rooms jsonb)
+language sql
+stable
+set search_path = ''
+as $$
+    with picked as materialized (
+        select
+            s.id, r.model, coalesce((p_rooms -> 'rooms' ->> r.model)::integer, (p_rooms ->> 'room')::integer) as room,
+            row_number() over (partition by r.model order by s.due_at, s.id) as place
+        from public.ai_automation_contact_states as s
+        inner join public.ai_automation_rules as r on r.id = s.rule_id
+        where s.id = any(p_ids)
+    )
+
+    select
+        (select array_agg(k.id) from picked as k where k.place <= coalesce(k.room, k.place)),
+        jsonb_set(p_rooms, '{rooms}', (p_rooms -> 'rooms') || coalesce((
+            select jsonb_object_agg(m.model, greatest(m.room - m.contacts, 0))
+            from (select k.model, k.room, count(*) as contacts from picked as k group by k.model, k.room) as m
+            where m.room is not null
+        ), '{}'));
+$$;
+
+comment on function public.keep_to_rooms(bigint[], jsonb) is
+'Of contacts to be written to, as many as there is room for with their models, the oldest first, and what room is left.';
+
+revoke execute on function
+public.rooms_apart(public.automation_stage, jsonb),
+public.hands_by_page(jsonb),
+public.hands_of_pages(jsonb, uuid[], double precision[]),
+public.rules_without_room(jsonb, uuid[]),
+public.due_with_other_rules(uuid, uuid[], bigint[], bigint),
+public.keep_to_rooms(bigint[], jsonb)
+from public, anon, authenticated, service_role;
+grant execute on function
+public.rooms_apart(public.automation_stage, jsonb),
+public.hands_by_page(jsonb),
+public.hands_of_pages(jsonb, uuid[], double precision[]),
+public.rules_without_room(jsonb, uuid[]),
+public.due_with_other_rules(uuid, uuid[], bigint[], bigint),
+public.keep_to_rooms(bigint[], jsonb)
+to service_role;
 -- Whose contacts are taken up when there are more than a claim has places.
 
 create or replace function public.has_one_to_try(p_user_id uuid, p_page_id uuid)
@@ -3559,9 +3715,11 @@ comment on function public.has_one_to_try(uuid, uuid) is
 'Whether a message is written with which a stopped page can be tried again: then no other is written for it.';
 
 -- Owner by owner, and page by page within each, so that ten contacts of one do not wait behind a hundred thousand of
--- another; who wants less than its share leaves the rest to the others. Who has one page comes before who has many, so
--- that rounding up takes nothing from the small. Planned each time: a generic plan cannot know the partial index.
-create or replace function public.pick_fairly(p_stage public.automation_stage, p_limit integer)
+-- another; who wants less than its share leaves the rest to the others. Shared is what the worker has in hand as well, or
+-- its places would go, one by one, to whoever keeps them longest. Who has one page comes before who has many, so that
+-- rounding up takes nothing from the small. Planned each time: a generic plan cannot know the partial index.
+drop function if exists public.pick_fairly(public.automation_stage, integer);
+create or replace function public.pick_fairly(p_stage public.automation_stage, p_limit integer, p_in_hand jsonb default null)
 returns setof bigint
 language plpgsql
 set search_path = ''
@@ -3570,10 +3728,14 @@ as $$
 declare
     v_pages uuid[];
     v_weights double precision[];
+    v_hands double precision[];
     v_total double precision;
+    v_places double precision;
     v_left integer := p_limit;
     v_picked bigint[] := '{}';
     v_new bigint[];
+    v_rooms jsonb := case when p_stage = 'eligible' then public.rooms_apart(p_stage, p_in_hand) end;
+    v_barred uuid[];
 begin
     with recursive place as (
         (
@@ -3613,43 +3775,69 @@ begin
     select array_agg(g.id order by g.weight desc, g.turn), array_agg(g.weight order by g.weight desc, g.turn)
     into v_pages, v_weights from page as g;
 
+    if p_in_hand -> 'rules' <> '{}' then
+        v_hands := public.hands_of_pages(p_in_hand, v_pages, v_weights);
+    end if;
+
     while cardinality(v_pages) > 0 and v_left > 0 loop
-        select sum(w.weight) into v_total from unnest(v_weights) as w (weight);
-        with taken as materialized (
-            select d.id, g.page_id, g.weight, g.turn, g.share
-            from (
-                select u.page_id, u.weight, u.turn, ceil(v_left * u.weight / v_total - 1e-9)::bigint as share
-                from unnest(v_pages, v_weights) with ordinality as u (page_id, weight, turn)
-            ) as g
+        if v_rooms is not null then
+            v_barred := public.rules_without_room(v_rooms, v_pages);
+        end if;
+        select sum(w.weight), v_left + coalesce(sum(w.hand), 0) into v_total, v_places
+        from unnest(v_weights, v_hands) as w (weight, hand);
+        with asking as materialized (
+            select
+                u.page_id, u.weight, coalesce(u.hand, 0) as hand, u.turn,
+                greatest(ceil(v_places * u.weight / v_total - coalesce(u.hand, 0) - 1e-9), 0)::bigint as share
+            from unnest(v_pages, v_weights, v_hands) with ordinality as u (page_id, weight, hand, turn)
+        ),
+
+        taken as materialized (
+            select d.id, g.page_id
+            from asking as g
             inner join public.facebook_pages as p on p.id = g.page_id
             cross join lateral (
-                select s.id
-                from public.ai_automation_contact_states as s
-                where
-                    s.current_stage = p_stage and s.user_id = p.user_id and s.page_id = g.page_id and s.due_at <= now()
-                    and s.id <> all(v_picked)
-                    -- Those are not written to beside others: pick_to_write.
-                    and (p_stage <> 'eligible' or s.times_lost = 0)
-                order by s.due_at, s.id
-                limit g.share
-                for no key update skip locked
+                select o.id
+                from (
+                    select s.id
+                    from public.ai_automation_contact_states as s
+                    where
+                        s.current_stage = p_stage and s.user_id = p.user_id and s.page_id = g.page_id and s.due_at <= now()
+                        and s.id <> all(v_picked)
+                        -- Those are not written to beside others: pick_to_write.
+                        and (p_stage <> 'eligible' or s.times_lost = 0)
+                        and v_barred is null
+                    order by s.due_at, s.id
+                    limit g.share
+                    for no key update skip locked
+                ) as o
+                union all
+                select b.state_id
+                from public.due_with_other_rules(g.page_id, v_barred, v_picked, g.share) as b (state_id)
+                where v_barred is not null
             ) as d
             order by g.turn
             limit v_left
         ),
 
+        -- Who holds more than its share takes nothing yet, and is asked again for what the others leave.
         filled as (
-            select k.page_id, k.weight, k.turn
-            from taken as k
-            group by k.page_id, k.weight, k.turn, k.share
-            having count(*) = k.share
+            select g.page_id, g.weight, g.hand + count(k.id) as hand, g.turn
+            from asking as g
+            left join taken as k on k.page_id = g.page_id
+            group by g.page_id, g.weight, g.hand, g.turn, g.share
+            having count(k.id) = g.share
         )
 
         select
             (select array_agg(k.id) from taken as k),
             (select array_agg(f.page_id order by f.turn) from filled as f),
-            (select array_agg(f.weight order by f.turn) from filled as f)
-        into v_new, v_pages, v_weights;
+            (select array_agg(f.weight order by f.turn) from filled as f),
+            (select array_agg(f.hand order by f.turn) from filled as f)
+        into v_new, v_pages, v_weights, v_hands;
+        if v_rooms is not null then
+            select k.ids, k.rooms into v_new, v_rooms from public.keep_to_rooms(v_new, v_rooms) as k;
+        end if;
         v_picked := v_picked || v_new;
         v_left := p_limit - cardinality(v_picked);
     end loop;
@@ -3657,11 +3845,100 @@ begin
 end;
 $$;
 
-comment on function public.pick_fairly(public.automation_stage, integer) is
-'Locks due contacts of a stage: the same number for every owner who has so many, shared between their pages, the oldest of each first.';
+comment on function public.pick_fairly(public.automation_stage, integer, jsonb) is
+'Locks due contacts of a stage: so that every owner who has so many comes to the same number in the worker''s hands, shared between their pages, the oldest of each first.';
 
 revoke execute on function public.has_one_to_try(uuid, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.has_one_to_try(uuid, uuid) to service_role;
+-- Whose written messages are handed to Facebook next.
+
+-- As many per page as its rate allows; pages with few come first, so that what they leave goes to the others. As in
+-- pick_fairly, what the worker has in hand counts. The page row is the lock that several workers share; of a page that
+-- several owners have connected, the first row.
+drop function if exists public.pick_ready_to_send(integer);
+create or replace function public.pick_ready_to_send(p_limit integer, p_in_hand jsonb default null)
+returns setof bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_page record;
+    v_room integer;
+    v_left integer := p_limit;
+    v_places bigint;
+    v_share bigint;
+    v_picked bigint[];
+    v_served uuid[] := '{}';
+    v_rooms jsonb := public.rooms_apart('ready_to_send', p_in_hand);
+    v_answers boolean := exists (select 1 from public.opt_confirmations as k where k.status = 'due' and k.due_at <= now());
+begin
+    for v_page in
+        select
+            p.id, p.user_id, row_number() over (order by d.contacts + coalesce(h.contacts, 0), random()) as place, count(*) over () as pages,
+            (public.rows_of_page(p.id))[1] as first_id,
+            coalesce(h.contacts, 0) as in_hand, p_limit + coalesce(sum(h.contacts) over (), 0) as places,
+            w.contacts as wanted
+        from public.facebook_pages as p
+        cross join lateral (
+            select count(*) as contacts
+            from (
+                select s.id from public.ai_automation_contact_states as s
+                where s.current_stage = 'ready_to_send' and s.user_id = p.user_id and s.page_id = p.id and s.due_at <= now()
+                limit p_limit
+            ) as s
+        ) as d
+        left join public.hands_by_page(p_in_hand) as h on h.page_id = p.id
+        cross join lateral (
+            select coalesce((v_rooms -> 'rooms' ->> p.facebook_page_id)::integer, (v_rooms ->> 'room')::integer) as contacts
+        ) as w
+        where
+            (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null and d.contacts > 0
+            and coalesce(w.contacts, 1) > 0
+        order by place
+    loop
+        exit when v_left <= 0;
+        v_places := coalesce(v_places, v_page.places);
+        v_share := ceil(v_places::numeric / (v_page.pages - v_page.place + 1)) - v_page.in_hand;
+        v_places := v_places - v_page.in_hand;
+        -- What another owner's row of the page was given just now is in no book yet.
+        continue when v_share <= 0 or v_page.first_id = any(v_served);
+        perform 1
+        from public.facebook_pages as p
+        where p.id = v_page.id and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
+        for no key update skip locked;
+        continue when not found;
+        perform 1 from public.facebook_pages as p where p.id = v_page.first_id for no key update skip locked;
+        continue when not found;
+        v_room := public.page_room(v_page.id);
+        -- Who said STOP is answered first.
+        if v_answers then
+            v_room := v_room - (select count(*) from public.due_confirmations() as d where d.page_id = v_page.id);
+        end if;
+        continue when v_room <= 0;
+        select array_agg(picked.id) into v_picked
+        from (
+            select s.id
+            from public.ai_automation_contact_states as s
+            inner join public.ai_automation_rules as r on r.id = s.rule_id
+            where
+                s.current_stage = 'ready_to_send' and s.user_id = v_page.user_id and s.page_id = v_page.id and s.due_at <= now()
+                and (not r.review_before_send or s.approved_at is not null)
+            order by s.due_at, s.id
+            limit least(v_room, v_left, v_share, v_page.wanted)
+            for no key update of s skip locked
+        ) as picked;
+        v_left := v_left - coalesce(cardinality(v_picked), 0);
+        v_places := v_places - coalesce(cardinality(v_picked), 0);
+        if v_picked is not null then
+            v_served := v_served || v_page.first_id;
+        end if;
+        return query select unnest(v_picked);
+    end loop;
+end;
+$$;
+
+comment on function public.pick_ready_to_send(integer, jsonb) is
+'Locks due, written messages within each page''s rate, so that the pages come to the same number in the worker''s hands.';
 -- Who was in a worker's hands when it died is written to apart from the others: of many in hand one may have ended the
 -- worker, and only who ends three, the last alone in everything, is put aside. Least suspected first, and the last turn with a
 -- worker that has lived for a while: a storm in which workers are killed by somebody else ends them sooner.
@@ -3701,7 +3978,8 @@ $$;
 comment on function public.has_lived(text) is
 'Whether a worker is old enough to be given a contact that ended two others: one more death then tells of the contact.';
 
-create or replace function public.pick_to_write(p_worker text, p_limit integer)
+drop function if exists public.pick_to_write(text, integer);
+create or replace function public.pick_to_write(p_worker text, p_limit integer, p_in_hand jsonb default null)
 returns setof bigint
 language plpgsql
 set search_path = ''
@@ -3728,7 +4006,7 @@ begin
     order by s.times_lost
     limit 1;
     if v_least is null then
-        return query select f.state_id from public.pick_fairly('eligible', p_limit) as f (state_id);
+        return query select f.state_id from public.pick_fairly('eligible', p_limit, p_in_hand) as f (state_id);
         return;
     end if;
 
@@ -3753,7 +4031,7 @@ begin
 end;
 $$;
 
-comment on function public.pick_to_write(text, integer) is
+comment on function public.pick_to_write(text, integer, jsonb) is
 'Locks due contacts to be written to. Those that a worker was lost with come first and apart: a quarter as many at once after the first time, then one alone, with a worker of ten seconds or more; a worker that holds such takes no other.';
 
 -- Asking whether a message arrived can end a worker too. A token that is still there says that its holder wrote nothing down.
@@ -3825,10 +4103,10 @@ comment on function public.pick_to_settle(text, integer) is
 'Locks sends whose outcome is to be found out. One whose holder stopped without a word is counted; after the second time it is looked for alone, after the third it is failed as outcome_unknown.';
 
 revoke execute on function
-public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer), public.pick_to_settle(text, integer)
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer, jsonb), public.pick_to_settle(text, integer)
 from public, anon, authenticated, service_role;
 grant execute on function
-public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer), public.pick_to_settle(text, integer)
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer, jsonb), public.pick_to_settle(text, integer)
 to service_role;
 -- Whether a contact in a worker's hands may go on. Every write names the lease token it holds; a contact that was taken
 -- over does not move.
@@ -4070,75 +4348,6 @@ from public, anon, authenticated, service_role;
 grant execute on function public.messages_of_other_tries(bigint), public.doubt_taken_messages(jsonb) to service_role;
 -- How contacts get into a worker's hands: one stage at a time, each with a lease of its own.
 
--- Ready messages, as many per page as its rate allows; pages with few come first, so that what they leave goes to the
--- others. The page row is the lock that several workers share; of a page that several owners have connected, the first row.
-create or replace function public.pick_ready_to_send(p_limit integer)
-returns setof bigint
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_page record;
-    v_room integer;
-    v_left integer := p_limit;
-    v_picked bigint[];
-    v_served uuid[] := '{}';
-    v_answers boolean := exists (select 1 from public.opt_confirmations as k where k.status = 'due' and k.due_at <= now());
-begin
-    for v_page in
-        select
-            p.id, p.user_id, row_number() over (order by d.contacts, random()) as place, count(*) over () as pages,
-            (public.rows_of_page(p.id))[1] as first_id
-        from public.facebook_pages as p
-        cross join lateral (
-            select count(*) as contacts
-            from (
-                select s.id from public.ai_automation_contact_states as s
-                where s.current_stage = 'ready_to_send' and s.user_id = p.user_id and s.page_id = p.id and s.due_at <= now()
-                limit p_limit
-            ) as s
-        ) as d
-        where (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null and d.contacts > 0
-        order by place
-    loop
-        -- What another owner's row of the page was given just now is in no book yet.
-        continue when v_page.first_id = any(v_served);
-        perform 1
-        from public.facebook_pages as p
-        where p.id = v_page.id and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
-        for no key update skip locked;
-        continue when not found;
-        perform 1 from public.facebook_pages as p where p.id = v_page.first_id for no key update skip locked;
-        continue when not found;
-        v_room := public.page_room(v_page.id);
-        -- Who said STOP is answered first.
-        if v_answers then
-            v_room := v_room - (select count(*) from public.due_confirmations() as d where d.page_id = v_page.id);
-        end if;
-        continue when v_room <= 0;
-        select array_agg(picked.id) into v_picked
-        from (
-            select s.id
-            from public.ai_automation_contact_states as s
-            inner join public.ai_automation_rules as r on r.id = s.rule_id
-            where
-                s.current_stage = 'ready_to_send' and s.user_id = v_page.user_id and s.page_id = v_page.id and s.due_at <= now()
-                and (not r.review_before_send or s.approved_at is not null)
-            order by s.due_at, s.id
-            limit least(v_room, ceil(v_left::numeric / (v_page.pages - v_page.place + 1)))
-            for no key update of s skip locked
-        ) as picked;
-        v_left := v_left - coalesce(cardinality(v_picked), 0);
-        if v_picked is not null then
-            v_served := v_served || v_page.first_id;
-        end if;
-        return query select unnest(v_picked);
-    end loop;
-end;
-$$;
-
-comment on function public.pick_ready_to_send(integer) is 'Locks due, written messages within each page''s rate, sharing p_limit between the pages.';
-
 create or replace function public.recheck_reviews(p_limit integer)
 returns void
 language plpgsql
@@ -4179,7 +4388,10 @@ comment on function public.recheck_reviews(integer) is
 'Looks once a minute at messages that wait for a person: one whose contact may no longer be written to is skipped, not kept.';
 
 drop function if exists public.pick_contacts(public.automation_stage, integer);
-create or replace function public.pick_contacts(p_stage public.automation_stage, p_limit integer, p_worker text)
+drop function if exists public.pick_contacts(public.automation_stage, integer, text);
+create or replace function public.pick_contacts(
+    p_stage public.automation_stage, p_limit integer, p_worker text, p_in_hand jsonb default null
+)
 returns setof bigint
 language plpgsql
 set search_path = ''
@@ -4204,11 +4416,11 @@ begin
         when 'queued' then
             return query select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id);
         when 'eligible' then
-            v_ids := array(select w.state_id from public.pick_to_write(p_worker, p_limit) as w (state_id));
+            v_ids := array(select w.state_id from public.pick_to_write(p_worker, p_limit, p_in_hand) as w (state_id));
             perform public.lock_daily_usage(v_ids);
             return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
         when 'ready_to_send' then
-            v_ids := array(select r.state_id from public.pick_ready_to_send(p_limit) as r (state_id));
+            v_ids := array(select r.state_id from public.pick_ready_to_send(p_limit, p_in_hand) as r (state_id));
             perform public.lock_daily_usage(v_ids);
             if exists (select from public.facebook_events as e where e.done_at is null) then
                 v_ids := public.without_arrived(v_ids);
@@ -4223,10 +4435,13 @@ begin
 end;
 $$;
 
-comment on function public.pick_contacts(public.automation_stage, integer, text) is
+comment on function public.pick_contacts(public.automation_stage, integer, text, jsonb) is
 'Locks the contacts that claim_contacts hands out; rows that another worker is taking are passed over.';
 
-create or replace function public.claim_contacts(p_stage text, p_worker text, p_limit integer, p_lease_seconds integer)
+drop function if exists public.claim_contacts(text, text, integer, integer);
+create or replace function public.claim_contacts(
+    p_stage text, p_worker text, p_limit integer, p_lease_seconds integer, p_in_hand jsonb default null
+)
 returns table (
     state_id bigint, lease_token uuid, stage text, rule_id uuid, rule_name text, prompt text, language text, model text,
     review_before_send boolean, contact_name text, sender_id text, page_name text, facebook_page_id text,
@@ -4239,7 +4454,8 @@ as $$
 declare
     v_ids bigint[];
 begin
-    select array_agg(k.id) into v_ids from public.pick_contacts(p_stage::public.automation_stage, p_limit, p_worker) as k (id);
+    select array_agg(k.id) into v_ids
+    from public.pick_contacts(p_stage::public.automation_stage, p_limit, p_worker, p_in_hand) as k (id);
     if v_ids is null then
         return;
     end if;
@@ -4338,8 +4554,8 @@ begin
 end;
 $$;
 
-comment on function public.claim_contacts(text, text, integer, integer) is
-'Hands up to p_limit due contacts to one worker: queued become checking, eligible become generating, ready_to_send become sending with an attempt written first; from sending it hands out those whose lease has expired, to be settled, with the messages in the conversation that other tries are known to be. Of those that are only checked nothing else is told. Each comes with a new lease token that every later write must show.';
+comment on function public.claim_contacts(text, text, integer, integer, jsonb) is
+'Hands up to p_limit due contacts to one worker: queued become checking, eligible become generating, ready_to_send become sending with an attempt written first; from sending it hands out those whose lease has expired, to be settled, with the messages in the conversation that other tries are known to be. Of those that are only checked nothing else is told. Each comes with a new lease token that every later write must show. p_in_hand is what the worker writes or sends already ({rules: {id: contacts}}), which counts in the shares, and how many more it wants of a page by Facebook''s id or of a model ({rooms: {key: contacts}, room: of any other}); without it, as older workers call it, the places of this claim alone are shared.';
 -- A page that Facebook slows down or stops: how fast it may send, when it is tried again, and the one alert it gives.
 
 alter table public.facebook_pages add column if not exists setbacks integer not null default 0;
@@ -11424,8 +11640,8 @@ public.reason_text(text), public.moment_or_null(text), public.normalize_tags(tex
 public.enqueue_contacts(uuid, text, uuid, boolean, text), public.has_due_again(uuid),
 public.queue_contacts(public.ai_automation_rules, uuid, uuid[]), public.enqueue_due_again(public.ai_automation_rules), public.request_run(uuid), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
-public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
+public.pick_fairly(public.automation_stage, integer, jsonb), public.recheck_reviews(integer), public.pick_ready_to_send(integer, jsonb),
+public.pick_contacts(public.automation_stage, integer, text, jsonb), public.claim_contacts(text, text, integer, integer, jsonb),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean, jsonb), public.complete_finished_sequences(integer),
 public.set_rule_enabled(uuid, boolean), public.cancel_contacts(bigint[]), public.retry_contacts(bigint[]),
@@ -11465,8 +11681,8 @@ grant execute on function
 public.enqueue_contacts(uuid, text, uuid, boolean, text), public.has_due_again(uuid),
 public.queue_contacts(public.ai_automation_rules, uuid, uuid[]), public.enqueue_due_again(public.ai_automation_rules), public.enqueue_due_contacts(integer),
 public.recheck_before_send(bigint[]), public.lock_daily_usage(bigint[]), public.skip_ineligible(bigint[]),
-public.pick_fairly(public.automation_stage, integer), public.recheck_reviews(integer), public.pick_ready_to_send(integer),
-public.pick_contacts(public.automation_stage, integer, text), public.claim_contacts(text, text, integer, integer),
+public.pick_fairly(public.automation_stage, integer, jsonb), public.recheck_reviews(integer), public.pick_ready_to_send(integer, jsonb),
+public.pick_contacts(public.automation_stage, integer, text, jsonb), public.claim_contacts(text, text, integer, integer, jsonb),
 public.decide_contacts(jsonb), public.record_outcomes(jsonb), public.reclaim_expired_leases(),
 public.beat(text, text, text, bigint[], integer, boolean, jsonb), public.complete_finished_sequences(integer),
 public.own_shard(), public.maintain(integer, integer, integer), public.recount_stages(), public.moment_or_null(text),

@@ -37,7 +37,8 @@ $$;
 comment on function public.has_lived(text) is
 'Whether a worker is old enough to be given a contact that ended two others: one more death then tells of the contact.';
 
-create or replace function public.pick_to_write(p_worker text, p_limit integer)
+drop function if exists public.pick_to_write(text, integer);
+create or replace function public.pick_to_write(p_worker text, p_limit integer, p_in_hand jsonb default null)
 returns setof bigint
 language plpgsql
 set search_path = ''
@@ -64,7 +65,7 @@ begin
     order by s.times_lost
     limit 1;
     if v_least is null then
-        return query select f.state_id from public.pick_fairly('eligible', p_limit) as f (state_id);
+        return query select f.state_id from public.pick_fairly('eligible', p_limit, p_in_hand) as f (state_id);
         return;
     end if;
 
@@ -89,7 +90,7 @@ begin
 end;
 $$;
 
-comment on function public.pick_to_write(text, integer) is
+comment on function public.pick_to_write(text, integer, jsonb) is
 'Locks due contacts to be written to. Those that a worker was lost with come first and apart: a quarter as many at once after the first time, then one alone, with a worker of ten seconds or more; a worker that holds such takes no other.';
 
 -- Asking whether a message arrived can end a worker too. A token that is still there says that its holder wrote nothing down.
@@ -161,8 +162,8 @@ comment on function public.pick_to_settle(text, integer) is
 'Locks sends whose outcome is to be found out. One whose holder stopped without a word is counted; after the second time it is looked for alone, after the third it is failed as outcome_unknown.';
 
 revoke execute on function
-public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer), public.pick_to_settle(text, integer)
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer, jsonb), public.pick_to_settle(text, integer)
 from public, anon, authenticated, service_role;
 grant execute on function
-public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer), public.pick_to_settle(text, integer)
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer, jsonb), public.pick_to_settle(text, integer)
 to service_role;

@@ -1,74 +1,5 @@
 -- How contacts get into a worker's hands: one stage at a time, each with a lease of its own.
 
--- Ready messages, as many per page as its rate allows; pages with few come first, so that what they leave goes to the
--- others. The page row is the lock that several workers share; of a page that several owners have connected, the first row.
-create or replace function public.pick_ready_to_send(p_limit integer)
-returns setof bigint
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_page record;
-    v_room integer;
-    v_left integer := p_limit;
-    v_picked bigint[];
-    v_served uuid[] := '{}';
-    v_answers boolean := exists (select 1 from public.opt_confirmations as k where k.status = 'due' and k.due_at <= now());
-begin
-    for v_page in
-        select
-            p.id, p.user_id, row_number() over (order by d.contacts, random()) as place, count(*) over () as pages,
-            (public.rows_of_page(p.id))[1] as first_id
-        from public.facebook_pages as p
-        cross join lateral (
-            select count(*) as contacts
-            from (
-                select s.id from public.ai_automation_contact_states as s
-                where s.current_stage = 'ready_to_send' and s.user_id = p.user_id and s.page_id = p.id and s.due_at <= now()
-                limit p_limit
-            ) as s
-        ) as d
-        where (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null and d.contacts > 0
-        order by place
-    loop
-        -- What another owner's row of the page was given just now is in no book yet.
-        continue when v_page.first_id = any(v_served);
-        perform 1
-        from public.facebook_pages as p
-        where p.id = v_page.id and (p.paused_until is null or p.paused_until <= now()) and p.paused_at is null
-        for no key update skip locked;
-        continue when not found;
-        perform 1 from public.facebook_pages as p where p.id = v_page.first_id for no key update skip locked;
-        continue when not found;
-        v_room := public.page_room(v_page.id);
-        -- Who said STOP is answered first.
-        if v_answers then
-            v_room := v_room - (select count(*) from public.due_confirmations() as d where d.page_id = v_page.id);
-        end if;
-        continue when v_room <= 0;
-        select array_agg(picked.id) into v_picked
-        from (
-            select s.id
-            from public.ai_automation_contact_states as s
-            inner join public.ai_automation_rules as r on r.id = s.rule_id
-            where
-                s.current_stage = 'ready_to_send' and s.user_id = v_page.user_id and s.page_id = v_page.id and s.due_at <= now()
-                and (not r.review_before_send or s.approved_at is not null)
-            order by s.due_at, s.id
-            limit least(v_room, ceil(v_left::numeric / (v_page.pages - v_page.place + 1)))
-            for no key update of s skip locked
-        ) as picked;
-        v_left := v_left - coalesce(cardinality(v_picked), 0);
-        if v_picked is not null then
-            v_served := v_served || v_page.first_id;
-        end if;
-        return query select unnest(v_picked);
-    end loop;
-end;
-$$;
-
-comment on function public.pick_ready_to_send(integer) is 'Locks due, written messages within each page''s rate, sharing p_limit between the pages.';
-
 create or replace function public.recheck_reviews(p_limit integer)
 returns void
 language plpgsql
@@ -109,7 +40,10 @@ comment on function public.recheck_reviews(integer) is
 'Looks once a minute at messages that wait for a person: one whose contact may no longer be written to is skipped, not kept.';
 
 drop function if exists public.pick_contacts(public.automation_stage, integer);
-create or replace function public.pick_contacts(p_stage public.automation_stage, p_limit integer, p_worker text)
+drop function if exists public.pick_contacts(public.automation_stage, integer, text);
+create or replace function public.pick_contacts(
+    p_stage public.automation_stage, p_limit integer, p_worker text, p_in_hand jsonb default null
+)
 returns setof bigint
 language plpgsql
 set search_path = ''
@@ -134,11 +68,11 @@ begin
         when 'queued' then
             return query select f.state_id from public.pick_fairly(p_stage, p_limit) as f (state_id);
         when 'eligible' then
-            v_ids := array(select w.state_id from public.pick_to_write(p_worker, p_limit) as w (state_id));
+            v_ids := array(select w.state_id from public.pick_to_write(p_worker, p_limit, p_in_hand) as w (state_id));
             perform public.lock_daily_usage(v_ids);
             return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
         when 'ready_to_send' then
-            v_ids := array(select r.state_id from public.pick_ready_to_send(p_limit) as r (state_id));
+            v_ids := array(select r.state_id from public.pick_ready_to_send(p_limit, p_in_hand) as r (state_id));
             perform public.lock_daily_usage(v_ids);
             if exists (select from public.facebook_events as e where e.done_at is null) then
                 v_ids := public.without_arrived(v_ids);
@@ -153,10 +87,13 @@ begin
 end;
 $$;
 
-comment on function public.pick_contacts(public.automation_stage, integer, text) is
+comment on function public.pick_contacts(public.automation_stage, integer, text, jsonb) is
 'Locks the contacts that claim_contacts hands out; rows that another worker is taking are passed over.';
 
-create or replace function public.claim_contacts(p_stage text, p_worker text, p_limit integer, p_lease_seconds integer)
+drop function if exists public.claim_contacts(text, text, integer, integer);
+create or replace function public.claim_contacts(
+    p_stage text, p_worker text, p_limit integer, p_lease_seconds integer, p_in_hand jsonb default null
+)
 returns table (
     state_id bigint, lease_token uuid, stage text, rule_id uuid, rule_name text, prompt text, language text, model text,
     review_before_send boolean, contact_name text, sender_id text, page_name text, facebook_page_id text,
@@ -169,7 +106,8 @@ as $$
 declare
     v_ids bigint[];
 begin
-    select array_agg(k.id) into v_ids from public.pick_contacts(p_stage::public.automation_stage, p_limit, p_worker) as k (id);
+    select array_agg(k.id) into v_ids
+    from public.pick_contacts(p_stage::public.automation_stage, p_limit, p_worker, p_in_hand) as k (id);
     if v_ids is null then
         return;
     end if;
@@ -268,5 +206,5 @@ begin
 end;
 $$;
 
-comment on function public.claim_contacts(text, text, integer, integer) is
-'Hands up to p_limit due contacts to one worker: queued become checking, eligible become generating, ready_to_send become sending with an attempt written first; from sending it hands out those whose lease has expired, to be settled, with the messages in the conversation that other tries are known to be. Of those that are only checked nothing else is told. Each comes with a new lease token that every later write must show.';
+comment on function public.claim_contacts(text, text, integer, integer, jsonb) is
+'Hands up to p_limit due contacts to one worker: queued become checking, eligible become generating, ready_to_send become sending with an attempt written first; from sending it hands out those whose lease has expired, to be settled, with the messages in the conversation that other tries are known to be. Of those that are only checked nothing else is told. Each comes with a new lease token that every later write must show. p_in_hand is what the worker writes or sends already ({rules: {id: contacts}}), which counts in the shares, and how many more it wants of a page by Facebook''s id or of a model ({rooms: {key: contacts}, room: of any other}); without it, as older workers call it, the places of this claim alone are shared.';

@@ -74,8 +74,15 @@ class Worker:
             {"name": self.name, "seconds": 60 * minutes},
         )
 
-    def claim(self, stage: str, limit: int = 1000, lease_seconds: int = 30) -> list[Row]:
-        """What claim_contacts hands out."""
+    def claim(
+        self,
+        stage: str,
+        limit: int = 1000,
+        lease_seconds: int = 30,
+        in_hand: Row | None = None,
+    ) -> list[Row]:
+        """What claim_contacts hands out; without `in_hand` as older workers call it."""
+        told = {} if in_hand is None else {"p_in_hand": Jsonb(in_hand)}
         return call(
             self.connection,
             "claim_contacts",
@@ -83,6 +90,7 @@ class Worker:
             p_worker=self.name,
             p_limit=limit,
             p_lease_seconds=lease_seconds,
+            **told,
         )
 
     def decide(self, jobs: Sequence[Row]) -> list[Row]:
