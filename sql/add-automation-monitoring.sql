@@ -501,6 +501,7 @@ alter table public.facebook_pages add column if not exists disconnected_at times
 alter table public.facebook_pages add column if not exists subscribed_at timestamptz;
 alter table public.facebook_pages add column if not exists subscribe_error text;
 alter table public.facebook_pages add column if not exists proven_at timestamptz;
+alter table public.facebook_pages add column if not exists catches_up_until timestamptz;
 alter table public.facebook_pages add column if not exists warning text;
 alter table public.facebook_pages add column if not exists warned_at timestamptz;
 
@@ -510,6 +511,8 @@ comment on column public.facebook_pages.paused_at is
 'A person paused the page: nothing is written or sent for it until a person resumes it, whatever Facebook says. Contacts and replies still come in.';
 comment on column public.facebook_pages.disconnected_at is
 'A person disconnected the page: its token is gone and its automations stand still. Contacts and history stay; connecting the same page goes on with them.';
+comment on column public.facebook_pages.catches_up_until is
+'The page was disconnected and is connected again: until then, or until its conversations are read, it is paused, because a reply or a STOP may stand there.';
 comment on column public.facebook_pages.subscribed_at is 'When Facebook agreed to tell us of the page''s messages; empty until it did.';
 comment on column public.facebook_pages.subscribe_error is 'Why Facebook does not tell us of the page''s messages, when it was asked to and refused.';
 comment on column public.facebook_pages.proven_at is
@@ -7332,7 +7335,11 @@ as $$
     -- The page first: it is the lock that claims share, so no message takes the token of before once this time is stamped.
     update public.facebook_pages as p
     set
-        status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = clock_timestamp(), updated_at = now(),
+        status = 'active', setbacks = 0, setback_at = clock_timestamp(), updated_at = now(),
+        -- What people wrote meanwhile stands in its conversations only. Where they cannot be read it goes on all the same.
+        status_reason = case when p.disconnected_at is not null then 'It reads first what people wrote while it was disconnected' end,
+        paused_until = case when p.disconnected_at is not null then now() + interval '10 minutes' end,
+        catches_up_until = case when p.disconnected_at is not null then now() + interval '10 minutes' end,
         disconnected_at = null, subscribed_at = null, subscribe_error = null, proven_at = null
     where p.id = p_page_id;
 
@@ -7431,7 +7438,7 @@ declare
 begin
     update public.facebook_pages as p
     set
-        paused_until = case when p.status <> 'active' then now() end,
+        paused_until = case when p.paused_until = p.catches_up_until then p.paused_until when p.status <> 'active' then now() end,
         -- What made it slow down is forgotten; the next answer says anew how much is used.
         usage_percent = least(p.usage_percent, 74)
     where p.id = p_page_id;
@@ -7441,7 +7448,7 @@ end;
 $$;
 
 comment on function public.try_page_now(uuid) is
-'A person does not wait for the end of Facebook''s pause: the page sends again, one that was stopped tries one message. A person''s own pause stays.';
+'A person does not wait for the end of Facebook''s pause: the page sends again, one that was stopped tries one message. A person''s own pause stays, and so does the one for catching up.';
 
 create or replace function public.set_page_rate(p_page_id uuid, p_sends_per_minute integer)
 returns void
@@ -7485,7 +7492,7 @@ begin
     update public.facebook_pages as p
     set
         -- A person's pause outlives it: only a person ends that.
-        disconnected_at = now(), status = 'active', status_reason = null, paused_until = null, setbacks = 0,
+        disconnected_at = now(), status = 'active', status_reason = null, paused_until = null, catches_up_until = null, setbacks = 0,
         subscribed_at = null, subscribe_error = null, proven_at = null
     where p.id = p_page_id;
     insert into public.ai_automation_audit (user_id, page_id, action) values (v_page.user_id, p_page_id, 'disconnect_page');
@@ -8167,7 +8174,8 @@ public.work_on_page_events(public.facebook_pages, public.facebook_events[]),
 public.receiver_beat(text, text, bigint, timestamptz, boolean), public.hold_sending(text, text)
 to service_role;
 grant execute on function public.receiver_health() to authenticated, service_role;
--- Whose a page is: Facebook says it of the stored token, never the person who typed the page's id.
+-- Whose a page is: Facebook says it of the stored token, never the person who typed the page's id. And whether Facebook tells
+-- of its messages.
 
 create or replace function public.prove_page(p_page_id uuid, p_lease_token uuid, p_encrypted_token text)
 returns boolean
@@ -8197,8 +8205,23 @@ $$;
 comment on function public.prove_page(uuid, uuid, text) is
 'The worker that reads the page says that Facebook knows the stored token as this page''s own; from now on its events are heard. False when the lease or the token is another one meanwhile.';
 
-revoke execute on function public.prove_page(uuid, uuid, text) from public, anon, authenticated, service_role;
-grant execute on function public.prove_page(uuid, uuid, text) to service_role;
+create or replace function public.note_page_subscription(p_page_id uuid, p_lease_token uuid, p_error text)
+returns void
+language sql
+set search_path = ''
+as $$
+    update public.facebook_pages as p
+    set subscribed_at = case when p_error is null then now() end, subscribe_error = left(p_error, 500)
+    from public.facebook_page_syncs as s
+    where p.id = p_page_id and s.page_id = p.id and s.lease_token = p_lease_token and p.disconnected_at is null;
+$$;
+
+comment on function public.note_page_subscription(uuid, uuid, text) is
+'What Facebook said when the worker that reads the page asked to be told of its messages: null when it agreed.';
+
+revoke execute on function public.prove_page(uuid, uuid, text), public.note_page_subscription(uuid, uuid, text)
+from public, anon, authenticated, service_role;
+grant execute on function public.prove_page(uuid, uuid, text), public.note_page_subscription(uuid, uuid, text) to service_role;
 -- How a worker reads a page's conversations: one step at a time, each written down, so that any worker can go on.
 
 -- Facebook takes two calls a second for the conversations of a page; near its limits it gets fewer. A place is given by
@@ -8243,7 +8266,8 @@ begin
         inner join public.facebook_pages as p on p.id = s.page_id
         inner join public.facebook_page_secrets as k on k.page_id = s.page_id
         where
-            p.disconnected_at is null and p.status <> 'token_invalid' and (p.paused_until is null or p.paused_until <= now())
+            p.disconnected_at is null and p.status <> 'token_invalid'
+            and (p.paused_until is null or p.paused_until <= now() or p.paused_until = p.catches_up_until)
             and (s.lease_expires_at is null or s.lease_expires_at <= now())
             and (s.not_before_at is null or s.not_before_at <= now())
             and (
@@ -8301,8 +8325,11 @@ declare
     v_wait interval := greatest(interval '5 minutes', make_interval(secs => coalesce((p_step ->> 'regain_seconds')::double precision, 0)));
     v_newest timestamptz := (p_step ->> 'newest_at')::timestamptz;
     v_is_news boolean;
+    v_catches_up boolean;
 begin
     -- The page before its reading, as everybody takes the two. Seldom: a page's row is what its senders wait for.
+    perform 1 from public.facebook_pages as p where p.id = p_page_id and v_ended and p.catches_up_until is not null for no key update;
+    v_catches_up := found;
     perform 1
     from public.facebook_pages as p
     where
@@ -8358,6 +8385,14 @@ begin
         usage_at = now(),
         paused_until = case when v_usage >= 95 then greatest(p.paused_until, now() + v_wait) else p.paused_until end
     where p.id = p_page_id and v_is_news;
+
+    -- A round that began before the page was connected again may have passed what was written since.
+    update public.facebook_pages as p
+    set
+        status_reason = case when p.paused_until = p.catches_up_until then null else p.status_reason end,
+        paused_until = case when p.paused_until = p.catches_up_until then null else p.paused_until end,
+        catches_up_until = null
+    where p.id = p_page_id and v_catches_up and v_sync.phase = 'idle' and v_sync.started_at >= v_sync.requested_at;
 
     return jsonb_build_object(
         'held', true,
@@ -8428,20 +8463,6 @@ $$;
 comment on function public.stop_sync(uuid, uuid, jsonb) is
 'Gives a lease back before the round is over ({error_code, error_message, error_hint, after_seconds, page_status, pause_seconds, usage_percent, restart, page_size}); what concerns the page stops or pauses it as a send would.';
 
-create or replace function public.note_page_subscription(p_page_id uuid, p_lease_token uuid, p_error text)
-returns void
-language sql
-set search_path = ''
-as $$
-    update public.facebook_pages as p
-    set subscribed_at = case when p_error is null then now() end, subscribe_error = left(p_error, 500)
-    from public.facebook_page_syncs as s
-    where p.id = p_page_id and s.page_id = p.id and s.lease_token = p_lease_token and p.disconnected_at is null;
-$$;
-
-comment on function public.note_page_subscription(uuid, uuid, text) is
-'What Facebook said when the worker that reads the page asked to be told of its messages: null when it agreed.';
-
 -- People of conversations whose messages cannot be read any more; hear_messages brings all others.
 create or replace function public.hear_contacts(p_page_id uuid, p_people jsonb)
 returns integer
@@ -8488,11 +8509,11 @@ comment on function public.hear_contacts(uuid, jsonb) is
 
 revoke execute on function
 public.take_sync_place(uuid), public.claim_syncs(text, integer, integer), public.advance_sync(uuid, uuid, jsonb, integer),
-public.stop_sync(uuid, uuid, jsonb), public.note_page_subscription(uuid, uuid, text), public.hear_contacts(uuid, jsonb)
+public.stop_sync(uuid, uuid, jsonb), public.hear_contacts(uuid, jsonb)
 from public, anon, authenticated, service_role;
 grant execute on function
 public.take_sync_place(uuid), public.claim_syncs(text, integer, integer), public.advance_sync(uuid, uuid, jsonb, integer),
-public.stop_sync(uuid, uuid, jsonb), public.note_page_subscription(uuid, uuid, text), public.hear_contacts(uuid, jsonb)
+public.stop_sync(uuid, uuid, jsonb), public.hear_contacts(uuid, jsonb)
 to service_role;
 -- One page's events at a time: what is slow or wrong of one page holds up no other.
 

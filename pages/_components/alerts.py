@@ -74,7 +74,7 @@ def about_page(rule: Row, now: float) -> Row | None:
     if waits:
         return {
             "tone": "warn",
-            "title": "Facebook asked us to slow down",
+            "title": str(rule.get("page_reason") or "Facebook asked us to slow down").rstrip("."),
             "text": f"“{rule['page_name']}” sends again by itself.",
             **waits,
         }

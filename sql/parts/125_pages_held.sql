@@ -5,6 +5,7 @@ alter table public.facebook_pages add column if not exists disconnected_at times
 alter table public.facebook_pages add column if not exists subscribed_at timestamptz;
 alter table public.facebook_pages add column if not exists subscribe_error text;
 alter table public.facebook_pages add column if not exists proven_at timestamptz;
+alter table public.facebook_pages add column if not exists catches_up_until timestamptz;
 alter table public.facebook_pages add column if not exists warning text;
 alter table public.facebook_pages add column if not exists warned_at timestamptz;
 
@@ -14,6 +15,8 @@ comment on column public.facebook_pages.paused_at is
 'A person paused the page: nothing is written or sent for it until a person resumes it, whatever Facebook says. Contacts and replies still come in.';
 comment on column public.facebook_pages.disconnected_at is
 'A person disconnected the page: its token is gone and its automations stand still. Contacts and history stay; connecting the same page goes on with them.';
+comment on column public.facebook_pages.catches_up_until is
+'The page was disconnected and is connected again: until then, or until its conversations are read, it is paused, because a reply or a STOP may stand there.';
 comment on column public.facebook_pages.subscribed_at is 'When Facebook agreed to tell us of the page''s messages; empty until it did.';
 comment on column public.facebook_pages.subscribe_error is 'Why Facebook does not tell us of the page''s messages, when it was asked to and refused.';
 comment on column public.facebook_pages.proven_at is

@@ -47,7 +47,11 @@ as $$
     -- The page first: it is the lock that claims share, so no message takes the token of before once this time is stamped.
     update public.facebook_pages as p
     set
-        status = 'active', status_reason = null, paused_until = null, setbacks = 0, setback_at = clock_timestamp(), updated_at = now(),
+        status = 'active', setbacks = 0, setback_at = clock_timestamp(), updated_at = now(),
+        -- What people wrote meanwhile stands in its conversations only. Where they cannot be read it goes on all the same.
+        status_reason = case when p.disconnected_at is not null then 'It reads first what people wrote while it was disconnected' end,
+        paused_until = case when p.disconnected_at is not null then now() + interval '10 minutes' end,
+        catches_up_until = case when p.disconnected_at is not null then now() + interval '10 minutes' end,
         disconnected_at = null, subscribed_at = null, subscribe_error = null, proven_at = null
     where p.id = p_page_id;
 
@@ -146,7 +150,7 @@ declare
 begin
     update public.facebook_pages as p
     set
-        paused_until = case when p.status <> 'active' then now() end,
+        paused_until = case when p.paused_until = p.catches_up_until then p.paused_until when p.status <> 'active' then now() end,
         -- What made it slow down is forgotten; the next answer says anew how much is used.
         usage_percent = least(p.usage_percent, 74)
     where p.id = p_page_id;
@@ -156,7 +160,7 @@ end;
 $$;
 
 comment on function public.try_page_now(uuid) is
-'A person does not wait for the end of Facebook''s pause: the page sends again, one that was stopped tries one message. A person''s own pause stays.';
+'A person does not wait for the end of Facebook''s pause: the page sends again, one that was stopped tries one message. A person''s own pause stays, and so does the one for catching up.';
 
 create or replace function public.set_page_rate(p_page_id uuid, p_sends_per_minute integer)
 returns void
@@ -200,7 +204,7 @@ begin
     update public.facebook_pages as p
     set
         -- A person's pause outlives it: only a person ends that.
-        disconnected_at = now(), status = 'active', status_reason = null, paused_until = null, setbacks = 0,
+        disconnected_at = now(), status = 'active', status_reason = null, paused_until = null, catches_up_until = null, setbacks = 0,
         subscribed_at = null, subscribe_error = null, proven_at = null
     where p.id = p_page_id;
     insert into public.ai_automation_audit (user_id, page_id, action) values (v_page.user_id, p_page_id, 'disconnect_page');

@@ -42,7 +42,8 @@ begin
         inner join public.facebook_pages as p on p.id = s.page_id
         inner join public.facebook_page_secrets as k on k.page_id = s.page_id
         where
-            p.disconnected_at is null and p.status <> 'token_invalid' and (p.paused_until is null or p.paused_until <= now())
+            p.disconnected_at is null and p.status <> 'token_invalid'
+            and (p.paused_until is null or p.paused_until <= now() or p.paused_until = p.catches_up_until)
             and (s.lease_expires_at is null or s.lease_expires_at <= now())
             and (s.not_before_at is null or s.not_before_at <= now())
             and (
@@ -100,8 +101,11 @@ declare
     v_wait interval := greatest(interval '5 minutes', make_interval(secs => coalesce((p_step ->> 'regain_seconds')::double precision, 0)));
     v_newest timestamptz := (p_step ->> 'newest_at')::timestamptz;
     v_is_news boolean;
+    v_catches_up boolean;
 begin
     -- The page before its reading, as everybody takes the two. Seldom: a page's row is what its senders wait for.
+    perform 1 from public.facebook_pages as p where p.id = p_page_id and v_ended and p.catches_up_until is not null for no key update;
+    v_catches_up := found;
     perform 1
     from public.facebook_pages as p
     where
@@ -157,6 +161,14 @@ begin
         usage_at = now(),
         paused_until = case when v_usage >= 95 then greatest(p.paused_until, now() + v_wait) else p.paused_until end
     where p.id = p_page_id and v_is_news;
+
+    -- A round that began before the page was connected again may have passed what was written since.
+    update public.facebook_pages as p
+    set
+        status_reason = case when p.paused_until = p.catches_up_until then null else p.status_reason end,
+        paused_until = case when p.paused_until = p.catches_up_until then null else p.paused_until end,
+        catches_up_until = null
+    where p.id = p_page_id and v_catches_up and v_sync.phase = 'idle' and v_sync.started_at >= v_sync.requested_at;
 
     return jsonb_build_object(
         'held', true,
@@ -227,20 +239,6 @@ $$;
 comment on function public.stop_sync(uuid, uuid, jsonb) is
 'Gives a lease back before the round is over ({error_code, error_message, error_hint, after_seconds, page_status, pause_seconds, usage_percent, restart, page_size}); what concerns the page stops or pauses it as a send would.';
 
-create or replace function public.note_page_subscription(p_page_id uuid, p_lease_token uuid, p_error text)
-returns void
-language sql
-set search_path = ''
-as $$
-    update public.facebook_pages as p
-    set subscribed_at = case when p_error is null then now() end, subscribe_error = left(p_error, 500)
-    from public.facebook_page_syncs as s
-    where p.id = p_page_id and s.page_id = p.id and s.lease_token = p_lease_token and p.disconnected_at is null;
-$$;
-
-comment on function public.note_page_subscription(uuid, uuid, text) is
-'What Facebook said when the worker that reads the page asked to be told of its messages: null when it agreed.';
-
 -- People of conversations whose messages cannot be read any more; hear_messages brings all others.
 create or replace function public.hear_contacts(p_page_id uuid, p_people jsonb)
 returns integer
@@ -287,9 +285,9 @@ comment on function public.hear_contacts(uuid, jsonb) is
 
 revoke execute on function
 public.take_sync_place(uuid), public.claim_syncs(text, integer, integer), public.advance_sync(uuid, uuid, jsonb, integer),
-public.stop_sync(uuid, uuid, jsonb), public.note_page_subscription(uuid, uuid, text), public.hear_contacts(uuid, jsonb)
+public.stop_sync(uuid, uuid, jsonb), public.hear_contacts(uuid, jsonb)
 from public, anon, authenticated, service_role;
 grant execute on function
 public.take_sync_place(uuid), public.claim_syncs(text, integer, integer), public.advance_sync(uuid, uuid, jsonb, integer),
-public.stop_sync(uuid, uuid, jsonb), public.note_page_subscription(uuid, uuid, text), public.hear_contacts(uuid, jsonb)
+public.stop_sync(uuid, uuid, jsonb), public.hear_contacts(uuid, jsonb)
 to service_role;

@@ -141,6 +141,77 @@ def test_a_disconnected_page_loses_its_token_and_a_connected_one_goes_on(held):
     ]
 
 
+def test_who_wrote_while_a_page_was_disconnected_is_read_before_anything_is_sent(held):
+    held.connect()
+    held.world.contact(held.page)
+    run_now(held.world, held.rule)
+    held.worker.check()
+    held.worker.write()
+    reads = begin_reading(held)
+    held.do("disconnect_page")
+    held.connect()
+
+    held.do("try_page_now")
+    assert held.worker.claim("ready_to_send") == []
+    assert held.now()["status_reason"].startswith("It reads first")
+    # What had begun before may have passed what was written since: that round lets nothing go.
+    assert not step(held, reads, ended=True)["held"]
+    held.world.rows(
+        "update public.facebook_page_syncs set started_at = %s returning 1", ago(hours=1)
+    )
+    assert step(held, begin_reading(held), ended=True)["phase"] == "idle"
+    assert held.worker.claim("ready_to_send") == []
+    lease = begin_reading(held)
+    assert step(held, lease, ended=False)["phase"] == "reading"
+    assert held.worker.claim("ready_to_send") == []
+    assert step(held, lease, ended=True)["phase"] == "idle"
+
+    assert len(held.worker.claim("ready_to_send")) == 1
+    page = held.now()
+    assert (page["paused_until"], page["status_reason"], page["catches_up_until"]) == (None,) * 3
+
+
+@pytest.mark.parametrize("paused_for", [None, "30 minutes"])
+def test_catching_up_ends_by_itself_and_ends_no_pause_of_facebooks(held, paused_for):
+    held.world.contact(held.page)
+    run_now(held.world, held.rule)
+    held.worker.check()
+    held.worker.write()
+    held.do("disconnect_page")
+    held.connect()
+    if paused_for:
+        held.world.rows(
+            "update public.facebook_pages set paused_until = now() + %s::interval,"
+            " status_reason = 'Facebook said so' returning 1",
+            paused_for,
+        )
+        held.world.rows("update public.facebook_page_syncs set high_water_at = now() returning 1")
+        assert begin_reading(held) is None, "the page's own pause holds for reading too"
+        held.do("try_page_now")
+    else:
+        held.world.rows(
+            "update public.facebook_pages set paused_until = now(), catches_up_until = now()"
+            " where paused_until > now() + interval '9 minutes' returning 1"
+        )
+
+    assert len(held.worker.claim("ready_to_send")) == 1
+
+
+def begin_reading(held):
+    """A worker takes the page up; it has been read in full before."""
+    held.world.rows("update public.facebook_page_syncs set high_water_at = now() returning 1")
+    claims = {"p_worker": "reader", "p_limit": 9, "p_lease_seconds": 90}
+    leases = call(held.world.connection, "claim_syncs", **claims)
+    return leases[0] if leases else None
+
+
+def step(held, lease, ended):
+    told = {"p_page_id": held.page["id"], "p_lease_token": lease["lease_token"]}
+    told |= {"p_step": Jsonb({"threads": 1, "ended": ended}), "p_lease_seconds": 90}
+    [answer] = call(held.world.connection, "advance_sync", **told)
+    return answer["advance_sync"]
+
+
 def test_a_persons_pause_outlives_disconnecting_and_connecting_again(held):
     held.world.contact(held.page)
     held.do("set_page_paused", p_paused=True)
