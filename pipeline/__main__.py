@@ -50,8 +50,9 @@ def main(arguments: Sequence[str] = ()) -> int:
         return 2
     try:
         settings = read_settings()
-        settings.require("supabase_url", "supabase_secret_key")
-        settings.check_send_mode()
+        settings.require("supabase_url", "supabase_secret_key", "token_encryption_key")
+        if not arguments:
+            settings.check_send_mode()
         vault = Vault(settings.token_encryption_key)
         return run(rotate_keys(settings, vault) if arguments else work(settings, vault, name))
     except SettingsError as error:

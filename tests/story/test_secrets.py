@@ -119,6 +119,25 @@ def test_tokens_are_sealed_anew_with_the_first_key(story, capsys):
     ]
 
 
+def test_sealing_anew_asks_for_nothing_that_only_sending_needs(story, tmp_path):
+    told = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "NO_PROXY": "127.0.0.1",
+        "SUPABASE_URL": story.supabase.url,
+        "SUPABASE_SECRET_KEY": story.supabase.secret_key,
+        "TOKEN_ENCRYPTION_KEY": f"{Fernet.generate_key().decode()},{KEY}",
+    }
+    command = [sys.executable, "-m", "pipeline", "rotate-keys"]
+
+    done = subprocess.run(
+        command, env=told, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "1 sealed anew, 0 were already, 0 cannot be opened\n"
+
+
 def test_a_token_of_a_lost_key_is_kept_and_reported(story, capsys):
     stranger = Vault(Fernet.generate_key().decode())
 
