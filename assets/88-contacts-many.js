@@ -12,7 +12,7 @@
     remove_tag: act({ word: "Remove tag…", title: (n, { tag }) => `Remove the tag “${tag}” from ${many.contacts(n)}?`, go: "Remove the tag", doing: "Removing the tag", done: "changed", none: "None of them has this tag.", rest: "do not have it" }),
     opt_out: act({ word: "Opt out…", title: (n) => `Opt ${many.contacts(n)} out?`, note: "No automation writes to them until you lift it.", go: "Opt out", doing: "Opting out", done: "opted out", none: "All of them are opted out already.", rest: "are already" }),
     lift_opt_out: act({ word: "Lift opt-out…", title: (n) => `Lift the opt-out of ${many.contacts(n)}?`, note: "Automations may write to them again.", go: "Lift it", doing: "Lifting opt-outs", done: "lifted", none: "You opted none of them out. What contacts asked for themselves only they can take back, by writing START.", rest: "are left: not opted out, or by their own wish" }),
-    delete: act({ word: "Delete…", title: (n) => `Delete ${many.contacts(n)}?`, note: "Everything about them goes: messages, history, tags. They come back only by writing to the page. This cannot be undone.", go: "Delete", doing: "Deleting", done: "deleted", none: "There is nobody to delete.", rest: "are left", bad: true, batch: 100 }),
+    delete: act({ word: "Delete…", title: (n) => `Delete ${many.contacts(n)}?`, note: "Everything about them goes: messages, history, tags. They come back only by writing to the page. Whoever a message is on its way to goes within a minute. This cannot be undone.", go: "Delete", doing: "Deleting", done: "deleted", none: "There is nobody to delete.", rest: "are left", bad: true, batch: 100 }),
   };
   many.know(ACTS);
 
