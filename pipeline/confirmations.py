@@ -1,7 +1,7 @@
 """This file is where a STOP and a START get their one answer."""
 
 import logging
-from typing import Any
+from typing import Any, assert_never
 
 from pipeline.model import Notice
 from pipeline.ports import GraphError, Messenger, MessengerError, NotSentError
@@ -12,6 +12,7 @@ from pipeline.vault import SealedTextError, Vault
 log = logging.getLogger("stagelight.confirmations")
 
 AT_ONCE = 10
+Told = tuple[str, str, float]
 WORDS = {
     "stop": "You will get no more automatic messages from {page}. Write START to get them again.",
     "start": "You will get automatic messages from {page} again. Write STOP to end them.",
@@ -19,7 +20,11 @@ WORDS = {
 
 
 class Confirmations:
-    """Each is written down as being sent before Facebook is called, and never taken up again."""
+    """Each is written down as being sent before Facebook is called.
+
+    It is taken up again only when it certainly did not arrive, and soon: who said STOP ten minutes
+    ago needs no answer. How often and when is the database's (sql/parts/780_confirmations.sql).
+    """
 
     def __init__(self, store: Store, messenger: Messenger, vault: Vault) -> None:
         self._store = store
@@ -30,16 +35,16 @@ class Confirmations:
         """Sends what is due; returns how many there were."""
         rows = await self._store.claim_confirmations(AT_ONCE)
         for row in rows:
-            status, code = await self._send(row)
+            status, code, after_seconds = await self._send(row)
             if status != "sending":
-                await self._store.finish_confirmation(row["id"], status, code)
+                await self._store.finish_confirmation(row["id"], status, code, after_seconds)
             if status != "sent":
                 about = {"confirmation": row["id"], "status": status, "code": code}
                 log.warning("confirmation", extra=about)
         return len(rows)
 
-    async def _send(self, row: dict[str, Any]) -> tuple[str, str]:
-        """Status and code; "sending" where nobody knows: it stays written down as that."""
+    async def _send(self, row: dict[str, Any]) -> Told:
+        """Status, code, and the least wait; "sending" where nobody knows: it stays that."""
         text = WORDS[row["word"]].format(page=row["page_name"])
         metadata = f"stagelight-answer:{row['id']}"
         notice = Notice(row["facebook_page_id"], row["sender_id"], text, metadata)
@@ -47,12 +52,24 @@ class Confirmations:
             token = self._vault.open(row["encrypted_token"] or "")
             await self._messenger.say(notice, token)
         except SealedTextError:
-            return "failed", "token_unreadable"
+            return "failed", "token_unreadable", 0.0
         except NotSentError:
-            return "due", "facebook_unreachable"
+            return "due", "facebook_unreachable", 0.0
         except GraphError as error:
-            verdict = classify(error)
-            return ("sending" if verdict.kind is Kind.UNKNOWN else "failed"), verdict.code
+            return _refused(error)
         except MessengerError:
-            return "sending", "outcome_unknown"
-        return "sent", ""
+            return "sending", "outcome_unknown", 0.0
+        return "sent", "", 0.0
+
+
+def _refused(error: GraphError) -> Told:
+    verdict = classify(error)
+    match verdict.kind:
+        case Kind.UNKNOWN:
+            return "sending", verdict.code, 0.0
+        case Kind.LATER:
+            return "due", verdict.code, max(verdict.wait_seconds, error.regain_seconds)
+        case Kind.PAGE | Kind.SKIP | Kind.FINAL:
+            return "failed", verdict.code, 0.0
+        case _:
+            assert_never(verdict.kind)

@@ -104,14 +104,17 @@ class Store:
         found = await self._call("claim_confirmations", p_worker=self.worker, p_limit=limit)
         return [dict(row) for row in found]
 
-    async def finish_confirmation(self, confirmation_id: str, status: str, code: str) -> None:
-        """Writes down what became of one."""
+    async def finish_confirmation(
+        self, confirmation_id: str, status: str, code: str, after_seconds: float = 0.0
+    ) -> None:
+        """Writes down what became of one; due again not before `after_seconds`."""
         await self._call(
             "finish_confirmation",
             p_id=confirmation_id,
             p_worker=self.worker,
             p_status=status,
             p_error_code=code or None,
+            p_after_seconds=after_seconds,
         )
 
     async def hearing(self) -> tuple[int, float]:

@@ -7160,6 +7160,10 @@ begin
         from public.settle_by_echoes(v_page.id, v_told) as e;
     end if;
 
+    if jsonb_path_exists(p_messages, '$[*] ? (@.metadata starts with "stagelight-answer:")') then
+        perform public.confirmations_arrived(v_page.facebook_page_id, p_messages);
+    end if;
+
     insert into public.contact_messages (user_id, contact_id, direction, body, facebook_message_id, said_at)
     select c.user_id, c.id, m.direction, m.body, m.mid, m.said_at
     from jsonb_to_recordset(v_told) as m (sender_id text, direction text, body text, mid text, said_at timestamptz)
@@ -8666,6 +8670,7 @@ create table if not exists public.opt_confirmations (
 );
 
 alter table public.opt_confirmations add column if not exists finished_at timestamptz;
+alter table public.opt_confirmations add column if not exists tries integer not null default 0;
 
 create index if not exists opt_confirmations_tried_idx on public.opt_confirmations (tried_at) where tried_at is not null;
 create index if not exists opt_confirmations_due_idx on public.opt_confirmations (due_at) where status = 'due';
@@ -8685,6 +8690,7 @@ comment on column public.opt_confirmations.worker is 'Who took it.';
 comment on column public.opt_confirmations.tried_at is 'When.';
 comment on column public.opt_confirmations.finished_at is 'When Facebook had answered; until a second later it uses a place of the page''s rate.';
 comment on column public.opt_confirmations.error_code is 'Why it failed.';
+comment on column public.opt_confirmations.tries is 'How often it was handed to Facebook; again only where that certainly did not deliver it, six times at most.';
 comment on column public.opt_confirmations.created_at is 'When it was heard here.';
 comment on index public.opt_confirmations_due_idx is 'Serves claim_confirmations.';
 comment on index public.opt_confirmations_tried_idx is 'Serves page_room: the answers of the last minute.';
@@ -8736,7 +8742,8 @@ declare
     v_ids uuid[] := '{}';
 begin
     update public.opt_confirmations as k
-    set status = 'expired'
+    -- What was tried and refused until now had no answer, and its page's card says so.
+    set status = case when k.tries > 0 then 'failed' else 'expired' end
     where k.status = 'due' and k.said_at < now() - interval '5 minutes';
 
     for v_page_id in
@@ -8763,7 +8770,7 @@ begin
     end loop;
     return query
     update public.opt_confirmations as k
-    set status = 'sending', worker = p_worker, tried_at = now()
+    set status = 'sending', worker = p_worker, tried_at = now(), finished_at = null, tries = k.tries + 1
     from public.contacts as c, public.facebook_pages as p
     left join public.facebook_page_secrets as s on s.page_id = p.id
     where k.id = any(v_ids) and c.id = k.contact_id and p.id = c.page_id
@@ -8772,27 +8779,67 @@ end;
 $$;
 
 comment on function public.claim_confirmations(text, integer) is
-'Hands out confirmations that are due, within each page''s rate, each once: it is written down as being sent before anybody is called, and never handed out again.';
+'Hands out confirmations that are due, within each page''s rate, each once: it is written down as being sent before anybody is called, and handed out again only when finish_confirmation says that it is due.';
 
-create or replace function public.finish_confirmation(p_id uuid, p_worker text, p_status text, p_error_code text)
+-- It knew no wait.
+drop function if exists public.finish_confirmation(uuid, text, text, text);
+create or replace function public.finish_confirmation(
+    p_id uuid, p_worker text, p_status text, p_error_code text, p_after_seconds double precision default 0
+)
 returns boolean
 language plpgsql
 set search_path = ''
 as $$
 begin
     update public.opt_confirmations as k
-    set status = p_status, error_code = left(p_error_code, 100), due_at = now() + interval '5 seconds', finished_at = now()
-    where k.id = p_id and k.worker = p_worker and k.status = 'sending';
+    set
+        status = case
+            -- Too late or too often: nobody would be told.
+            when p_status = 'due' and (k.tries >= 6 or w.due_at > k.said_at + interval '5 minutes') then 'failed'
+            else p_status
+        end,
+        error_code = left(p_error_code, 100), due_at = w.due_at, finished_at = now()
+    from (
+        -- Doubles with every try; half of it is certain, half by chance.
+        select
+            o.id,
+            now() + make_interval(secs => greatest(5 * 2 ^ (greatest(o.tries, 1) - 1) * (0.5 + random() / 2), least(p_after_seconds, 86400))) as due_at
+        from public.opt_confirmations as o
+        where o.id = p_id
+    ) as w
+    where k.id = w.id and k.worker = p_worker and k.status = 'sending';
     return found;
 end;
 $$;
 
-comment on function public.finish_confirmation(uuid, text, text, text) is
-'What became of a confirmation: sent, failed, or due again where it is certain that nothing reached Facebook.';
+comment on function public.finish_confirmation(uuid, text, text, text, double precision) is
+'What became of a confirmation: sent, failed, or due again, not before p_after_seconds, where it is certain that nothing reached the contact; that becomes failed when the next try would be the seventh or too late.';
 
-revoke execute on function public.due_confirmations(), public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text)
+-- Facebook's echo is believed more than its answer (docs/decisions/0055): what was refused, or was unclear, is out.
+create or replace function public.confirmations_arrived(p_facebook_page_id text, p_messages jsonb)
+returns void
+language sql
+set search_path = ''
+as $$
+    update public.opt_confirmations as k
+    set status = 'sent', error_code = null, finished_at = coalesce(k.finished_at, now())
+    from jsonb_array_elements(p_messages) as e, public.contacts as c, public.facebook_pages as p
+    where
+        e.value ->> 'direction' = 'out' and k.id = public.id_or_null(substr(e.value ->> 'metadata', 19))
+        and c.id = k.contact_id and c.sender_id = btrim(e.value ->> 'sender_id')
+        and p.id = c.page_id and p.facebook_page_id = p_facebook_page_id
+        and k.status in ('due', 'sending', 'failed') and k.tries > 0;
+$$;
+
+comment on function public.confirmations_arrived(text, jsonb) is
+'What Facebook''s echoes say of confirmations: sent, whatever was answered. Called by hear_messages.';
+
+revoke execute on function public.due_confirmations(), public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text, double precision),
+public.confirmations_arrived(text, jsonb)
 from public, anon, authenticated, service_role;
-grant execute on function public.due_confirmations(), public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text) to service_role;
+grant execute on function
+public.due_confirmations(), public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text, double precision)
+to service_role;
 -- What an owner does to contacts: tags, opting out and back, deleting.
 
 create or replace function public.checked_contact_action(p_action text, p_tag text)

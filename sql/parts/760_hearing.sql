@@ -109,6 +109,10 @@ begin
         from public.settle_by_echoes(v_page.id, v_told) as e;
     end if;
 
+    if jsonb_path_exists(p_messages, '$[*] ? (@.metadata starts with "stagelight-answer:")') then
+        perform public.confirmations_arrived(v_page.facebook_page_id, p_messages);
+    end if;
+
     insert into public.contact_messages (user_id, contact_id, direction, body, facebook_message_id, said_at)
     select c.user_id, c.id, m.direction, m.body, m.mid, m.said_at
     from jsonb_to_recordset(v_told) as m (sender_id text, direction text, body text, mid text, said_at timestamptz)

@@ -132,7 +132,13 @@ WORKER: dict[str, tuple[Row, object]] = {
     "hear_messages": ({"p_page_id": NOBODY, "p_messages": []}, "PT404"),
     "claim_confirmations": ({"p_worker": "contract", "p_limit": 1}, list),
     "finish_confirmation": (
-        {"p_id": NOBODY, "p_worker": "contract", "p_status": "sent", "p_error_code": None},
+        {
+            "p_id": NOBODY,
+            "p_worker": "contract",
+            "p_status": "sent",
+            "p_error_code": None,
+            "p_after_seconds": 0,
+        },
         bool,
     ),
     "deletions_to_resolve": ({}, list),

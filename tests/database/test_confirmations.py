@@ -1,5 +1,6 @@
 """This file is where a STOP and a START get one answer each, from whoever may give it."""
 
+import pytest
 from psycopg.types.json import Jsonb
 
 from tests.builders import ago
@@ -104,6 +105,89 @@ def test_only_what_certainly_did_not_arrive_is_due_again(world):
     assert claimed(world) == [], "in a few seconds"
     world.rows("update public.opt_confirmations set due_at = now() returning 1")
     assert claimed(world) == [("stop", "Corner Bakery")]
+
+
+def refuse(world, row, seconds=0.0):
+    """Facebook's limit: for sure not delivered."""
+    told = {"p_status": "due", "p_error_code": "rate_limited", "p_after_seconds": seconds}
+    call(world.connection, "finish_confirmation", p_id=row["id"], p_worker="worker-1", **told)
+
+
+def take(world):
+    """Claims the one that waits as if its wait were over; nothing if none does."""
+    world.rows(
+        "update public.opt_confirmations set due_at = now() where status = 'due' returning 1"
+    )
+    found = call(world.connection, "claim_confirmations", p_worker="worker-1", p_limit=9)
+    return found[0] if found else None
+
+
+def test_one_that_meets_a_limit_is_tried_again_ever_later_and_not_for_ever(world):
+    page = world.page(world.user(), sends_per_minute=600)
+    say(world, page, "stop", seconds=1)
+    waits = []
+
+    while row := take(world):
+        refuse(world, row)
+        assert call(world.connection, "claim_confirmations", p_worker="w", p_limit=9) == []
+        [told] = world.rows(
+            "select status, error_code,"
+            " extract(epoch from due_at - finished_at)::float as wait from public.opt_confirmations"
+        )
+        waits.append(told["wait"])
+
+    assert len(waits) == 6
+    for number, wait in enumerate(waits):
+        assert 2.5 * 2**number <= wait <= 5 * 2**number
+    assert (told["status"], told["error_code"]) == ("failed", "rate_limited")
+
+
+def test_one_that_would_be_tried_too_late_has_failed(world):
+    owner = world.user()
+    page = world.page(owner, sends_per_minute=600)
+    say(world, page, "stop", seconds=1)
+    refuse(world, take(world), seconds=60)
+    assert statuses(world) == ["due"]
+    [row] = world.rows(
+        "select due_at >= finished_at + interval '1 minute' as waits from public.opt_confirmations"
+    )
+    assert row["waits"]
+
+    refuse(world, take(world), seconds=1800)
+    assert statuses(world) == ["failed"]
+
+    say(world, page, "start", seconds=0)
+    refuse(world, take(world))
+    world.rows(
+        "update public.opt_confirmations set said_at = said_at - interval '10 minutes' returning 1"
+    )
+    assert take(world) is None
+    assert statuses(world) == ["failed", "failed"], "tried and refused is not the same as expired"
+    [card] = call_as(world, owner, "page_cards", p_with_counts=False)
+    assert (card["unanswered"], card["unanswered_code"]) == (2, "rate_limited")
+
+
+@pytest.mark.parametrize("order", ["echo first", "answer first", "given up"])
+def test_an_echo_proves_that_one_arrived_whatever_was_answered(world, order):
+    page = world.page(world.user(), sends_per_minute=600)
+    say(world, page, "stop", seconds=1)
+    row = take(world)
+    if order != "echo first":
+        refuse(world, row, seconds=1800 if order == "given up" else 0)
+    echo = {
+        "sender_id": "77", "direction": "out", "mid": "m_answer", "text": "You will get no more.",
+        "said_at": ago().isoformat(), "metadata": f"stagelight-answer:{row['id']}",
+    }  # fmt: skip
+    foreign = {**echo, "sender_id": "78", "mid": "m_other"}
+    call(world.connection, "hear_messages", p_page_id=page["id"], p_messages=Jsonb([foreign]))
+    assert statuses(world) != ["sent"], "another contact's"
+
+    call(world.connection, "hear_messages", p_page_id=page["id"], p_messages=Jsonb([echo]))
+
+    if order == "echo first":
+        refuse(world, row)
+    assert statuses(world) == ["sent"]
+    assert take(world) is None
 
 
 def test_answers_that_facebook_refused_stand_on_the_card_of_their_page_for_a_day(world):

@@ -141,6 +141,29 @@ def test_an_unclear_confirmation_is_not_sent_again(story: Telling) -> None:
     assert story.world.rows(status) == [{"status": "sending"}]
 
 
+@pytest.mark.parametrize(("kind", "at_once"), [("rate-limit", 0), ("accept-then-limit", 1)])
+def test_a_confirmation_that_meets_a_limit_is_sent_once_all_the_same(
+    story: Telling, kind: str, at_once: int
+) -> None:
+    contact = story.contact(last_inbound_at=ago(hours=2))
+    story.facebook.fault("facebook", kind)
+    story.write(contact, "STOP")
+    status = "select status, tries from public.opt_confirmations"
+    until(lambda: story.world.rows(status))
+    story.turn("confirm")
+    assert len(story.messages_to(contact)) == at_once
+    if at_once:
+        # Its echo is believed more than the answer.
+        until(lambda: story.world.rows(status) == [{"status": "sent", "tries": 1}])
+
+    story.world.rows("update public.opt_confirmations set due_at = now() returning 1")
+    story.turn("confirm")
+    story.turn("confirm")
+
+    assert len(story.messages_to(contact)) == 1
+    assert story.world.rows(status) == [{"status": "sent", "tries": 2 - at_once}]
+
+
 def test_an_echo_settles_the_send_of_a_worker_that_was_killed(story: Telling) -> None:
     contact = story.contact(last_inbound_at=ago(hours=2))
     story.run_now()
