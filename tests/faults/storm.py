@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from itertools import pairwise
 
-from pipeline.breaker import BUDGET_FIRST, RETRIES_PER_MINUTE, SHARE_OF_RETRIES
+from pipeline.retry_budget import BUDGET_FIRST, RETRIES_PER_MINUTE, SHARE_OF_RETRIES
 from pipeline.steps.backoff import FIRST_SECONDS
 from tests.builders import Row
 from tests.faults.judge import Verdict

@@ -6,15 +6,9 @@ from dataclasses import replace
 from itertools import islice
 
 from pages._components.causes import CAUSES
-from pipeline.breaker import (
-    ALONE_SECONDS,
-    BUDGET_FIRST,
-    BUDGET_MOST,
-    PUT_OFF,
-    WELL_IN_A_ROW,
-    Guard,
-)
+from pipeline.breaker import PUT_OFF, Guard
 from pipeline.model import Advance, Fail, Job, Outcome, Retry
+from pipeline.retry_budget import ALONE_SECONDS, BUDGET_FIRST, BUDGET_MOST, WELL_IN_A_ROW
 from pipeline.stages import Stage
 from pipeline.steps.backoff import wait_for_provider
 from tests.providers.jobs import JOB
