@@ -103,6 +103,8 @@ class Guard:
         self._is_one = key_of is None
         self._breakers: dict[str, Breaker] = {}
         self._budget = Budget(clock)
+        # Whose last call was answered, though not with a message: that says nothing of load.
+        self._answered: set[int] = set()
 
     def room(self, most: int) -> int:
         """How many calls may be under way, of `most`.
@@ -125,14 +127,20 @@ class Guard:
         if job.attempt == 0:
             self._budget.earn()
             return None
+        if job.state_id in self._answered:
+            return None
         seconds = self._budget.spend()
         return self._put_off("many_retries", job, seconds) if seconds else None
 
     def learn(self, job: Job, outcome: Outcome) -> Outcome:
         """The outcome, as it counts for the contact; what it says of the provider is kept."""
         breaker = self._of(job)
+        self._answered.discard(job.state_id)
         if isinstance(outcome, Retry) and outcome.trouble:
-            self._budget.fail()
+            if outcome.answered:
+                self._answered.add(job.state_id)
+            else:
+                self._budget.fail()
             counts = breaker.fail(outcome.asked_seconds)
             wait = max(outcome.after_seconds, self._spread(job, breaker.wait_seconds()))
             return replace(outcome, counts=counts, after_seconds=wait)

@@ -85,10 +85,10 @@ class Retry:
     """The step may succeed later: the contact goes back one stage for `after_seconds`.
 
     `counts` is false for a wait that is not the contact's own doing; only tries that count come to
-    an end. `trouble` says that the provider, not the contact, is the likely cause, and
-    `asked_seconds` how long the provider asked everybody to wait. `page_status` stops the page
-    (token_invalid, restricted) until one of its messages goes through again. `fields` are stored
-    with the contact.
+    an end. `trouble` says that the provider, not the contact, is the likely cause, `answered` that
+    it has room all the same, and `asked_seconds` how long it asked everybody to wait. `page_status`
+    stops the page (token_invalid, restricted) until one of its messages goes through again.
+    `fields` are stored with the contact.
     """
 
     code: str
@@ -100,6 +100,7 @@ class Retry:
     usage_percent: float = 0
     counts: bool = True
     trouble: bool = False
+    answered: bool = False
     asked_seconds: float = 0
     fields: dict[str, Any] = field(default_factory=dict)
 

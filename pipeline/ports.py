@@ -21,11 +21,23 @@ class WriterError(Exception):
 
 
 class WriterBusyError(WriterError):
-    """It may work later, not before `after_seconds`."""
+    """It may work later, not before `after_seconds`.
 
-    def __init__(self, code: str, message: str, hint: str, after_seconds: float = 0.0) -> None:
+    `answered` says that it took the request and answered it, though not with a message.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str,
+        after_seconds: float = 0.0,
+        *,
+        answered: bool = False,
+    ) -> None:
         super().__init__(code, message, hint)
         self.after_seconds = after_seconds
+        self.answered = answered
 
 
 class WriterRefusedError(WriterError):

@@ -121,7 +121,8 @@ def _shaped(text: str) -> str | None:
 
 def unreadable() -> WriterBusyError:
     """No message of Google's at all: whoever answered, it passes."""
-    return WriterBusyError("ai_unavailable", "Google AI's answer is unreadable.", AWAY_HINT)
+    words = "Google AI's answer is unreadable."
+    return WriterBusyError("ai_unavailable", words, AWAY_HINT, answered=True)
 
 
 def _blocked(reason: str) -> WriterRefusedError:

@@ -42,8 +42,10 @@ async def write(job: Job, writer: Writer) -> Advance | Retry | Fail:
 
 def _explain(job: Job, error: WriterError) -> Retry | Fail:
     if isinstance(error, WriterBusyError):
-        later = wait_for_provider if job.attempt + 1 < MOST_TRIES else try_again
-        return later(job, error.code, error.message, error.hint, error.after_seconds)
+        told = (job, error.code, error.message, error.hint, error.after_seconds)
+        if job.attempt + 1 < MOST_TRIES:
+            return replace(wait_for_provider(*told), answered=error.answered)
+        return try_again(*told)
     return Fail(error.code, error.message, error.hint)
 
 
