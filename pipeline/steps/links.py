@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from pipeline.steps.phone_numbers import find_numbers, is_same_number
+from pipeline.steps.spelt_links import joined
 
 LIST = Path(__file__).with_name("top_level_domains.txt")
 # Nobody sees them, and a reader of addresses leaves them out: h<zero width space>ttps.
@@ -81,7 +82,7 @@ def brings_own_links(text: str, prompt: str, said: Iterable[str]) -> bool:
 
 def find_links(text: str) -> Found:
     """Everything in `text` that a phone or Messenger makes touchable."""
-    rest, links, emails = _plain(text), set[Link](), set[str]()
+    rest, links, emails = joined(_plain(text)), set[Link](), set[str]()
     if ":" in rest:
         links |= {_parse(match[0]) for match in WITH_SCHEME.finditer(rest)}
         rest = WITH_SCHEME.sub(" ", rest)
