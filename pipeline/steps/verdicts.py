@@ -90,7 +90,7 @@ OPTED_OUT = Verdict(
 )
 BOTHERSOME = Verdict(
     Kind.FINAL, "too_many_messages", "Facebook says this contact got too many messages.",
-    "Write less often: raise the automation's waiting time.",
+    "Write less often: raise the automation's waiting time. Facebook may stop a page that goes on.",
 )  # fmt: skip
 DUPLICATE = Verdict(
     Kind.FINAL, "duplicate", "Facebook says this message was sent before.",
