@@ -8825,7 +8825,11 @@ as $$
     set status = 'sent', error_code = null, finished_at = coalesce(k.finished_at, now())
     from jsonb_array_elements(p_messages) as e, public.contacts as c, public.facebook_pages as p
     where
-        e.value ->> 'direction' = 'out' and k.id = public.id_or_null(substr(e.value ->> 'metadata', 19))
+        e.value ->> 'direction' = 'out'
+        and k.id = case
+            when e.value ->> 'metadata' ~ '^stagelight-answer:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                then substr(e.value ->> 'metadata', 19)::uuid
+        end
         and c.id = k.contact_id and c.sender_id = btrim(e.value ->> 'sender_id')
         and p.id = c.page_id and p.facebook_page_id = p_facebook_page_id
         and k.status in ('due', 'sending', 'failed') and k.tries > 0;
@@ -8838,7 +8842,8 @@ revoke execute on function public.due_confirmations(), public.claim_confirmation
 public.confirmations_arrived(text, jsonb)
 from public, anon, authenticated, service_role;
 grant execute on function
-public.due_confirmations(), public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text, double precision)
+public.due_confirmations(), public.claim_confirmations(text, integer), public.finish_confirmation(uuid, text, text, text, double precision),
+public.confirmations_arrived(text, jsonb)
 to service_role;
 -- What an owner does to contacts: tags, opting out and back, deleting.
 
