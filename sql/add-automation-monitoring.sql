@@ -516,7 +516,7 @@ comment on column public.facebook_pages.catches_up_until is
 comment on column public.facebook_pages.subscribed_at is 'When Facebook agreed to tell us of the page''s messages; empty until it did.';
 comment on column public.facebook_pages.subscribe_error is 'Why Facebook does not tell us of the page''s messages, when it was asked to and refused.';
 comment on column public.facebook_pages.proven_at is
-'When Facebook answered a worker that the stored token is this page''s. Anybody can name a page''s id: until then nothing that Facebook tells of the page is heard for this owner.';
+'When Facebook answered a worker that the stored token is this page''s. Anybody can name a page''s id: until then this owner hears of the page only who says STOP, and when somebody wrote.';
 
 create table if not exists public.facebook_page_syncs (
     page_id uuid not null,
@@ -1127,6 +1127,9 @@ create table if not exists public.facebook_events (
     constraint facebook_events_done_is_not_due check ((done_at is null) = (due_at is not null))
 );
 
+alter table public.facebook_events add column if not exists heard_by uuid[] not null default '{}';
+comment on column public.facebook_events.heard_by is 'While it waits for another owner''s row of the page: whose rows need not hear it again.';
+
 create index if not exists facebook_events_due_idx on public.facebook_events (due_at) where done_at is null;
 create index if not exists facebook_events_person_idx on public.facebook_events (facebook_page_id, sender_id) where done_at is null;
 create index if not exists facebook_events_done_idx on public.facebook_events (done_at) where done_at is not null;
@@ -1147,7 +1150,7 @@ comment on column public.facebook_events.told is 'What the kind needs: mid, text
 comment on column public.facebook_events.received_at is 'When it was stored here; it may have waited in the receiver''s spool before.';
 comment on column public.facebook_events.due_at is 'From when it is to be worked on; empty once it has been.';
 comment on column public.facebook_events.tries is 'How often working on it went wrong; the next try is alone.';
-comment on column public.facebook_events.problem is 'Why it was not worked on: a code, no words of it; unproven_page while it waits for a worker that proves the page, unknown_page when nobody had it.';
+comment on column public.facebook_events.problem is 'Why it was not worked on: a code, no words of it; unproven_page while it waits for a worker that proves a row of the page, unknown_page when nobody had it.';
 comment on column public.facebook_events.done_at is 'When it was worked on, or given up.';
 comment on index public.facebook_events_due_idx is 'Serves work_on_events: what is due, oldest first.';
 comment on index public.facebook_events_person_idx is 'Serves work_on_events: what waits of one page; and forget_contacts: of one person.';
@@ -8022,7 +8025,8 @@ begin
     if exists (
         select 1 from public.facebook_events as e
         where
-            e.facebook_page_id = p_page.facebook_page_id and e.kind = 'policy' and e.said_at > p_said_at and e.done_at is not null
+            e.facebook_page_id = p_page.facebook_page_id and e.kind = 'policy' and e.said_at > p_said_at
+            and (e.done_at is not null or p_page.id = any(e.heard_by))
             and (e.told ->> 'action' in ('block', 'unblock') or p_told ->> 'action' not in ('block', 'unblock'))
     ) then
         return;
@@ -8519,7 +8523,112 @@ grant execute on function
 public.take_sync_place(uuid), public.claim_syncs(text, integer, integer), public.advance_sync(uuid, uuid, jsonb, integer),
 public.stop_sync(uuid, uuid, jsonb), public.hear_contacts(uuid, jsonb)
 to service_role;
--- One page's events at a time: what is slow or wrong of one page holds up no other.
+-- What a row hears of its page before its token has proven to be the page's (docs/decisions/0060): who says no, and when
+-- somebody wrote. It goes on sending meanwhile, and nobody may be written to who has said STOP.
+
+create or replace function public.tell_unproven_row(p_page public.facebook_pages, p_events public.facebook_events[])
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids uuid[] := array(
+        select c.id
+        from public.contacts as c
+        where c.page_id = p_page.id and c.sender_id in (select e.sender_id from unnest(p_events) as e)
+    );
+    v_told jsonb;
+    v_heard jsonb;
+begin
+    if v_ids = '{}' then
+        return '{}';
+    end if;
+    -- Anybody can name a page's id: the owners of the page wait for nobody who does.
+    perform 1 from public.ai_automation_contact_states as s where s.contact_id = any(v_ids) order by s.id for no key update nowait;
+    perform 1 from public.contacts as c where c.id = any(v_ids) order by c.id for no key update nowait;
+
+    v_told := (
+        select jsonb_agg(
+            -- Without an id it is no message, and nothing of it is stored.
+            case when e.is_own then e.told else jsonb_build_object('text', case when e.says_stop then 'STOP' end) end
+            || jsonb_build_object('sender_id', e.sender_id, 'said_at', e.said_at, 'direction', case e.kind when 'echo' then 'out' else 'in' end)
+        )
+        from (
+            select
+                w.kind, w.sender_id, w.said_at, w.told,
+                coalesce(w.kind = 'message' and public.opt_word(w.told ->> 'text') = 'stop', false) as says_stop,
+                -- Facebook's echo names a try that only this row made.
+                w.kind = 'echo' and exists (
+                    select 1
+                    from public.contacts as c
+                    inner join public.ai_automation_contact_states as s on s.contact_id = c.id
+                    inner join public.ai_automation_attempts as a on a.state_id = s.id
+                    where
+                        c.page_id = p_page.id and c.sender_id = w.sender_id and a.started_at > now() - interval '2 days'
+                        and w.told ->> 'metadata' = 'stagelight:' || a.id
+                ) as is_own
+            from unnest(p_events) as w
+            where w.kind in ('message', 'echo', 'action')
+        ) as e
+        inner join public.contacts as k on k.id = any(v_ids) and k.sender_id = e.sender_id
+        -- Who has disconnected the page wants to hear nothing, and connects it again some day.
+        where p_page.disconnected_at is null or e.says_stop or e.is_own
+    );
+    if v_told is not null then
+        v_heard := public.hear_messages(p_page.id, v_told);
+    end if;
+    return array(select e.event_key from unnest(p_events) as e where (v_heard -> 'in_hand') ? (e.told ->> 'mid'));
+end;
+$$;
+
+comment on function public.tell_unproven_row(public.facebook_pages, public.facebook_events[]) is
+'Of what Facebook tells of a page, for a row that is not proven: contacts that it has are opted out by their STOP, a reply counts from its time, and echoes of its own messages settle its tries. No text or name of anybody, no contact that it does not have, and no START; of a disconnected row no replies either. Returns the keys of echoes for whose answer a worker still waits. Raises lock_not_available where somebody is at the row''s contacts.';
+
+create or replace function public.tell_unproven_rows(p_facebook_page_id text, p_events public.facebook_events[])
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_page public.facebook_pages;
+    v_events public.facebook_events[];
+    v_later text[] := '{}';
+begin
+    for v_page in
+        select p.*
+        from public.facebook_pages as p
+        where
+            p.facebook_page_id = p_facebook_page_id and p.proven_at is null
+            and exists (
+                select 1 from public.contacts as c
+                where c.page_id = p.id and c.sender_id in (select e.sender_id from unnest(p_events) as e)
+            )
+        order by p.id
+    loop
+        v_events := array(select e from unnest(p_events) as e where v_page.id <> all(e.heard_by));
+        begin
+            v_later := v_later || public.tell_unproven_row(v_page, v_events);
+        exception
+            -- What is wrong with such a row is not the page's trouble; it is told again.
+            when others then
+                v_later := v_later || array(select e.event_key from unnest(v_events) as e);
+        end;
+    end loop;
+    return v_later;
+end;
+$$;
+
+comment on function public.tell_unproven_rows(text, public.facebook_events[]) is
+'tell_unproven_row for every such row of the page; returns the keys of those that must be told again, because it could not be done now or a worker is still sending.';
+
+revoke execute on function
+public.tell_unproven_row(public.facebook_pages, public.facebook_events[]), public.tell_unproven_rows(text, public.facebook_events[])
+from public, anon, authenticated, service_role;
+grant execute on function
+public.tell_unproven_row(public.facebook_pages, public.facebook_events[]), public.tell_unproven_rows(text, public.facebook_events[])
+to service_role;
+-- One page's events at a time: what is slow or wrong of one page holds up no other. Each owner's row of the page hears an event
+-- once; what some row cannot hear yet waits for it (docs/decisions/0060).
 
 create or replace function public.work_on_events(p_limit integer default 200)
 returns jsonb
@@ -8530,9 +8639,13 @@ declare
     v_first public.facebook_events;
     v_events public.facebook_events[];
     v_page public.facebook_pages;
+    v_its_events public.facebook_events[];
+    v_its_later text[];
     v_later text[] := '{}';
     v_heard boolean := false;
-    v_unproven boolean;
+    v_heard_ids bigint[] := '{}';
+    v_heard_by uuid[] := '{}';
+    v_unproven uuid[];
     v_worked integer := 0;
     v_put_off integer := 0;
     v_failed integer := 0;
@@ -8563,14 +8676,15 @@ begin
 
     begin
         perform public.ask_deletion(e.told ->> 'code', e.sender_id) from unnest(v_events) as e where e.kind = 'deletion';
-        -- Over all owners of the page, in the order in which everybody takes states.
+        -- Over all who hear it now, in the order in which everybody takes states.
         perform 1
         from public.ai_automation_contact_states as s
         where s.contact_id in (
             select c.id
-            from public.facebook_pages as p
-            inner join public.contacts as c on c.page_id = p.id
-            where p.facebook_page_id = v_first.facebook_page_id and c.sender_id in (select e.sender_id from unnest(v_events) as e)
+            from unnest(v_events) as e
+            inner join public.facebook_pages as p on p.facebook_page_id = v_first.facebook_page_id and p.id <> all(e.heard_by)
+            inner join public.contacts as c on c.page_id = p.id and c.sender_id = e.sender_id
+            where p.proven_at is not null
         )
         order by s.id
         for no key update;
@@ -8581,23 +8695,42 @@ begin
             order by p.id
         loop
             v_heard := true;
-            v_later := v_later || public.work_on_page_events(v_page, v_events);
+            v_its_events := array(select e from unnest(v_events) as e where v_page.id <> all(e.heard_by));
+            continue when v_its_events = '{}';
+            v_its_later := public.work_on_page_events(v_page, v_its_events);
+            v_later := v_later || v_its_later;
+            v_heard_ids := v_heard_ids || array(select e.id from unnest(v_its_events) as e where e.event_key <> all(v_its_later));
+            v_heard_by := v_heard_by || array_fill(v_page.id, array[cardinality(v_heard_ids) - cardinality(v_heard_by)]);
         end loop;
-        v_unproven := not v_heard and exists (
-            select 1
+        v_later := v_later || public.tell_unproven_rows(v_first.facebook_page_id, v_events);
+        v_unproven := array(
+            select p.id
             from public.facebook_pages as p
             inner join public.facebook_page_secrets as k on k.page_id = p.id
-            where p.facebook_page_id = v_first.facebook_page_id and p.disconnected_at is null and p.status <> 'token_invalid'
+            where
+                p.facebook_page_id = v_first.facebook_page_id and p.proven_at is null
+                and p.disconnected_at is null and p.status <> 'token_invalid'
         );
         with changed as (
             update public.facebook_events as e
             set
                 done_at = case when g.waits then null else now() end,
                 due_at = case
-                    when g.waits and v_unproven then now() + least(interval '2 seconds' + (now() - e.received_at) / 2, interval '10 minutes')
-                    when g.waits then now() + least(interval '2 seconds' + (now() - e.received_at) / 10, interval '30 seconds')
+                    when g.comes_later then now() + least(interval '2 seconds' + (now() - e.received_at) / 10, interval '30 seconds')
+                    when g.waits
+                        then now() + least(
+                            interval '2 seconds' + (now() - e.received_at) / case when v_heard then 1 else 2 end, interval '10 minutes'
+                        )
                 end,
-                problem = case when v_heard or e.kind = 'deletion' then null when g.waits then 'unproven_page' else 'unknown_page' end,
+                problem = case
+                    when g.is_unproven then 'unproven_page'
+                    when not (v_heard or g.waits or e.kind = 'deletion') then 'unknown_page'
+                end,
+                heard_by = case
+                    when g.waits
+                        then e.heard_by || array(select h.page_id from unnest(v_heard_ids, v_heard_by) as h (id, page_id) where h.id = e.id)
+                    else '{}'
+                end,
                 sender_id = case when g.waits then e.sender_id end,
                 told = case
                     when g.waits then e.told
@@ -8606,13 +8739,18 @@ begin
                     else '{}'
                 end
             from (
-                select
-                    w.id,
-                    -- For ten minutes; what is unclear for longer has been settled without it.
-                    (w.event_key = any(v_later) and w.received_at > now() - interval '10 minutes')
-                    -- A worker asks Facebook within seconds; a page that cannot be proven for a day is nobody's here.
-                    or (v_unproven and w.kind <> 'deletion' and w.received_at > now() - interval '1 day') as waits
-                from unnest(v_events) as w
+                select w.id, w.comes_later, w.is_unproven, w.comes_later or w.is_unproven as waits
+                from (
+                    select
+                        n.id,
+                        -- For ten minutes; what is unclear for longer has been settled without it.
+                        n.event_key = any(v_later) and n.received_at > now() - interval '10 minutes' as comes_later,
+                        -- A worker asks Facebook within seconds; a page that cannot be proven for a day is nobody's here. What its
+                        -- owner has heard is kept an hour for others: they read the conversations as soon as they are proven.
+                        not (v_unproven <@ n.heard_by) and n.kind <> 'deletion'
+                        and n.received_at > now() - case when v_heard then interval '1 hour' else interval '1 day' end as is_unproven
+                    from unnest(v_events) as n
+                ) as w
             ) as g
             where e.id = g.id
             returning g.waits
@@ -8643,7 +8781,7 @@ end;
 $$;
 
 comment on function public.work_on_events(integer) is
-'Works on up to p_limit due events of one page, those that are due longest first; several receivers share them. taken is 0 when nothing is due. Only pages that are proven hear of anything; for others it waits, a day at most. What goes wrong is tried again alone, ten times at most.';
+'Works on up to p_limit due events of one page, those that are due longest first; several receivers share them. taken is 0 when nothing is due. Only rows that are proven hear it in full, each once; for others it waits, a day at most, or an hour where a proven one has heard it, and they are told of a STOP at once (tell_unproven_row). What goes wrong is tried again alone, ten times at most.';
 
 revoke execute on function public.work_on_events(integer) from public, anon, authenticated, service_role;
 grant execute on function public.work_on_events(integer) to service_role;
@@ -8715,13 +8853,16 @@ as $$
         -- What changed last is what is confirmed, and only inside the window.
         and (k.word = 'stop') = (c.opted_out_at is not null)
         and not exists (select 1 from public.opt_confirmations as l where l.contact_id = k.contact_id and l.said_at > k.said_at)
-        -- Of two owners who have connected the same page one answers.
+        -- Of two owners who have connected the same page one answers, and nobody keeps them from it by naming the page.
+        and p.proven_at is not null
         and not exists (
             select 1
             from public.facebook_pages as q
             inner join public.contacts as b on b.page_id = q.id and b.sender_id = c.sender_id
             inner join public.opt_confirmations as l on l.contact_id = b.id and l.word = k.word and l.said_at = k.said_at
-            where q.facebook_page_id = p.facebook_page_id and l.id < k.id
+            where
+                q.facebook_page_id = p.facebook_page_id
+                and (l.status <> 'due' or (l.id < k.id and q.proven_at is not null))
         )
         and c.last_inbound_at > now() - interval '24 hours'
         and p.status = 'active' and (p.paused_until is null or p.paused_until <= now())

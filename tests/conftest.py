@@ -173,3 +173,11 @@ def world(database: Database) -> Iterator[World]:
     arranged = World(database.dsn())
     yield arranged
     arranged.close()
+
+
+@pytest.fixture
+def second(database: Database) -> Iterator[World]:
+    """Another connection to the same database."""
+    other = World(database.dsn())
+    yield other
+    other.close()

@@ -20,7 +20,7 @@ comment on column public.facebook_pages.catches_up_until is
 comment on column public.facebook_pages.subscribed_at is 'When Facebook agreed to tell us of the page''s messages; empty until it did.';
 comment on column public.facebook_pages.subscribe_error is 'Why Facebook does not tell us of the page''s messages, when it was asked to and refused.';
 comment on column public.facebook_pages.proven_at is
-'When Facebook answered a worker that the stored token is this page''s. Anybody can name a page''s id: until then nothing that Facebook tells of the page is heard for this owner.';
+'When Facebook answered a worker that the stored token is this page''s. Anybody can name a page''s id: until then this owner hears of the page only who says STOP, and when somebody wrote.';
 
 create table if not exists public.facebook_page_syncs (
     page_id uuid not null,

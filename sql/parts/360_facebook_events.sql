@@ -19,6 +19,9 @@ create table if not exists public.facebook_events (
     constraint facebook_events_done_is_not_due check ((done_at is null) = (due_at is not null))
 );
 
+alter table public.facebook_events add column if not exists heard_by uuid[] not null default '{}';
+comment on column public.facebook_events.heard_by is 'While it waits for another owner''s row of the page: whose rows need not hear it again.';
+
 create index if not exists facebook_events_due_idx on public.facebook_events (due_at) where done_at is null;
 create index if not exists facebook_events_person_idx on public.facebook_events (facebook_page_id, sender_id) where done_at is null;
 create index if not exists facebook_events_done_idx on public.facebook_events (done_at) where done_at is not null;
@@ -39,7 +42,7 @@ comment on column public.facebook_events.told is 'What the kind needs: mid, text
 comment on column public.facebook_events.received_at is 'When it was stored here; it may have waited in the receiver''s spool before.';
 comment on column public.facebook_events.due_at is 'From when it is to be worked on; empty once it has been.';
 comment on column public.facebook_events.tries is 'How often working on it went wrong; the next try is alone.';
-comment on column public.facebook_events.problem is 'Why it was not worked on: a code, no words of it; unproven_page while it waits for a worker that proves the page, unknown_page when nobody had it.';
+comment on column public.facebook_events.problem is 'Why it was not worked on: a code, no words of it; unproven_page while it waits for a worker that proves a row of the page, unknown_page when nobody had it.';
 comment on column public.facebook_events.done_at is 'When it was worked on, or given up.';
 comment on index public.facebook_events_due_idx is 'Serves work_on_events: what is due, oldest first.';
 comment on index public.facebook_events_person_idx is 'Serves work_on_events: what waits of one page; and forget_contacts: of one person.';

@@ -73,7 +73,8 @@ begin
     if exists (
         select 1 from public.facebook_events as e
         where
-            e.facebook_page_id = p_page.facebook_page_id and e.kind = 'policy' and e.said_at > p_said_at and e.done_at is not null
+            e.facebook_page_id = p_page.facebook_page_id and e.kind = 'policy' and e.said_at > p_said_at
+            and (e.done_at is not null or p_page.id = any(e.heard_by))
             and (e.told ->> 'action' in ('block', 'unblock') or p_told ->> 'action' not in ('block', 'unblock'))
     ) then
         return;

@@ -66,13 +66,16 @@ as $$
         -- What changed last is what is confirmed, and only inside the window.
         and (k.word = 'stop') = (c.opted_out_at is not null)
         and not exists (select 1 from public.opt_confirmations as l where l.contact_id = k.contact_id and l.said_at > k.said_at)
-        -- Of two owners who have connected the same page one answers.
+        -- Of two owners who have connected the same page one answers, and nobody keeps them from it by naming the page.
+        and p.proven_at is not null
         and not exists (
             select 1
             from public.facebook_pages as q
             inner join public.contacts as b on b.page_id = q.id and b.sender_id = c.sender_id
             inner join public.opt_confirmations as l on l.contact_id = b.id and l.word = k.word and l.said_at = k.said_at
-            where q.facebook_page_id = p.facebook_page_id and l.id < k.id
+            where
+                q.facebook_page_id = p.facebook_page_id
+                and (l.status <> 'due' or (l.id < k.id and q.proven_at is not null))
         )
         and c.last_inbound_at > now() - interval '24 hours'
         and p.status = 'active' and (p.paused_until is null or p.paused_until <= now())

@@ -24,11 +24,3 @@ def shared_world(shared_database: Database) -> Iterator[World]:
     arranged = World(shared_database.dsn())
     yield arranged
     arranged.close()
-
-
-@pytest.fixture
-def second(database: Database) -> Iterator[World]:
-    """Another connection to the same database."""
-    other = World(database.dsn())
-    yield other
-    other.close()

@@ -253,6 +253,8 @@ FOR_WORKERS = {
     "skip_closed_windows": {"p_limit": 9},
     "skip_ineligible": {"p_state_ids": ["{ready}"]},
     "store_events": {"p_events": []},
+    "tell_unproven_row": {"p_page": {}, "p_events": []},
+    "tell_unproven_rows": {"p_facebook_page_id": "1", "p_events": []},
     "work_on_events": {"p_limit": 9},
     "work_on_page_events": {"p_page": {}, "p_events": []},
 }

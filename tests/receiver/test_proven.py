@@ -5,11 +5,12 @@ from contextlib import suppress
 from postgrest import APIError
 from psycopg.types.json import Jsonb
 
-from tests.database.acting import call, call_as
+from tests.database.acting import call, call_as, change
 from tests.receiver.telling import body_of, message, now_ms
 
 DUE_NOW = "update public.facebook_events set due_at = now() where done_at is null returning 1"
 WAITING = "select problem from public.facebook_events where done_at is null"
+BARE = {"told": {}, "sender_id": None}
 
 
 def known_to(world, page):
@@ -46,7 +47,12 @@ def test_who_only_names_a_page_hears_nothing_of_it(facebook, world, page):
     assert known_to(world, theirs) == ["77"]
     heard = world.rows("select distinct user_id from public.contact_messages")
     assert [row["user_id"] for row in heard] == [page["user_id"]]
-    assert world.rows(WAITING) == [], "it is worked on for those whose page it is"
+    assert world.rows(WAITING) == [{"problem": "unproven_page"}] * 2
+    change(world, "facebook_pages", {"id": theirs["id"]}, status="token_invalid")
+    world.rows(DUE_NOW)
+    facebook.settle()
+    assert world.rows(WAITING) == [], "Facebook says that it is not their page"
+    assert world.rows("select told, sender_id from public.facebook_events") == [BARE] * 2
 
 
 def test_deleting_an_imported_contact_takes_no_event_from_another_owner(facebook, world, page):

@@ -17,11 +17,12 @@ from pipeline.clients import service_client
 from pipeline.inbox import Inbox
 from pipeline.settings import Settings
 from pipeline.stages import Stage
+from pipeline.vault import Vault
 from tests.builders import World, ago
 from tests.ports import free_port
 from tests.receiver.telling import signed_request
 from tests.running import PATIENCE, serving, until
-from tests.story.telling import Story, Worker
+from tests.story.telling import KEY, Story, Worker
 
 SECRET = "the app's secret"
 
@@ -125,6 +126,31 @@ def test_stop_opts_out_of_every_automation_and_is_confirmed_once(story: Telling)
     story.turn("confirm")
     assert len(story.messages_to(contact)) == 2
     assert story.history() == [], "no automation sent anything"
+
+
+def test_a_stop_counts_while_facebook_cannot_say_whose_a_new_token_is(story: Telling) -> None:
+    people = [story.contact(last_inbound_at=ago(hours=2)) for _ in range(2)]
+    story.update("ai_automation_rules", story.rule, max_follow_ups=2)
+    story.run_now()
+    story.turn("check", "write", "send")
+    story.facebook.fault("facebook", "refuse-before", call="connect", times=100)
+    sealed = Vault(KEY).seal(f"sandbox-page-{story.page['facebook_page_id']}")
+    story.call("save_page_token", p_page_id=str(story.page["id"]), p_encrypted_token=sealed)
+    story.turn("sync")
+
+    story.write(people[0], "STOP")
+    story.until_stage(people[0], "completed", "opted_out")
+    past = "update public.contacts set last_outbound_at = %s returning 1"
+    story.world.rows(past, ago(minutes=90))
+    for person in people:
+        times = dict.fromkeys(("last_sent_at", "next_check_at", "due_at"), ago(minutes=61))
+        story.update("ai_automation_contact_states", story.state(person), **times)
+    story.run_now()
+    story.turn("check", "write", "send")
+
+    proven = story.world.rows("select proven_at from public.facebook_pages")
+    assert proven == [{"proven_at": None}]
+    assert [len(story.messages_to(person)) for person in people] == [1, 2]
 
 
 def test_an_unclear_confirmation_is_not_sent_again(story: Telling) -> None:
