@@ -4429,7 +4429,7 @@ begin
             v_ids := array(select r.state_id from public.pick_ready_to_send(p_limit, p_in_hand) as r (state_id));
             perform public.lock_daily_usage(v_ids);
             if exists (select from public.facebook_events as e where e.done_at is null) then
-                v_ids := public.without_arrived(v_ids);
+                v_ids := public.without_unheard(public.without_arrived(v_ids));
             end if;
             return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
             perform public.recheck_reviews(p_limit);
@@ -6664,6 +6664,48 @@ revoke execute on function public.sent_after_all(bigint[], uuid[]), public.belie
 from public, anon, authenticated, service_role;
 grant execute on function public.sent_after_all(bigint[], uuid[]), public.believe_echoes(jsonb), public.without_arrived(bigint[])
 to service_role;
+-- Who has written is not written to before it was heard (docs/decisions/0062): what Facebook told is stored at once, and worked
+-- on when its turn comes.
+
+create or replace function public.without_unheard(p_state_ids bigint[])
+returns bigint[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_held bigint[] := array(
+        select s.id
+        from public.ai_automation_contact_states as s
+        inner join public.contacts as c on c.id = s.contact_id
+        inner join public.facebook_pages as p on p.id = s.page_id
+        where
+            s.id = any(p_state_ids)
+            and exists (
+                select from public.facebook_events as e
+                where
+                    e.facebook_page_id = p.facebook_page_id and e.sender_id = c.sender_id and e.done_at is null
+                    and e.kind in ('message', 'action')
+                    -- It may wait for another owner's row, or has told this one as much as it may know.
+                    and p.id <> all(e.heard_by) and e.problem is distinct from 'unproven_page'
+            )
+    );
+begin
+    if v_held = '{}' then
+        return p_state_ids;
+    end if;
+    -- Not at the head of the line, where others would wait for them.
+    update public.ai_automation_contact_states as s
+    set due_at = now() + interval '1 second'
+    where s.id = any(v_held);
+    return array(select i.id from unnest(p_state_ids) as i (id) where i.id <> all(v_held));
+end;
+$$;
+
+comment on function public.without_unheard(bigint[]) is
+'Of contacts that are to be sent to, those of whom no message or tap waits to be worked on; the others are looked at again after a second. The caller holds them.';
+
+revoke execute on function public.without_unheard(bigint[]) from public, anon, authenticated, service_role;
+grant execute on function public.without_unheard(bigint[]) to service_role;
 -- What an echo says of a try, and what a reply or a STOP ends.
 
 -- Facebook's echo of a message is a late answer to the try that its metadata names. While a worker waits for the answer
@@ -8723,7 +8765,7 @@ begin
                         )
                 end,
                 problem = case
-                    when g.is_unproven then 'unproven_page'
+                    when g.is_unproven and not g.comes_later then 'unproven_page'
                     when not (v_heard or g.waits or e.kind = 'deletion') then 'unknown_page'
                 end,
                 heard_by = case

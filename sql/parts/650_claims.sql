@@ -75,7 +75,7 @@ begin
             v_ids := array(select r.state_id from public.pick_ready_to_send(p_limit, p_in_hand) as r (state_id));
             perform public.lock_daily_usage(v_ids);
             if exists (select from public.facebook_events as e where e.done_at is null) then
-                v_ids := public.without_arrived(v_ids);
+                v_ids := public.without_unheard(public.without_arrived(v_ids));
             end if;
             return query select k.state_id from public.skip_ineligible(v_ids) as k (state_id);
             perform public.recheck_reviews(p_limit);

@@ -94,7 +94,7 @@ begin
                         )
                 end,
                 problem = case
-                    when g.is_unproven then 'unproven_page'
+                    when g.is_unproven and not g.comes_later then 'unproven_page'
                     when not (v_heard or g.waits or e.kind = 'deletion') then 'unknown_page'
                 end,
                 heard_by = case

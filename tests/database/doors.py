@@ -248,6 +248,7 @@ FOR_WORKERS = {
     "sent_after_all": {"p_state_ids": [1], "p_attempt_ids": [None]},
     "believe_echoes": {"p_outcomes": []},
     "without_arrived": {"p_state_ids": [1]},
+    "without_unheard": {"p_state_ids": [1]},
     "settle_by_echoes": {"p_page_id": "{page}", "p_told": []},
     "roll_up": {},
     "skip_closed_windows": {"p_limit": 9},
