@@ -25,7 +25,7 @@ begin
     v_told := (
         select jsonb_agg(
             -- Without an id it is no message, and nothing of it is stored.
-            case when e.is_own then e.told else jsonb_build_object('text', case when e.says_stop then 'STOP' end) end
+            case when e.is_own then e.told else jsonb_build_object('text', case when e.says_stop then 'STOP' end, 'metadata', substring(e.told ->> 'metadata', '^stagelight-answer:.*')) end
             || jsonb_build_object('sender_id', e.sender_id, 'said_at', e.said_at, 'direction', case e.kind when 'echo' then 'out' else 'in' end)
         )
         from (
