@@ -6704,8 +6704,27 @@ $$;
 comment on function public.without_unheard(bigint[]) is
 'Of contacts that are to be sent to, those of whom no message or tap waits to be worked on; the others are looked at again after a second. The caller holds them.';
 
-revoke execute on function public.without_unheard(bigint[]) from public, anon, authenticated, service_role;
-grant execute on function public.without_unheard(bigint[]) to service_role;
+create or replace function public.unheard_stops(p_contact_ids uuid[])
+returns uuid[]
+language sql
+stable
+set search_path = ''
+as $$
+    select array(
+        select c.id
+        from public.contacts as c
+        inner join public.facebook_pages as p on p.id = c.page_id
+        inner join public.facebook_events as e on e.facebook_page_id = p.facebook_page_id and e.sender_id = c.sender_id
+        where
+            c.id = any(p_contact_ids) and e.done_at is null and e.kind = 'message' and p.id <> all(e.heard_by)
+            and public.opt_word(e.told ->> 'text') = 'stop'
+    );
+$$;
+
+comment on function public.unheard_stops(uuid[]) is 'Of contacts that are about to be forgotten, those whose STOP is stored and not worked on yet.';
+
+revoke execute on function public.without_unheard(bigint[]), public.unheard_stops(uuid[]) from public, anon, authenticated, service_role;
+grant execute on function public.without_unheard(bigint[]), public.unheard_stops(uuid[]) to service_role;
 -- What an echo says of a try, and what a reply or a STOP ends.
 
 -- Facebook's echo of a message is a late answer to the try that its metadata names. While a worker waits for the answer
@@ -7160,13 +7179,41 @@ begin
 
     -- Whoever is forgotten this moment is forgotten before or after this; see resolve_deletion.
     perform pg_advisory_xact_lock_shared(20261122, 102);
-    -- What a person who was deleted said before that stays unknown, whoever tells it; they come back by writing again.
-    with told as materialized (
-        select m.*, t.said_stop, t.deleted_at
+    with heard as materialized (
+        select m.*, t.said_stop, t.deleted_at, t.person_hash
         from public.messages_told(p_messages) as m
         left join public.contact_tombstones as t
             on t.user_id = v_page.user_id and t.person_hash = public.person_hash(v_page.facebook_page_id, m.sender_id)
-        where t.deleted_at is null or m.said_at > t.deleted_at
+    ),
+
+    -- A STOP outlives its sender's deletion, also one that is heard after it.
+    word as materialized (
+        select distinct on (h.sender_id) h.sender_id, h.person_hash, h.said_at, w.word = 'stop' as is_stop
+        from heard as h
+        cross join lateral (select public.opt_word(h.body) as word) as w
+        where h.said_at <= h.deleted_at and h.direction = 'in' and w.word is not null
+        order by h.sender_id, h.said_at desc, w.word desc
+    ),
+
+    remembered as (
+        update public.contact_tombstones as t
+        set said_stop = true
+        from word as w
+        where t.user_id = v_page.user_id and t.person_hash = w.person_hash and w.is_stop and not t.said_stop
+    ),
+
+    -- What else a person who was deleted said before that stays unknown, whoever tells it; they come back by writing again.
+    told as materialized (
+        select
+            h.sender_id, h.sender_name, h.time_zone, h.direction, h.mid, h.body, h.said_at, h.attempt_id,
+            h.said_stop or coalesce(w.is_stop, false) as said_stop, h.deleted_at
+        from heard as h
+        left join word as w on w.sender_id = h.sender_id
+        where h.deleted_at is null or h.said_at > h.deleted_at
+        union all
+        select w.sender_id, '', null, 'in', null, 'STOP', w.said_at, null, true, w.said_at
+        from word as w
+        where w.is_stop and exists (select 1 from public.contacts as c where c.page_id = v_page.id and c.sender_id = w.sender_id)
     ),
 
     added as (
@@ -9257,6 +9304,7 @@ set search_path = ''
 as $$
 declare
     v_busy uuid[];
+    v_said_stop uuid[] := public.unheard_stops(p_contact_ids);
 begin
     -- Of a page that somebody else has too, what waits is theirs as well; the tombstone keeps it out here.
     delete from public.facebook_events as e
@@ -9270,12 +9318,12 @@ begin
     perform 1 from public.opt_confirmations as k where k.contact_id = any(p_contact_ids) order by k.id for update;
 
     insert into public.contact_tombstones as t (user_id, person_hash, said_stop)
-    select distinct on (c.user_id, h.person_hash) c.user_id, h.person_hash, c.opted_out_at is not null
+    select distinct on (c.user_id, h.person_hash) c.user_id, h.person_hash, c.opted_out_at is not null or c.id = any(v_said_stop)
     from public.contacts as c
     inner join public.facebook_pages as p on p.id = c.page_id
     cross join lateral (select public.person_hash(p.facebook_page_id, c.sender_id) as person_hash) as h
     where c.id = any(p_contact_ids)
-    order by c.user_id, h.person_hash
+    order by c.user_id, h.person_hash, c.opted_out_at is null and c.id <> all(v_said_stop)
     on conflict (user_id, person_hash) do update
         set said_stop = t.said_stop or excluded.said_stop, deleted_at = greatest(t.deleted_at, excluded.deleted_at);
 

@@ -38,5 +38,24 @@ $$;
 comment on function public.without_unheard(bigint[]) is
 'Of contacts that are to be sent to, those of whom no message or tap waits to be worked on; the others are looked at again after a second. The caller holds them.';
 
-revoke execute on function public.without_unheard(bigint[]) from public, anon, authenticated, service_role;
-grant execute on function public.without_unheard(bigint[]) to service_role;
+create or replace function public.unheard_stops(p_contact_ids uuid[])
+returns uuid[]
+language sql
+stable
+set search_path = ''
+as $$
+    select array(
+        select c.id
+        from public.contacts as c
+        inner join public.facebook_pages as p on p.id = c.page_id
+        inner join public.facebook_events as e on e.facebook_page_id = p.facebook_page_id and e.sender_id = c.sender_id
+        where
+            c.id = any(p_contact_ids) and e.done_at is null and e.kind = 'message' and p.id <> all(e.heard_by)
+            and public.opt_word(e.told ->> 'text') = 'stop'
+    );
+$$;
+
+comment on function public.unheard_stops(uuid[]) is 'Of contacts that are about to be forgotten, those whose STOP is stored and not worked on yet.';
+
+revoke execute on function public.without_unheard(bigint[]), public.unheard_stops(uuid[]) from public, anon, authenticated, service_role;
+grant execute on function public.without_unheard(bigint[]), public.unheard_stops(uuid[]) to service_role;

@@ -64,13 +64,41 @@ begin
 
     -- Whoever is forgotten this moment is forgotten before or after this; see resolve_deletion.
     perform pg_advisory_xact_lock_shared(20261122, 102);
-    -- What a person who was deleted said before that stays unknown, whoever tells it; they come back by writing again.
-    with told as materialized (
-        select m.*, t.said_stop, t.deleted_at
+    with heard as materialized (
+        select m.*, t.said_stop, t.deleted_at, t.person_hash
         from public.messages_told(p_messages) as m
         left join public.contact_tombstones as t
             on t.user_id = v_page.user_id and t.person_hash = public.person_hash(v_page.facebook_page_id, m.sender_id)
-        where t.deleted_at is null or m.said_at > t.deleted_at
+    ),
+
+    -- A STOP outlives its sender's deletion, also one that is heard after it.
+    word as materialized (
+        select distinct on (h.sender_id) h.sender_id, h.person_hash, h.said_at, w.word = 'stop' as is_stop
+        from heard as h
+        cross join lateral (select public.opt_word(h.body) as word) as w
+        where h.said_at <= h.deleted_at and h.direction = 'in' and w.word is not null
+        order by h.sender_id, h.said_at desc, w.word desc
+    ),
+
+    remembered as (
+        update public.contact_tombstones as t
+        set said_stop = true
+        from word as w
+        where t.user_id = v_page.user_id and t.person_hash = w.person_hash and w.is_stop and not t.said_stop
+    ),
+
+    -- What else a person who was deleted said before that stays unknown, whoever tells it; they come back by writing again.
+    told as materialized (
+        select
+            h.sender_id, h.sender_name, h.time_zone, h.direction, h.mid, h.body, h.said_at, h.attempt_id,
+            h.said_stop or coalesce(w.is_stop, false) as said_stop, h.deleted_at
+        from heard as h
+        left join word as w on w.sender_id = h.sender_id
+        where h.deleted_at is null or h.said_at > h.deleted_at
+        union all
+        select w.sender_id, '', null, 'in', null, 'STOP', w.said_at, null, true, w.said_at
+        from word as w
+        where w.is_stop and exists (select 1 from public.contacts as c where c.page_id = v_page.id and c.sender_id = w.sender_id)
     ),
 
     added as (

@@ -43,6 +43,7 @@ set search_path = ''
 as $$
 declare
     v_busy uuid[];
+    v_said_stop uuid[] := public.unheard_stops(p_contact_ids);
 begin
     -- Of a page that somebody else has too, what waits is theirs as well; the tombstone keeps it out here.
     delete from public.facebook_events as e
@@ -56,12 +57,12 @@ begin
     perform 1 from public.opt_confirmations as k where k.contact_id = any(p_contact_ids) order by k.id for update;
 
     insert into public.contact_tombstones as t (user_id, person_hash, said_stop)
-    select distinct on (c.user_id, h.person_hash) c.user_id, h.person_hash, c.opted_out_at is not null
+    select distinct on (c.user_id, h.person_hash) c.user_id, h.person_hash, c.opted_out_at is not null or c.id = any(v_said_stop)
     from public.contacts as c
     inner join public.facebook_pages as p on p.id = c.page_id
     cross join lateral (select public.person_hash(p.facebook_page_id, c.sender_id) as person_hash) as h
     where c.id = any(p_contact_ids)
-    order by c.user_id, h.person_hash
+    order by c.user_id, h.person_hash, c.opted_out_at is null and c.id <> all(v_said_stop)
     on conflict (user_id, person_hash) do update
         set said_stop = t.said_stop or excluded.said_stop, deleted_at = greatest(t.deleted_at, excluded.deleted_at);
 

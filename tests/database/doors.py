@@ -249,6 +249,7 @@ FOR_WORKERS = {
     "believe_echoes": {"p_outcomes": []},
     "without_arrived": {"p_state_ids": [1]},
     "without_unheard": {"p_state_ids": [1]},
+    "unheard_stops": {"p_contact_ids": []},
     "settle_by_echoes": {"p_page_id": "{page}", "p_told": []},
     "roll_up": {},
     "skip_closed_windows": {"p_limit": 9},

@@ -6,7 +6,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.builders import ago
-from tests.database.acting import Worker, call, change, run_now
+from tests.database.acting import Worker, call, call_as, change, run_now
 
 
 @pytest.fixture
@@ -112,3 +112,34 @@ def test_what_waits_for_another_owners_row_holds_neither(scene):
     states = "select contact_id from public.ai_automation_contact_states where id = any(%s)"
     found = scene.world.rows(states, [job["state_id"] for job in handed])
     assert {row["contact_id"] for row in found} == {said["id"], copied["id"]}
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+@pytest.mark.parametrize("is_back", [True, False])
+def test_a_stop_outlives_the_deletion_before_which_it_was_said(scene, is_stored, is_back):
+    said = scene.people[0]
+    at = ago(seconds=5)
+    if is_stored:
+        store(scene, said, "STOP")
+    owner = {"id": scene.page["user_id"]}
+    assert call_as(scene.world, owner, "delete_contact", p_contact_id=said["id"])["deleted"]
+    if is_back:
+        hear(scene, said, "Hello again")
+
+    if not is_stored:
+        hear(scene, said, "STOP", at)
+    if not is_back:
+        hear(scene, said, "Hello again")
+
+    kept = "select opted_out_by from public.contacts where sender_id = %s"
+    assert scene.world.rows(kept, said["sender_id"]) == [{"opted_out_by": "contact"}]
+    known = scene.world.rows("select body from public.contact_messages")
+    assert known == [{"body": "Hello again"}], "what was said before stays unknown"
+    hear(scene, said, "START")
+    assert scene.world.rows(kept, said["sender_id"]) == [{"opted_out_by": None}]
+
+
+def hear(scene, person, text, at=None):
+    told = {"sender_id": person["sender_id"], "direction": "in", "mid": f"m_{text}", "text": text}
+    said = Jsonb([{**told, "said_at": (at or ago()).isoformat()}])
+    call(scene.world.connection, "hear_messages", p_page_id=scene.page["id"], p_messages=said)
