@@ -113,6 +113,8 @@
     count(node, clock);
   }
 
+  const look = (seconds) => (seconds > 0 ? "Looks for it " + words.until(seconds) : "Looks for it soon");
+
   const followUp = ({ stage, up: [number, most] }) => (["failed", "skipped", "completed"].includes(stage) ? `${number} of ${most} follow-ups sent` : `Follow-up ${number}/${most}`);
 
   // A button that stays keeps its node, and with it the press or the focus that is on it.
@@ -150,7 +152,8 @@
     const row = node.row, past = SINCE[row.stage];
     put(node.time, past ? past + " " + words.duration(now - row.since) + " ago" : "In stage " + words.duration(now - row.since));
     show(node.due, row.closes ? "Window closes " + words.until(row.closes - now) : row.send_at ? "Sends " + words.until(row.send_at - now) : "");
-    show(node.check, row.check_at ? (row.check_at > now ? `Next check ${words.moment(row.check_at, now)} (${words.until(row.check_at - now)})` : "Next check is due") : "");
+    const next = row.check_at - now;
+    show(node.check, !row.check_at ? "" : row.stage === "sending" ? look(next) : next > 0 ? `Next check ${words.moment(row.check_at, now)} (${words.until(next)})` : "Next check is due");
   }
 
   function leave(id) {

@@ -78,7 +78,8 @@ async def work(settings: Settings, vault: Vault, name: str) -> int:
         conversations = Conversations(Graph(settings, graph))
         syncs = Syncs(SyncStore(service_client(settings, database), name), conversations, vault)
         room = Capacity(settings.writing_at_once, settings.sending_at_once)
-        turns = Turns(store, recorder, google, facebook, vault, room, keep, syncs)
+        looks = settings.look_for_seconds
+        turns = Turns(store, recorder, google, facebook, vault, room, keep, syncs, looks)
         turns.version = VERSION
         if settings.send_mode == "live":
             turns.sending.may_claim = SendGate(store).open

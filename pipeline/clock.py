@@ -21,6 +21,11 @@ class DatabaseClock:
         """The database has just said what time it is."""
         self._said, self._heard_at = said, self._steady()
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the database has said so yet."""
+        return self._said is not None
+
     def now(self) -> datetime:
         """The moment, with a time zone."""
         if self._said is None:

@@ -110,7 +110,8 @@ class Fail:
     """A person is needed: code, one sentence, and a hint what to do.
 
     `page_status` is set when the page itself must stop (token_invalid, restricted); `fields` are
-    stored with the contact.
+    stored with the contact. While it is `unknown` the conversation is looked at in `after_seconds`,
+    0: when any unclear answer is looked up.
     """
 
     code: str
@@ -118,6 +119,7 @@ class Fail:
     hint: str
     page_status: str = ""
     unknown: bool = False
+    after_seconds: float = 0.0
     fields: dict[str, Any] = field(default_factory=dict)
 
 

@@ -6,6 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar, assert_never
 
+from pipeline.looks import first_look
 from pipeline.model import Advance, Fail, Held, Job, Outcome, Retry, Said, Skip, Unreadable
 from pipeline.stages import Stage
 
@@ -13,8 +14,6 @@ log = logging.getLogger("stagelight.rows")
 
 # Where a contact waits for its next try, by the stage in which the try failed.
 WAITS_IN = {Stage.GENERATING: Stage.ELIGIBLE, Stage.SENDING: Stage.READY_TO_SEND}
-# Facebook may still deliver after a call was given up; only then is the thread worth reading.
-SETTLE_AFTER_SHARE_OF_LEASE = 0.5
 # PostgreSQL stores neither; one such character would make a row fail for ever.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -117,7 +116,7 @@ def _result(held: Held, outcome: Outcome) -> Row:
                 **_told(outcome),
                 "to_stage": Stage.SENDING if outcome.unknown else Stage.FAILED,
                 "page_status": outcome.page_status or None,
-                "after_seconds": _settle_after(held) if outcome.unknown else 0,
+                "after_seconds": _look_after(held, outcome) if outcome.unknown else 0,
                 "attempt_outcome": "unknown" if may_be_out(outcome) else "failed",
                 **outcome.fields,
             }
@@ -134,9 +133,8 @@ def _told(outcome: Retry | Skip | Fail) -> Row:
     }
 
 
-def _settle_after(held: Held) -> float:
-    lease = held.lease_seconds if isinstance(held, Job) else 30
-    return lease * SETTLE_AFTER_SHARE_OF_LEASE
+def _look_after(held: Held, outcome: Fail) -> float:
+    return outcome.after_seconds or first_look(held.lease_seconds if isinstance(held, Job) else 30)
 
 
 def may_be_out(outcome: Fail) -> bool:

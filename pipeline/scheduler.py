@@ -31,6 +31,8 @@ SECONDS_BETWEEN = {
     "maintain": 60.0,
     "roll_up": 30.0,
 }
+# A turn that has found something and left more for the page's next place comes again so soon.
+AGAIN_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
 SECONDS_THAT_ARE_A_JUMP = 2.0
 # Five beats may fail before a living worker loses its contacts.
@@ -119,11 +121,18 @@ class Pause:
 
 
 async def guarded(
-    name: str, turn: Callable[[], Awaitable[None]], pause: Pause, sleep: Sleep = asyncio.sleep
+    name: str,
+    turn: Callable[[], Awaitable[bool | None]],
+    pause: Pause,
+    sleep: Sleep = asyncio.sleep,
 ) -> None:
-    """One turn; whatever goes wrong in it is logged and waited for, and the next turn comes."""
+    """One turn, and others while it says that there may be more.
+
+    Whatever goes wrong in it is logged and waited for, and the next turn comes.
+    """
     try:
-        await turn()
+        while await turn():
+            await sleep(AGAIN_SECONDS)
     except Exception as error:
         wait = pause.lengthen()
         about = {"turn": name, "seconds": wait, "error": name_of(error)}

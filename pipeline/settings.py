@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from pipeline.looks import LOOK_FOR_SECONDS
 from pipeline.prices import parse_prices
 
 GRAPH_URL = "https://graph.facebook.com/v26.0"
@@ -44,6 +45,7 @@ class Settings:
     receiver_port: int = 8060
     receiver_url: str = ""
     lease_seconds: int = 30
+    look_for_seconds: int = LOOK_FOR_SECONDS
     writing_at_once: int = 6
     sending_at_once: int = 6
     app_pg_bin: str = ""
@@ -95,6 +97,7 @@ WHOLE_NUMBERS = {
     "text_retention_hours": (8760, "a number of hours, like 24"),
     "history_retention_days": (3650, "a number of days, like 30"),
     "lease_seconds": (600, "a number of seconds, like 30"),
+    "look_for_seconds": (3600, "a number of seconds up to 3600, like 60"),
     # The HTTP clients hold a hundred connections each; who has none waits with its lease running.
     "writing_at_once": (100, "a number of contacts up to 100, like 6"),
     "sending_at_once": (100, "a number of contacts up to 100, like 6"),

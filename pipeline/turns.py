@@ -11,7 +11,8 @@ from pipeline.confirmations import Confirmations
 from pipeline.endings import UNFIT, given_up, surprise, unfit
 from pipeline.forgetting import Forgetting
 from pipeline.lane import Lane
-from pipeline.model import Fail, Held, Retry, Skip, Unreadable
+from pipeline.looks import LOOK_FOR_SECONDS
+from pipeline.model import Fail, Held, Job, Outcome, Retry, Skip, Unreadable
 from pipeline.places import Places
 from pipeline.ports import Messenger, Writer
 from pipeline.previews import Previews
@@ -69,11 +70,12 @@ class Turns:
         capacity: Capacity | None = None,
         retention: Retention | None = None,
         syncs: Syncs | None = None,
+        look_for_seconds: float = LOOK_FOR_SECONDS,
     ) -> None:
-        room = capacity or Capacity()
         self._store = store
         self._recorder = recorder
         self._retention = retention or Retention()
+        self._look_for_seconds = look_for_seconds
         self._previews = Previews(store, writer)
         self.syncs = syncs
         self.confirm = Confirmations(store, messenger, vault).turn
@@ -81,15 +83,20 @@ class Turns:
         self._stopping = False
         self._checking, self._previewing = asyncio.Lock(), asyncio.Lock()
         self.version = ""
+        self._open_lanes(writer, messenger, vault, capacity or Capacity())
+
+    def _open_lanes(
+        self, writer: Writer, messenger: Messenger, vault: Vault, room: Capacity
+    ) -> None:
         google = Guard(lambda job: job.model)
         # An unclear send that did arrive costs a look at the thread, not a try.
         facebook = Guard(opens_after=5)
-        now = store.clock.now
+        now = self._store.clock.now
         models = Places(lambda job: job.model, QUICK_WRITING_SECONDS, google.rooms)
         pages = Places(lambda job: job.facebook_page_id, QUICK_SENDING_SECONDS)
         writes = guarded(models.timed(lambda job: write(job, writer)), google)
         sends = guarded(pages.timed(lambda job: send(job, messenger, vault, now())), facebook)
-        settles = listening(lambda job: settle(job, messenger, vault, now()), facebook)
+        settles = listening(lambda job: self._look(job, messenger, vault), facebook)
         self.writing = Lane(
             Stage.ELIGIBLE, room.writing, partial(self._run, writes), google, models
         )
@@ -121,11 +128,15 @@ class Turns:
         """Hands written messages to Facebook."""
         await self._fill(self.sending, "send")
 
-    async def settle(self) -> None:
-        """Finds out what became of sends with an unknown outcome, and ends what is over."""
-        await self._fill(self.settling, "settle")
+    async def settle(self) -> bool:
+        """Finds out what became of sends with an unknown outcome, and ends what is over.
+
+        Whether there may be more, of a page whose next place for a call comes soon.
+        """
+        taken = await self._fill(self.settling, "settle")
         if completed := await self._store.complete():
             log.info("complete", extra={"contacts": completed})
+        return taken > 0
 
     async def preview(self) -> None:
         """Has test messages written that people wait for."""
@@ -195,10 +206,18 @@ class Turns:
         log.warning("given up", extra={"state_ids": [row["state_id"] for row in rows]})
         await asyncio.gather(*(self._recorder.record(row) for row in rows))
 
-    async def _fill(self, lane: Lane, name: str) -> None:
+    async def _look(self, job: Job, messenger: Messenger, vault: Vault) -> Outcome:
+        clock = self._store.clock
+        if not clock.is_known:
+            # How old a try is, is asked of the database's clock, and of no other.
+            await self.beat()
+        return await settle(job, messenger, vault, clock.now(), self._look_for_seconds)
+
+    async def _fill(self, lane: Lane, name: str) -> int:
         if taken := await lane.turn(self._store):
             log.info(name, extra={"contacts": taken, "rules": sorted(lane.rules)})
             lane.rules.clear()
+        return taken
 
     async def _run(self, step: Step, held: Held) -> None:
         about = ids_of(held)

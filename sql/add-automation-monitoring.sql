@@ -4040,29 +4040,32 @@ $$;
 comment on function public.pick_to_write(text, integer, jsonb) is
 'Locks due contacts to be written to. Those that a worker was lost with come first and apart: a quarter as many at once after the first time, then one alone, with a worker of ten seconds or more; a worker that holds such takes no other.';
 
--- Asking whether a message arrived can end a worker too. A token that is still there says that its holder wrote nothing down.
-create or replace function public.pick_to_settle(p_worker text, p_limit integer)
-returns setof bigint
-language plpgsql
+-- A look is a call about a page's conversations, of which Facebook takes two a second, and a reading of the whole page takes
+-- them too: one of a page at a time, when its next place is near enough. Locked before the contacts, and nobody is waited for.
+create or replace function public.pages_to_look_at(p_page_ids uuid[])
+returns uuid[]
+language sql
 set search_path = ''
 as $$
-declare
-    v_ids bigint[];
-begin
-    if exists (
-        select 1 from public.ai_automation_contact_states as s
-        where s.current_stage = 'sending' and s.times_lost >= 2 and s.lease_owner = p_worker and s.lease_expires_at > now()
-    ) then
-        return;
-    end if;
-
-    v_ids := array(
-        select s.id from public.ai_automation_contact_states as s
-        where s.current_stage = 'sending' and s.lease_expires_at <= now()
-        order by s.times_lost, s.lease_expires_at, s.id
-        limit p_limit
+    select coalesce(array_agg(f.page_id), '{}')
+    from (
+        select y.page_id from public.facebook_page_syncs as y
+        where
+            y.page_id = any(p_page_ids)
+            and (y.next_call_at is null or y.next_call_at <= clock_timestamp() + interval '0.5 seconds')
         for no key update skip locked
-    );
+    ) as f;
+$$;
+
+comment on function public.pages_to_look_at(uuid[]) is
+'Locks those of the pages whose conversations may be called about now, at two calls a second and page over all workers.';
+
+-- Who was in hand of a worker that is gone, and has ended three in a row, is over.
+create or replace function public.end_who_ends_workers(p_state_ids bigint[])
+returns void
+language sql
+set search_path = ''
+as $$
     update public.ai_automation_contact_states as s
     set
         lease_token = null,
@@ -4072,7 +4075,7 @@ begin
             select 1 from public.ai_automation_workers as w
             where w.name = s.lease_owner and w.beat_at > greatest(s.updated_at, s.updated_at + (s.lease_expires_at - s.updated_at) / 2)
         ))::int
-    where s.id = any(v_ids) and s.lease_token is not null;
+    where s.id = any(p_state_ids) and s.lease_token is not null;
 
     with over as (
         update public.ai_automation_contact_states as s
@@ -4082,7 +4085,7 @@ begin
             error_code = 'outcome_unknown',
             error_message = 'The message may or may not have arrived: three workers stopped while it was sent or looked for.',
             error_hint = 'Look at the conversation on Facebook, and at the worker''s log. Retry only if the message is not there.'
-        where s.id = any(v_ids) and s.times_lost >= 3
+        where s.id = any(p_state_ids) and s.times_lost >= 3
         returning s.attempt_id, s.attempt_started_at
     )
 
@@ -4090,6 +4093,63 @@ begin
     set outcome = 'unknown', error_code = 'outcome_unknown', finished_at = now()
     from over as o
     where a.id = o.attempt_id and a.started_at = o.attempt_started_at;
+$$;
+
+comment on function public.end_who_ends_workers(bigint[]) is
+'Counts the worker that each of these sends was lost with, if it was; after the third the contact is failed as outcome_unknown. The caller holds them.';
+
+-- Asking whether a message arrived can end a worker too. A token that is still there says that its holder wrote nothing down.
+create or replace function public.pick_to_settle(p_worker text, p_limit integer)
+returns setof bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_due uuid[];
+    v_spaced uuid[];
+    v_open uuid[];
+    v_ids bigint[];
+begin
+    v_due := array(
+        select distinct s.page_id from public.ai_automation_contact_states as s
+        where s.current_stage = 'sending' and s.lease_expires_at <= now()
+    );
+    if
+        v_due = '{}'
+        or exists (
+            select 1 from public.ai_automation_contact_states as s
+            where s.current_stage = 'sending' and s.times_lost >= 2 and s.lease_owner = p_worker and s.lease_expires_at > now()
+        )
+    then
+        return;
+    end if;
+    v_open := public.pages_to_look_at(v_due);
+    -- A page that was never connected is not read, and nobody gives places for it.
+    v_spaced := array(select y.page_id from public.facebook_page_syncs as y where y.page_id = any(v_due));
+
+    v_ids := array(
+        select s.id
+        from (
+            select
+                d.id, d.page_id,
+                row_number() over (partition by d.page_id order by d.times_lost, d.lease_expires_at, d.id) as place
+            from public.ai_automation_contact_states as d
+            where d.current_stage = 'sending' and d.lease_expires_at <= now()
+        ) as q
+        inner join public.ai_automation_contact_states as s on s.id = q.id
+        where
+            s.current_stage = 'sending' and s.lease_expires_at <= now()
+            and (q.page_id <> all(v_spaced) or (q.page_id = any(v_open) and q.place = 1))
+        order by s.times_lost, s.lease_expires_at, s.id
+        limit p_limit
+        for no key update of s skip locked
+    );
+    perform public.take_sync_place(t.page_id)
+    from (
+        select distinct s.page_id from public.ai_automation_contact_states as s
+        where s.id = any(v_ids) and s.page_id = any(v_open)
+    ) as t;
+    perform public.end_who_ends_workers(v_ids);
 
     -- Who ended two is looked for alone, after the others, and as in writing by a worker that has lived for a while.
     return query
@@ -4106,13 +4166,15 @@ end;
 $$;
 
 comment on function public.pick_to_settle(text, integer) is
-'Locks sends whose outcome is to be found out. One whose holder stopped without a word is counted; after the second time it is looked for alone, after the third it is failed as outcome_unknown.';
+'Locks sends whose outcome is to be found out, of a page one at a time and two a second. One whose holder stopped without a word is counted; after the second time it is looked for alone, after the third it is failed as outcome_unknown.';
 
 revoke execute on function
-public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer, jsonb), public.pick_to_settle(text, integer)
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer, jsonb), public.pick_to_settle(text, integer),
+public.pages_to_look_at(uuid[]), public.end_who_ends_workers(bigint[])
 from public, anon, authenticated, service_role;
 grant execute on function
-public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer, jsonb), public.pick_to_settle(text, integer)
+public.is_untouched(text), public.has_lived(text), public.pick_to_write(text, integer, jsonb), public.pick_to_settle(text, integer),
+public.pages_to_look_at(uuid[]), public.end_who_ends_workers(bigint[])
 to service_role;
 -- Whether a contact in a worker's hands may go on. Every write names the lease token it holds; a contact that was taken
 -- over does not move.
@@ -10337,7 +10399,11 @@ begin
                             v_seconds_each * coalesce((select w.ahead from first_in_line as w where w.id = l.id), v_ready)
                         )
                     end,
-                    'next_check_at', public.next_look(r.run_at, r.time_zone, l.next_check_at),
+                    'next_check_at', case
+                        when l.current_stage <> 'sending' then public.next_look(r.run_at, r.time_zone, l.next_check_at)
+                        -- Nobody holds it: it waits until the conversation is looked at.
+                        when l.lease_owner is null then l.lease_expires_at
+                    end,
                     'generation_time_ms', l.generation_time_ms, 'tokens', l.tokens_in + l.tokens_out,
                     'follow_up_count', l.follow_up_count, 'max_follow_ups', l.max_follow_ups, 'attempt', l.attempt,
                     'lost', l.lease_owner is not null and (l.lease_expires_at <= now() or public.is_silent(l.lease_owner)),

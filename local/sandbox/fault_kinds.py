@@ -63,6 +63,9 @@ FACEBOOK: dict[str, Act] = {
     "accept-then-limit": Act("received, answered with 613, too many calls", "rate-limit", True),
     "wrong-recipient": Act("received, answered as if it went to another", "wrong-recipient", True),
     "odd-rows": Act("read: beside the messages stand rows not as documented", "ok", True),
+    "late-thread": Act(
+        "read: what arrived in the last `seconds` is not shown yet (default 5)", "ok", True
+    ),
     "reset-before": Act("connection reset; the message is not received", "reset"),
     "reset-after-accept": Act(
         "the message is received, then the connection is reset", "reset", True

@@ -1,6 +1,7 @@
 """This file is where the Graph API is spoken: sending a message, reading a thread."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -78,7 +79,7 @@ class Graph:
         usage = usage_headers(page_id, 3 if fault is None or fault.answer == "ok" else 96)
         if not user:
             return self._list(request, page_id, usage)
-        thread = self.mailbox.thread(page_id, user)
+        thread = _shown(self.mailbox.thread(page_id, user), fault)
         fields = request.query_params.get("fields", "id,updated_time")
         found = [self.listing.show(thread, fields)] if thread else []
         if fault is not None and fault.kind == "odd-rows":
@@ -94,6 +95,24 @@ class Graph:
         except BadCursorError:
             return error("bad-cursor")
         return JSONResponse(answer, headers=usage)
+
+    async def messages(self, request: Request) -> Response:
+        """GET /{conversation}/messages?fields=...&after=...: older parts of one thread."""
+        refusal = refuse_token(request, dict(request.query_params), self.app_secret)
+        if refusal is not None:
+            return refusal
+        key = self.mailbox.find_thread(request.path_params["conversation"])
+        fault = self.faults.take("facebook", "read", key[1] if key else "")
+        await self.delay.wait()
+        if fault is not None and fault.answer != "ok":
+            return await played(request, fault)
+        if key is None:
+            return error("no-such-object")
+        try:
+            part = self.listing.part(_shown(self.mailbox.thread(*key), fault), request.query_params)
+        except BadCursorError:
+            return error("bad-cursor")
+        return JSONResponse(part)
 
     async def conversation(self, request: Request) -> Response:
         """GET /{conversation}?fields=messages{...}."""
@@ -145,6 +164,14 @@ class Graph:
         recipient = message.sender_id if answer != "wrong-recipient" else "7700000000000000"
         body = {"recipient_id": recipient, "message_id": message.message_id}
         return JSONResponse(body, headers=usage_headers(page_id, USAGE[answer], WAIT[answer]))
+
+
+def _shown(thread: list[Message], fault: Fault | None) -> list[Message]:
+    """What a reader is shown of a thread, which may lag behind what was received."""
+    if fault is None or fault.kind != "late-thread":
+        return thread
+    latest = (datetime.now(UTC) - timedelta(seconds=fault.seconds)).isoformat()
+    return [message for message in thread if message.received_at <= latest]
 
 
 def _refuse(parameters: dict[str, Any]) -> JSONResponse | None:

@@ -59,6 +59,7 @@ def create_sandbox(config: SandboxConfig | None = None) -> Starlette:
         routes=[
             Route(model, google.generate, methods=["POST"]),
             Route("/graph/{version}/{page}/messages", graph.send, methods=["POST"]),
+            Route("/graph/{version}/{conversation}/messages", graph.messages),
             Route("/graph/{version}/{page}/conversations", graph.conversations),
             Route("/graph/{version}/me", identity.me),
             Route("/graph/{version}/me/accounts", identity.my_accounts),

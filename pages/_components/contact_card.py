@@ -44,7 +44,10 @@ def card(row: Row, page: Row, now: float) -> Row:
         "code": row["error_code"],
         "hint": row["error_hint"],
         "send_at": second(row["next_send_at"]) if name is Stage.READY_TO_SEND else None,
-        "check_at": second(row["next_check_at"]) if name in FINISHED else None,
+        # Of a send that nobody is sure of: when the conversation is looked at.
+        "check_at": second(row["next_check_at"])
+        if name in FINISHED or name is Stage.SENDING
+        else None,
         "ai": written(row),
         "up": follow_up(row, name),
         "attempt": row["attempt"] if (row["attempt"] or 0) > 1 else None,

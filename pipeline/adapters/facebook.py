@@ -1,14 +1,20 @@
 """This file is where the Graph API is called: send one message, look for it in the thread."""
 
 import logging
-import unicodedata
-from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from pipeline.adapters.graph import TIMEOUT_SECONDS, Graph, read_answer
+from pipeline.adapters.thread import (
+    MOST_PARTS,
+    ROW_FIELDS,
+    ROWS_AT_ONCE,
+    THREAD_FIELDS,
+    find_ours,
+    goes_on,
+)
 from pipeline.adapters.usage import regain_seconds, usage_percent
 from pipeline.adapters.wire import provider_http
 from pipeline.model import Job, Notice, Receipt
@@ -19,10 +25,7 @@ from pipeline.settings import Settings
 for _logger in ("httpx", "httpcore", "httpx2", "httpcore2"):
     logging.getLogger(_logger).setLevel(logging.WARNING)
 
-# The database's clock and Facebook's are not the same one.
-CLOCKS_DIFFER = timedelta(seconds=60)
 UNREADABLE = "Facebook's answer about the thread is unreadable."
-THREAD_FIELDS = "messages.limit(20){id,created_time,from,message}"
 
 
 def create_http(settings: Settings) -> httpx.AsyncClient:
@@ -70,21 +73,38 @@ class Facebook:
     async def find_sent(self, job: Job, token: str) -> str | None:
         """The id of our text in the thread, not older than the attempt, or None.
 
-        What `job.history` names is the message of another try, whatever its words are. Raises
-        OutcomeUnknownError where a row that cannot be read might be ours.
+        Raises OutcomeUnknownError where a row that cannot be read might be ours.
         """
         wanted = {"platform": "messenger", "user_id": job.sender_id, "fields": THREAD_FIELDS}
         response = await self._graph.call("GET", f"{_page(job)}/conversations", token, wanted, None)
         answer = read_answer(response, token)
         try:
-            rows = [row for thread in answer["data"] for row in thread["messages"]["data"]]
-        except (KeyError, TypeError):
+            found = [await self._find_in(thread, job, token) for thread in answer["data"]]
+        except (KeyError, TypeError, AttributeError):
             raise OutcomeUnknownError(UNREADABLE) from None
-        known = [(row, _is_ours(job, row)) for row in rows]
-        found = [row["id"] for row, is_ours in known if is_ours]
-        if not found and any(is_ours is None for _, is_ours in known):
+        message_id = next((each for each, _ in found if each), None)
+        if message_id is None and any(is_doubtful for _, is_doubtful in found):
             raise OutcomeUnknownError(UNREADABLE)
-        return str(found[0]) if found else None
+        return message_id
+
+    async def _find_in(
+        self, thread: dict[str, Any], job: Job, token: str
+    ) -> tuple[str | None, bool]:
+        """The same in one conversation, as far back as the attempt; whether a row was odd."""
+        part, was_odd = thread["messages"], False
+        for number in range(MOST_PARTS):
+            found, is_odd = find_ours(job, part["data"])
+            was_odd = was_odd or is_odd
+            cursor = goes_on(job, part)
+            if found or not cursor or number == MOST_PARTS - 1:
+                break
+            part = await self._older(str(thread["id"]), cursor, token)
+        return found, was_odd
+
+    async def _older(self, conversation_id: str, cursor: str, token: str) -> dict[str, Any]:
+        wanted = {"fields": ROW_FIELDS, "limit": str(ROWS_AT_ONCE), "after": cursor}
+        path = f"{quote(conversation_id, safe='')}/messages"
+        return read_answer(await self._graph.call("GET", path, token, wanted, None), token)
 
     async def person_on_page(self, app_scoped_id: str, page_id: str, token: str) -> str | None:
         """The page's id of the person whom the app knows by another one; None for nobody."""
@@ -99,27 +119,3 @@ class Facebook:
 
 def _page(job: Job) -> str:
     return quote(job.facebook_page_id, safe="")
-
-
-def _is_ours(job: Job, row: Any) -> bool | None:
-    """Whether a message of the thread is this try's; None where the row is not as documented."""
-    try:
-        return _matches(job, row)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-
-
-def _matches(job: Job, row: dict[str, Any]) -> bool:
-    if row.get("from", {}).get("id") == job.sender_id or "message" not in row:
-        return False
-    if any(row["id"] == said.id for said in job.history):
-        return False
-    if job.attempt_started_at is not None:
-        written_at = datetime.fromisoformat(row["created_time"])
-        if written_at < job.attempt_started_at - CLOCKS_DIFFER:
-            return False
-    return _plain(row["message"]) == _plain(job.message)
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split())

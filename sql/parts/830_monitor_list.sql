@@ -220,7 +220,11 @@ begin
                             v_seconds_each * coalesce((select w.ahead from first_in_line as w where w.id = l.id), v_ready)
                         )
                     end,
-                    'next_check_at', public.next_look(r.run_at, r.time_zone, l.next_check_at),
+                    'next_check_at', case
+                        when l.current_stage <> 'sending' then public.next_look(r.run_at, r.time_zone, l.next_check_at)
+                        -- Nobody holds it: it waits until the conversation is looked at.
+                        when l.lease_owner is null then l.lease_expires_at
+                    end,
                     'generation_time_ms', l.generation_time_ms, 'tokens', l.tokens_in + l.tokens_out,
                     'follow_up_count', l.follow_up_count, 'max_follow_ups', l.max_follow_ups, 'attempt', l.attempt,
                     'lost', l.lease_owner is not null and (l.lease_expires_at <= now() or public.is_silent(l.lease_owner)),

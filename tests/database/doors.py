@@ -227,6 +227,8 @@ FOR_WORKERS = {
     "pick_fairly": {"p_stage": "queued", "p_limit": 9},
     "pick_to_write": {"p_worker": "thief", "p_limit": 9},
     "pick_to_settle": {"p_worker": "thief", "p_limit": 9},
+    "pages_to_look_at": {"p_page_ids": []},
+    "end_who_ends_workers": {"p_state_ids": []},
     "pick_ready_to_send": {"p_limit": 9},
     "page_room": {"p_page_id": "{page}"},
     "rows_of_page": {"p_page_id": "{page}"},

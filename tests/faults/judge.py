@@ -5,14 +5,15 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from pipeline.looks import last_look
 from tests.builders import Row
 from tests.database.books import check_attempts, check_histories
 from tests.faults.screen import differences
-from tests.faults.town import LEASE_SECONDS, Town
+from tests.faults.town import LEASE_SECONDS, LOOK_FOR_SECONDS, Town
 
 MOVING = ("checking", "generating", "sending")
-# What a lost worker held is free after one lease; an unclear send is looked up half a lease later.
-WINDOW_SECONDS = LEASE_SECONDS * 1.5
+# What a lost worker held is free after one lease; an unclear send is looked for this long.
+WINDOW_SECONDS = last_look(LEASE_SECONDS, LOOK_FOR_SECONDS)
 STATES = """
 select s.id, s.contact_id, c.sender_id, s.current_stage::text as stage, s.error_code, s.reason_code,
     s.follow_up_count, s.attempt

@@ -30,6 +30,7 @@ from tests.ports import free_port
 
 KEY = Fernet.generate_key().decode()
 LEASE_SECONDS = 3
+LOOK_FOR_SECONDS = 3
 
 
 @dataclass
@@ -96,6 +97,7 @@ class Town:
             "GOOGLE_BASE_URL": f"{url}/google",
             "FACEBOOK_GRAPH_URL": f"{url}/graph/v26.0",
             "LEASE_SECONDS": str(lease_seconds),
+            "LOOK_FOR_SECONDS": str(LOOK_FOR_SECONDS),
         }
 
     async def hand(

@@ -5,9 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.model import Advance, Fail
+from pipeline.looks import last_look
+from pipeline.model import Advance, Fail, Job
 from pipeline.stages import Stage
 from tests.providers.jobs import PAGE, PERSON, Desk
+
+
+def at_age(job: Job, seconds: float) -> datetime:
+    """So many seconds after the try began."""
+    assert job.attempt_started_at is not None
+    return job.attempt_started_at + timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -31,13 +38,65 @@ def test_a_message_that_arrived_is_found_in_the_thread(desk: Desk, kind: str) ->
 @pytest.mark.parametrize("kind", ["refuse-before", "reset-before"])
 def test_a_message_that_is_not_there_fails_and_is_never_sent_again(desk: Desk, kind: str) -> None:
     desk.sandbox.fault("facebook", kind)
-    desk.send(desk.job())
+    job = desk.job()
+    desk.send(job)
 
-    outcome = desk.settle(desk.job())
+    outcome = desk.settle(job, at_age(job, last_look(job.lease_seconds)))
 
     assert isinstance(outcome, Fail)
     assert (outcome.code, outcome.unknown) == ("outcome_unknown", False)
     assert desk.sandbox.messages() == []
+
+
+def test_one_look_that_finds_nothing_is_not_the_end(desk: Desk) -> None:
+    job = desk.job()
+
+    ages = [15.0]
+    while isinstance(outcome := desk.settle(job, at_age(job, ages[-1])), Fail) and outcome.unknown:
+        said = outcome.fields["status_message"], outcome.message
+        ages.append(ages[-1] + outcome.after_seconds)
+
+    assert ages == [15, 30, 50, 90]
+    assert "not there so far" in said[1]
+    assert isinstance(outcome, Fail)
+    assert outcome.code == "outcome_unknown"
+
+
+def test_a_thread_that_lags_shows_the_message_at_a_later_look(desk: Desk) -> None:
+    job = desk.job()
+    desk.send(job)
+    desk.sandbox.fault("facebook", "late-thread", call="read", times=2, seconds=3600)
+
+    looks = [desk.settle(job, at_age(job, age)) for age in (15, 30, 50)]
+
+    assert [getattr(outcome, "unknown", None) for outcome in looks] == [True, True, None]
+    assert isinstance(looks[-1], Advance)
+
+
+def test_a_busy_thread_is_read_as_far_back_as_the_attempt(desk: Desk) -> None:
+    job = desk.job()
+    desk.send(job)
+    for number in range(45):
+        desk.sandbox.reply(PAGE, PERSON, f"Hello {number}")
+
+    assert isinstance(desk.settle(job), Advance)
+    for number in range(15):
+        desk.sandbox.reply(PAGE, PERSON, f"Hello again {number}")
+    assert isinstance(desk.settle(job), Fail)
+
+
+def test_no_more_of_a_thread_is_read_than_may_hold_the_message(desk: Desk) -> None:
+    for number in range(75):
+        desk.sandbox.reply(PAGE, PERSON, f"Hello {number}")
+    began = datetime.now(UTC)
+    desk.sandbox.fault("facebook", "slow", call="read", times=10, seconds=0)
+
+    desk.settle(desk.job(attempt_started_at=began + timedelta(minutes=2)))
+    [after_one_call] = [fault["times"] for fault in desk.sandbox.faults()]
+    desk.settle(desk.job(attempt_started_at=began))
+    [after_three] = [fault["times"] for fault in desk.sandbox.faults()]
+
+    assert (after_one_call, after_three) == (9, 6)
 
 
 def test_the_contacts_own_words_and_older_messages_do_not_count(desk: Desk) -> None:
@@ -62,10 +121,20 @@ def test_rows_not_as_documented_hide_no_message_and_prove_none_absent(desk: Desk
     assert isinstance(desk.settle(desk.job()), Advance)
 
 
-def test_white_space_and_composed_letters_do_not_hide_our_message(desk: Desk) -> None:
-    desk.send(desk.job(message="Salut Chloe\u0301,\n\nça va ?"))
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("Salut Chloe\u0301,\n\nça va ?", "Salut Chlo\u00e9, ça va ?"),
+        ("A heart \u2764\ufe0f for you", "A heart \u2764 for you"),
+        ("\u200fשלום\u200e, Amina\u00ad", "שלום, Amina"),
+        ("می\u200cخواهم", "میخواهم"),
+    ],
+)
+def test_signs_that_nobody_sees_do_not_hide_our_message(desk: Desk, sent: str, shown: str) -> None:
+    desk.send(desk.job(message=shown))
 
-    assert isinstance(desk.settle(desk.job(message="Salut Chlo\u00e9, ça va ?")), Advance)
+    assert isinstance(desk.settle(desk.job(message=sent)), Advance)
+    assert isinstance(desk.settle(desk.job(message=f"{shown}!")), Fail)
 
 
 @pytest.mark.parametrize(

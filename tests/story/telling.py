@@ -167,6 +167,16 @@ class Story:
         options = ClientOptions(headers=headers, auto_refresh_token=False, httpx_client=self._http)
         return create_client(self.supabase.url, self.supabase.publishable_key, options)
 
+    def look_again(self, seconds: float) -> None:
+        """As if the tries under way were so old by the database's clock, and a look were due."""
+        self.world.rows(
+            "update public.ai_automation_contact_states set lease_expires_at = now()"
+            " where lease_expires_at is not null returning id"
+        )
+        [database] = self.world.rows("select now() + make_interval(secs => %s) as at", seconds)
+        self.worker.store.clock.hear(database["at"])
+        self.turn("settle")
+
     def close(self) -> None:
         """Ends connections."""
         self.worker.close()

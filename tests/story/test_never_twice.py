@@ -2,9 +2,12 @@
 
 import pytest
 
+from pipeline.looks import last_look
 from pipeline.stages import Stage
 from tests.builders import ago
 from tests.story.telling import Worker
+
+LAST = last_look(30)
 
 
 def expire_leases(story):
@@ -61,8 +64,7 @@ def send_these_words(story, rule, fault=None):
     if fault:
         story.facebook.fault("facebook", fault, times=1)
     story.turn("send")
-    expire_leases(story)
-    story.turn("settle")
+    story.look_again(LAST)
     [state] = story.world.rows(
         "select * from public.ai_automation_contact_states where rule_id = %s", rule["id"]
     )
@@ -97,10 +99,13 @@ def test_a_message_of_which_nothing_is_known_is_never_sent_again_by_itself(story
     story.facebook.fault("facebook", "reset-before", times=1)
     story.turn("send")
 
-    expire_leases(story)
-    story.turn("settle", "check", "write", "send")
+    for age in (15, 30, 50, LAST):
+        waiting = story.stage_of(contact)[0]
+        story.look_again(age)
+        story.turn("check", "write", "send")
 
     state = story.state(contact)
+    assert waiting == "sending"
     assert (state["current_stage"], state["error_code"]) == ("failed", "outcome_unknown")
     assert state["error_hint"]
     assert story.facebook.messages() == []
@@ -112,8 +117,7 @@ def test_a_person_may_send_again_what_nobody_knows_about(story):
     story.turn("check", "write")
     story.facebook.fault("facebook", "reset-before", times=1)
     story.turn("send")
-    expire_leases(story)
-    story.turn("settle")
+    story.look_again(LAST)
 
     story.call("retry_contacts", p_state_ids=[story.state(contact)["id"]])
     story.turn("check", "write", "send")

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.looks import last_look
 from pipeline.stages import Stage
 from tests.builders import ago
 from tests.story.telling import Worker
@@ -66,10 +67,7 @@ def test_a_page_that_may_lack_a_permission_is_stopped_and_what_it_tried_is_settl
 
     story.turn("send", "send")
     stopped = page(story)["status"]
-    story.world.rows(
-        "update public.ai_automation_contact_states set lease_expires_at = now() returning id"
-    )
-    story.turn("settle")
+    story.look_again(last_look(30))
 
     assert stopped == "restricted"
     assert alerts(story) == ["page_paused"]

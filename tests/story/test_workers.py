@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.looks import last_look
 from pipeline.model import Advance
 from pipeline.stages import Stage
 from tests.builders import ago
@@ -55,8 +56,7 @@ def test_a_worker_that_wakes_up_after_another_took_over_sends_nothing(story, sup
     [contact] = written(story)
     zombie = Worker(supabase, sandbox, "zombie")
     [job] = zombie.run(zombie.store.claim(Stage.READY_TO_SEND, 1))
-    age_leases(story, 31)
-    story.turn("settle")
+    story.look_again(last_look(30))
     story.call("retry_contacts", p_state_ids=[story.state(contact)["id"]])
     story.turn("check", "write", "send")
 

@@ -63,6 +63,11 @@ def test_a_card_offers_only_what_helps(stage, changes, can):
     assert drawn(contact(stage, **changes)).get("can") == can
 
 
+def test_a_send_that_nobody_is_sure_of_says_when_it_is_looked_for():
+    assert drawn(contact("sending", next_check_at=AT))["check_at"] == epoch(AT)
+    assert "check_at" not in drawn(contact("sending"))
+
+
 def test_while_the_page_is_refused_its_failures_wait_for_it():
     expired = contact("failed", error_code="token_expired")
 

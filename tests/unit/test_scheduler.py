@@ -9,6 +9,7 @@ import pytest
 from postgrest import APIError
 
 from pipeline.scheduler import (
+    AGAIN_SECONDS,
     LONGEST_PAUSE_SECONDS,
     SECONDS_BETWEEN,
     Clocks,
@@ -70,6 +71,17 @@ def test_after_a_good_turn_the_pause_is_short_again() -> None:
     asyncio.run(turns())
 
     assert waits == [0.5, 1, 0.5]
+
+
+def test_a_turn_that_leaves_something_for_soon_comes_again_soon() -> None:
+    waits, left = Waits(), [True, True, False]
+
+    async def turn() -> bool:
+        return left.pop(0)
+
+    asyncio.run(guarded("settle", turn, Pause(), waits.sleep))
+
+    assert (waits, left) == ([AGAIN_SECONDS] * 2, [])
 
 
 def test_what_went_wrong_is_logged_by_its_kind_only(caplog: pytest.LogCaptureFixture) -> None:
