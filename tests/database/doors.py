@@ -178,9 +178,7 @@ FOR_WORKERS = {
         "p_lease_seconds": 9,
     },
     "claim_contacts": {
-        "p_stage": "queued",
-        "p_worker": "thief",
-        "p_limit": 9,
+        **{"p_stage": "queued", "p_worker": "thief", "p_limit": 9},
         "p_lease_seconds": 9,
     },
     "claim_confirmations": {"p_worker": "thief", "p_limit": 9},
