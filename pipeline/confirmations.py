@@ -1,6 +1,8 @@
 """This file is where a STOP and a START get their one answer."""
 
+import asyncio
 import logging
+from collections import defaultdict
 from typing import Any, assert_never
 
 from pipeline.model import Notice
@@ -32,8 +34,15 @@ class Confirmations:
         self._vault = vault
 
     async def turn(self) -> int:
-        """Sends what is due; returns how many there were."""
+        """Sends what is due, page beside page; returns how many there were."""
         rows = await self._store.claim_confirmations(AT_ONCE)
+        of_page: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in rows:
+            of_page[row["facebook_page_id"]].append(row)
+        await asyncio.gather(*map(self._answer, of_page.values()))
+        return len(rows)
+
+    async def _answer(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
             status, code, after_seconds = await self._send(row)
             if status != "sending":
@@ -41,7 +50,6 @@ class Confirmations:
             if status != "sent":
                 about = {"confirmation": row["id"], "status": status, "code": code}
                 log.warning("confirmation", extra=about)
-        return len(rows)
 
     async def _send(self, row: dict[str, Any]) -> Told:
         """Status, code, and the least wait; "sending" where nobody knows: it stays that."""

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from pipeline.model import Job
 from pipeline.vault import Vault
-from tests.database.acting import run_now
+from tests.builders import ago
+from tests.database.acting import call, run_now
 from tests.story.telling import KEY
 
 PEOPLE = 10
@@ -105,8 +107,7 @@ def test_all_contacts_of_one_page_are_sent_to_while_another_page_does_not_answer
     # Who was quick a moment ago may have all places but one.
     assert (served, under_way) == (True, most)
     assert most <= (5 if quick_before else 3)
-    received = {message["recipient_id"] for message in story.facebook.messages()}
-    assert {contact["sender_id"] for contact in ready} <= received
+    assert {contact["sender_id"] for contact in ready} <= received(story)
 
 
 def test_all_contacts_of_one_model_are_written_to_while_another_model_hangs(story, other):
@@ -150,3 +151,34 @@ def test_a_model_that_was_never_called_is_called_while_the_only_known_one_is_awa
 
     assert stages(story, other) == ["ready_to_send"] * PEOPLE
     assert set(stages(story, story.rule)) == {"eligible"}
+
+
+def test_answers_to_a_stop_wait_for_no_other_page(story, caplog):
+    """Whoever said STOP to a page that answers is told so while other pages' calls hang."""
+    token = Vault(KEY).seal("sandbox-page-token")
+    people = []
+    for _ in range(6):
+        page = story.world.page(story.world.user(), encrypted_token=token)
+        people.append(story.world.contact(page)["sender_id"])
+        said = {"sender_id": people[-1], "direction": "in", "text": "STOP"}
+        said |= {"mid": f"m_{page['id']}", "said_at": ago(seconds=1).isoformat()}
+        told = {"p_page_id": page["id"], "p_messages": Jsonb([said])}
+        call(story.world.connection, "hear_messages", **told)
+    slow, quick = people[::2], set(people[1::2])
+    for person in slow:
+        story.facebook.fault("facebook", "hang", recipient=person)
+
+    async def scenario():
+        turn = asyncio.ensure_future(story.worker.turns.confirm())
+        while not turn.done() and not quick <= received(story):
+            await asyncio.sleep(0.01)
+        turn.cancel()
+
+    story.worker.run(scenario())
+
+    assert quick <= received(story)
+    assert "confirmation" not in caplog.messages, "a call that hung was over before"
+
+
+def received(story):
+    return {message["recipient_id"] for message in story.facebook.messages()}
