@@ -121,7 +121,7 @@ def test_everything_is_done_by_keyboard_from_the_list_to_an_approved_message(
     browser: Browser, stack: Stack, people: World
 ) -> None:
     with keeping(browser, stack, people) as keeper:
-        rule = keeper.rule(name="Winback", review_before_send=True)
+        rule = keeper.rule(name="Winback", review_before_send=True, enabled=True)
         waiting(keeper.world, rule, keeper.contact(sender_name="Jane Review"))
         page = keeper.visit.open("/")
         expect(keeper.card(rule)).to_be_visible()
